@@ -1,0 +1,129 @@
+"""Working days and working hours of sites and sources (decision 0003).
+
+A day is working from Monday to Friday unless the ``holidays`` table says otherwise for its
+calendar; make-up working days at weekends are rows with ``is_working``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+LONGEST_CLOSURE_DAYS = 60
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """A named working-day calendar: Monday to Friday, less ``closed``, plus ``extra``."""
+
+    name: str
+    closed: frozenset[date] = frozenset()
+    extra: frozenset[date] = frozenset()
+
+    def is_working(self, on: date) -> bool:
+        """Whether the day is worked.
+
+        Examples
+        --------
+        >>> Calendar("CN", extra=frozenset({date(2026, 10, 10)})).is_working(date(2026, 10, 10))
+        True
+        """
+        return on in self.extra or (on.weekday() < 5 and on not in self.closed)
+
+    def working_day_from(self, on: date) -> date:
+        """The first working day at or after a day.
+
+        Raises
+        ------
+        ValueError
+            No working day within two months: the holidays table closes the calendar for good.
+
+        Examples
+        --------
+        >>> Calendar("CN").working_day_from(date(2026, 10, 31))
+        datetime.date(2026, 11, 2)
+        """
+        for ahead in range(LONGEST_CLOSURE_DAYS):
+            candidate = on + timedelta(days=ahead)
+            if self.is_working(candidate):
+                return candidate
+        raise ValueError(f"calendar {self.name} has no working day within {LONGEST_CLOSURE_DAYS} days of {on}")
+
+    def days_until_working(self, first: date, n_days: int) -> np.ndarray:
+        """Days from each day to the first working day at or after it, shape (n_days,), whole days."""
+        starts = (first + timedelta(days=ahead) for ahead in range(n_days))
+        return np.array([(self.working_day_from(start) - start).days for start in starts], dtype=np.int64)
+
+    def add_working_days(self, on: date, n: int) -> date:
+        """The n-th working day after a day (n = 0: the first at or after it).
+
+        Examples
+        --------
+        >>> Calendar("CN").add_working_days(date(2026, 10, 30), 1)
+        datetime.date(2026, 11, 2)
+        """
+        reached = self.working_day_from(on)
+        for _ in range(n):
+            reached = self.working_day_from(reached + timedelta(days=1))
+        return reached
+
+
+def calendars_of(holidays: pd.DataFrame) -> Mapping[str, Calendar]:
+    """The calendars named in the holidays table."""
+    found = {}
+    for name, rows in holidays.groupby("calendar", sort=True):
+        days = rows["day"].dt.date
+        closed, extra = frozenset(days[~rows["is_working"]]), frozenset(days[rows["is_working"]])
+        found[str(name)] = Calendar(str(name), closed, extra)
+    return found
+
+
+def calendar_named(calendars: Mapping[str, Calendar], name: str) -> Calendar:
+    """The calendar of that name; one without rows works Monday to Friday."""
+    return calendars.get(name, Calendar(name))
+
+
+def add_working_minutes(
+    start: datetime, minutes: float, calendar: Calendar, opens_at: int, closes_at: int, zone: ZoneInfo
+) -> datetime:
+    """When work that was asked for at ``start`` and takes ``minutes`` of opening hours is done.
+
+    Parameters
+    ----------
+    start
+        Any moment with a zone.
+    minutes
+        Working time, minutes of the site's opening hours.
+    opens_at, closes_at
+        Opening hours on working days, minutes after midnight, local time.
+
+    Examples
+    --------
+    >>> zone = ZoneInfo("Asia/Shanghai")
+    >>> evening = datetime(2026, 10, 30, 17, 30, tzinfo=zone)
+    >>> add_working_minutes(evening, 90, Calendar("CN"), 480, 1080, zone).isoformat()
+    '2026-11-02T09:00:00+08:00'
+    """
+    left = timedelta(minutes=minutes)
+    local = start.astimezone(zone)
+    day = local.date()
+    for _ in range(LONGEST_CLOSURE_DAYS + int(minutes // max(closes_at - opens_at, 1)) + 2):
+        if calendar.is_working(day):
+            opening = _local(day, opens_at, zone)
+            closing = _local(day, closes_at, zone)
+            begin = max(local, opening)
+            if begin + left <= closing:
+                return begin + left
+            if begin < closing:
+                left -= closing - begin
+        day += timedelta(days=1)
+    raise ValueError(f"calendar {calendar.name} has no {minutes} working minutes after {start}")
+
+
+def _local(on: date, minute: int, zone: ZoneInfo) -> datetime:
+    return datetime.combine(on, time(0), tzinfo=zone) + timedelta(minutes=minute)

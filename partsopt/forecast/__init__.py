@@ -1,0 +1,1 @@
+"""Stage 2: a distribution of demand for every series."""

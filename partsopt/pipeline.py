@@ -1,0 +1,1 @@
+"""The night: the stages in order. Reading this is reading the method."""

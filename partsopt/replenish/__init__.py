@@ -1,0 +1,1 @@
+"""Stage 4: review periods, order-up-to levels, sources, orders and requests."""

@@ -1,0 +1,1 @@
+"""The edges: readers, writers, publishing, the lock."""
