@@ -1,1 +1,188 @@
 """The night: the stages in order. Reading this is reading the method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+import pandas as pd
+
+from partsopt.allocate.shares import allocate_stock
+from partsopt.classify import classify_parts
+from partsopt.demand import build_demand
+from partsopt.documents import documents_of
+from partsopt.forecast.select import forecast_demand
+from partsopt.replenish.orders import replenish_sites
+from partsopt.report.kpis import kpis_of
+from partsopt.routing.plan import plan_deliveries
+from partsopt.settings import Settings
+from partsopt.tables import EXCEPTIONS, LINEAGE, SOLVER_RUNS, Table, Tables, conform, empty
+
+STAGES = ("demand", "forecast", "classify", "replenish", "allocate", "routing", "documents")
+
+Watcher = Callable[[str, str], None]
+"""Called as a stage begins, with its name and "", and as it ends, with its name and what it counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All tables of one night: ``tables`` by name (derived and output), and the figures a manager reads."""
+
+    today: date
+    tables: dict[str, pd.DataFrame]
+    kpis: dict[str, object]
+
+    @property
+    def on_fallback(self) -> bool:
+        """Whether any solver answered by a substitute or was cut off by its safety net."""
+        return bool(self.tables["solver_runs"]["status"].isin(["fallback", "time_limit"]).any())
+
+
+def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today: date, watch: Watcher) -> Plan:
+    """Plan one night from checked input tables.
+
+    Parameters
+    ----------
+    inputs
+        Every input table by name, conforming to its declaration.
+    rejects
+        Input rows refused by the reader; they are passed on into the plan.
+    settings
+        Parameters of every stage.
+    today
+        The day that is planned, before opening.
+    watch
+        Told of the beginning and the end of each stage.
+
+    Raises
+    ------
+    InputError, NoPlan
+        The input cannot be planned; the text says what to correct.
+    """
+    period = settings.demand.period
+    sites, parts = inputs["sites"], inputs["parts"]
+
+    watch("demand", "")
+    demand = build_demand(
+        inputs["demand_lines"],
+        inputs["supersessions"],
+        inputs["stockouts"],
+        sites,
+        today=today,
+        params=settings.demand,
+    )
+    watch("demand", f"{len(inputs['demand_lines']):,} lines in {len(demand.series):,} series")
+
+    watch("forecast", "")
+    forecast = forecast_demand(
+        demand.demand_series, demand.series, parts, today=today, period=period, params=settings.forecast
+    )
+    watch("forecast", f"{len(forecast.forecasts):,} series")
+
+    watch("classify", "")
+    classes = classify_parts(
+        demand.series,
+        demand.demand_series,
+        forecast.forecasts,
+        parts,
+        sites,
+        today=today,
+        period=period,
+        params=settings.classify,
+    )
+    watch("classify", f"{int(classes['is_stocked'].sum()):,} of {len(classes):,} site-parts stocked")
+
+    watch("replenish", "")
+    replenishment = replenish_sites(
+        forecasts=forecast.forecasts,
+        forecast_steps=forecast.forecast_steps,
+        classes=classes,
+        parts=parts,
+        sites=sites,
+        supply=inputs["supply"],
+        price_breaks=inputs["price_breaks"],
+        stock=inputs["stock"],
+        open_orders=inputs["open_orders"],
+        urgent_orders=inputs["urgent_orders"],
+        reservations=inputs["reservations"],
+        supersessions=inputs["supersessions"],
+        carrier_lanes=inputs["carrier_lanes"],
+        holidays=inputs["holidays"],
+        today=today,
+        period=period,
+        params=settings.replenish,
+    )
+    watch("replenish", f"{len(replenishment.orders):,} order lines, {len(replenishment.requests):,} dealer requests")
+
+    watch("allocate", "")
+    allocation = allocate_stock(
+        requests=replenishment.requests,
+        positions=replenishment.positions,
+        levels=replenishment.levels,
+        open_orders=inputs["open_orders"],
+        parts=parts,
+        sites=sites,
+        lineage=replenishment.lineage,
+        today=today,
+        params=settings.allocate,
+    )
+    watch("allocate", f"{len(allocation.shipments):,} shipment lines, {len(allocation.shortages):,} short")
+
+    watch("routing", "")
+    deliveries = plan_deliveries(
+        shipments=allocation.shipments,
+        sites=sites,
+        vehicles=inputs["vehicles"],
+        carrier_lanes=inputs["carrier_lanes"],
+        travel=inputs["travel"],
+        holidays=inputs["holidays"],
+        today=today,
+        params=settings.routing,
+        seed=settings.run.seed,
+    )
+    watch("routing", f"{len(deliveries.routes):,} trips, {len(deliveries.stops):,} stops")
+
+    watch("documents", "")
+    order_lines = replenishment.lineage["line_id"].isin(replenishment.orders["line_id"])
+    derived = {
+        "demand_series": demand.demand_series,
+        "series": demand.series,
+        "forecasts": forecast.forecasts,
+        "forecast_steps": forecast.forecast_steps,
+        "classes": classes,
+        "levels": replenishment.levels,
+        "positions": replenishment.positions,
+        "source_options": replenishment.source_options,
+        "orders": replenishment.orders,
+        "requests": replenishment.requests,
+        "shipments": allocation.shipments,
+        "shortages": allocation.shortages,
+        "routes": deliveries.routes,
+        "stops": deliveries.stops,
+        "delivery_lines": deliveries.delivery_lines,
+        "lineage": _together([replenishment.lineage[order_lines], allocation.lineage], LINEAGE),
+        "solver_runs": _together(
+            [replenishment.solver_runs, allocation.solver_runs, deliveries.solver_runs], SOLVER_RUNS
+        ),
+        "exceptions": _together(
+            [
+                demand.exceptions,
+                forecast.exceptions,
+                replenishment.exceptions,
+                allocation.exceptions,
+                deliveries.exceptions,
+            ],
+            EXCEPTIONS,
+        ),
+        "rejects": rejects,
+    }
+    tables = {**derived, **documents_of(derived, parts, sites)}
+    kpis = kpis_of(tables, inputs, today)
+    watch("documents", f"{len(tables['exceptions']):,} exceptions")
+    return Plan(today=today, tables=tables, kpis=kpis)
+
+
+def _together(frames: list[pd.DataFrame], table: Table) -> pd.DataFrame:
+    filled = [frame for frame in frames if len(frame)]
+    return conform(pd.concat(filled, ignore_index=True), table) if filled else empty(table)

@@ -1,0 +1,133 @@
+"""Stage 7: the tables that people and the ERP read, made from the plan's derived tables."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from partsopt.tables import (
+    DELIVERIES,
+    PICK_LISTS,
+    PURCHASE_ORDERS,
+    TIERS,
+    TRANSFER_ORDERS,
+    Tables,
+    conform,
+)
+
+
+def documents_of(derived: Tables, parts: pd.DataFrame, sites: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Purchase orders, transfer orders, deliveries and pick lists of a night.
+
+    Parameters
+    ----------
+    derived
+        The derived tables by name: orders, shipments, routes, stops, delivery_lines.
+    parts
+        The input table, for descriptions.
+    sites
+        The input table, for the zone in which a day is a day.
+    """
+    lines = derived["shipments"].merge(
+        derived["delivery_lines"].drop(columns="cost"), on="line_id", how="left", validate="1:1"
+    )
+    return {
+        "purchase_orders": purchase_orders_of(derived["orders"]),
+        "transfer_orders": transfer_orders_of(lines, sites),
+        "deliveries": deliveries_of(lines, derived["delivery_lines"], derived["stops"], derived["routes"]),
+        "pick_lists": pick_lists_of(lines, parts),
+    }
+
+
+def purchase_orders_of(orders: pd.DataFrame) -> pd.DataFrame:
+    """Tonight's order lines in the form of open orders, to be imported as proposals."""
+    return conform(
+        orders.assign(quantity=orders["order_quantity"], status="proposed", for_order_id="", for_line=0),
+        PURCHASE_ORDERS,
+    )
+
+
+def transfer_orders_of(lines: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
+    """Tonight's shipment lines in the form of open orders of the receiving site.
+
+    A line that nobody carries yet is expected on the day of its release. It stays a proposal,
+    so that it is not asked for twice.
+    """
+    zones = lines["destination_id"].map(sites.set_index("site_id")["time_zone"])
+    return conform(
+        lines.assign(
+            source_id=lines["origin_id"],
+            site_id=lines["destination_id"],
+            quantity=lines["shipped_quantity"],
+            due_on=local_days(lines["arrives_at"].fillna(lines["released_at"]), zones),
+            status="proposed",
+        ),
+        TRANSFER_ORDERS,
+    )
+
+
+def deliveries_of(
+    lines: pd.DataFrame, delivery_lines: pd.DataFrame, stops: pd.DataFrame, routes: pd.DataFrame
+) -> pd.DataFrame:
+    """Stops in their order, then consignments by lane, then what nobody carries, by DC."""
+    driven = stops.merge(routes[["route_id", "trip", "departs_at"]], on=["route_id", "trip"], validate="m:1").assign(
+        carried_by="vehicle", service="", cost=0.0
+    )
+    rest = lines[lines["carried_by"] != "vehicle"].merge(
+        delivery_lines[["line_id", "cost"]], on="line_id", validate="1:1"
+    )
+    if rest.empty:
+        return conform(driven, DELIVERIES)
+    rest = rest.assign(
+        depot_id=rest["origin_id"],
+        site_id=rest["destination_id"],
+        service=rest["service"].where(rest["carried_by"].eq("lane"), rest["unserved_because"]),
+        tier=pd.Categorical(rest["tier"], categories=TIERS, ordered=True),
+    )
+    handed_over = (
+        rest.groupby(
+            ["depot_id", "carried_by", "site_id", "service", "departs_at", "arrives_at"], dropna=False, observed=True
+        )
+        .agg(
+            tier=("tier", "min"),
+            n_lines=("line_id", "size"),
+            load_kg=("load_kg", "sum"),
+            load_m3=("load_m3", "sum"),
+            cost=("cost", "sum"),
+        )
+        .reset_index()
+    )
+    # Consignments of one lane on several days are told apart by position, so that the key holds.
+    handed_over["position"] = handed_over.groupby(["depot_id", "carried_by", "site_id", "service"]).cumcount() + 1
+    handed_over = handed_over.assign(
+        tier=handed_over["tier"].astype("str"), route_id="", vehicle_id="", trip=0, distance_m=0.0
+    )
+    both = [frame for frame in (driven, handed_over) if len(frame)]
+    return conform(pd.concat(both, ignore_index=True), DELIVERIES)
+
+
+def pick_lists_of(lines: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
+    """What each site picks, in the order it must be ready: by departure, or by release where unserved."""
+    described = lines.merge(parts[["part_id", "description"]], on="part_id", how="left", validate="m:1")
+    return conform(
+        described.assign(
+            depot_id=described["origin_id"],
+            pick_by=described["departs_at"].fillna(described["released_at"]),
+            quantity=described["shipped_quantity"],
+        ),
+        PICK_LISTS,
+    )
+
+
+def local_days(moments: pd.Series, zones: pd.Series) -> pd.Series:
+    """The calendar day of each moment on the clocks of its zone.
+
+    Examples
+    --------
+    >>> late = pd.Series(pd.to_datetime(["2026-11-02T17:00Z"]))
+    >>> local_days(late, pd.Series(["Asia/Shanghai"])).dt.date.tolist()
+    [datetime.date(2026, 11, 3)]
+    """
+    days = pd.Series(pd.NaT, index=moments.index, dtype="datetime64[us]")
+    for zone, rows in moments.groupby(zones):
+        days.loc[rows.index] = rows.dt.tz_convert(str(zone)).dt.tz_localize(None).dt.normalize()
+    return days

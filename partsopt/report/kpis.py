@@ -1,0 +1,167 @@
+"""The figures of a night that a parts manager reads first."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pandas as pd
+
+from partsopt.tables import TIERS, Tables
+
+Figures = list[dict[str, object]]
+
+
+def kpis_of(tables: Tables, inputs: Tables, today: date) -> dict[str, object]:
+    """Orders, service, shortages, deliveries and exceptions of a night, as plain figures.
+
+    Parameters
+    ----------
+    tables
+        Derived and output tables of the plan by name.
+    inputs
+        The input tables, for stock value and site kinds.
+    today
+        The planned day.
+    """
+    sites = inputs["sites"]
+    return {
+        "today": today.isoformat(),
+        "orders": orders_by_site_and_class(tables["orders"]),
+        "transfers": transfers_by_tier(tables["shipments"], tables["delivery_lines"]),
+        "service": service_by_kind_and_class(tables["levels"], sites),
+        "shortages": shortages_by_tier(tables["shortages"]),
+        "deliveries": deliveries_by_depot(tables),
+        "exceptions": exceptions_by_code(tables["exceptions"]),
+        "stock": stock_by_kind(inputs["stock"], inputs["parts"], sites, tables["positions"]),
+        "rejects": len(tables["rejects"]),
+    }
+
+
+def orders_by_site_and_class(orders: pd.DataFrame) -> Figures:
+    """Order lines, pieces and money by site and ABC class."""
+    found = (
+        orders.groupby(["site_id", "abc_class"], sort=True)
+        .agg(lines=("line_id", "size"), pieces=("order_quantity", "sum"), money=("order_value", "sum"))
+        .reset_index()
+    )
+    return _figures(found)
+
+
+def transfers_by_tier(shipments: pd.DataFrame, delivery_lines: pd.DataFrame) -> Figures:
+    """Shipment lines and pieces by tier, and how many of the lines travel how."""
+    lines = shipments.merge(delivery_lines[["line_id", "carried_by", "is_late"]], on="line_id", validate="1:1")
+    rows = []
+    for tier in TIERS:
+        of_tier = lines[lines["tier"] == tier]
+        carried = of_tier["carried_by"].value_counts()
+        rows.append(
+            {
+                "tier": tier,
+                "lines": len(of_tier),
+                "pieces": int(of_tier["shipped_quantity"].sum()),
+                "money": round(float((of_tier["shipped_quantity"] * of_tier["unit_cost"]).sum()), 2),
+                **{f"by_{how}": int(carried.get(how, 0)) for how in ("vehicle", "lane")},
+                "unserved": int(carried.get("unserved", 0)),
+                "late": int(of_tier["is_late"].sum()),
+            }
+        )
+    return rows
+
+
+def service_by_kind_and_class(levels: pd.DataFrame, sites: pd.DataFrame) -> Figures:
+    """Promised fill rate of stocked parts, weighted by expected demand, and what share of demand is stocked."""
+    known = levels.merge(sites[["site_id", "site_kind"]], on="site_id", validate="m:1")
+    per_day = known["mean_over_protection"] / known["protection_days"]
+    known = known.assign(
+        per_day=per_day, met=per_day * known["promised_fill_rate"], stocked=per_day.where(known["is_stocked"], 0.0)
+    )
+    known["met"] = known["met"].where(known["is_stocked"], 0.0)
+    sums = known.groupby(["site_kind", "abc_class"], sort=True).agg(
+        parts=("part_id", "size"),
+        stocked_parts=("is_stocked", "sum"),
+        per_day=("per_day", "sum"),
+        stocked=("stocked", "sum"),
+        met=("met", "sum"),
+    )
+    return [
+        {
+            "site_kind": kind,
+            "abc_class": abc_class,
+            "site_parts": int(row.parts),
+            "stocked": int(row.stocked_parts),
+            "promised_fill_rate": round(row.met / row.stocked, 4) if row.stocked else None,
+            "stocked_share_of_demand": round(row.stocked / row.per_day, 4) if row.per_day else None,
+        }
+        for (kind, abc_class), row in zip(sums.index, sums.itertuples(index=False), strict=True)
+    ]
+
+
+def shortages_by_tier(shortages: pd.DataFrame) -> Figures:
+    """Requests that could not be met in full, by tier in the order of urgency."""
+    found = (
+        shortages.groupby("tier")
+        .agg(lines=("request_id", "size"), pieces=("shortage", "sum"), money=("shortage_value", "sum"))
+        .reindex([tier for tier in TIERS if tier in set(shortages["tier"])])
+        .reset_index()
+    )
+    return _figures(found)
+
+
+def deliveries_by_depot(tables: Tables) -> Figures:
+    """Trips, load and cost of own vehicles, and what carriers take, by DC."""
+    routes, stops, lines = tables["routes"], tables["stops"], tables["delivery_lines"]
+    origin = tables["shipments"][["line_id", "origin_id"]]
+    lines = lines.merge(origin, on="line_id", validate="1:1")
+    consignments = tables["deliveries"]
+    rows = []
+    for depot in sorted(set(routes["depot_id"]) | set(lines["origin_id"])):
+        own, sent = routes[routes["depot_id"] == depot], lines[lines["origin_id"] == depot]
+        by_lane = consignments[(consignments["depot_id"] == depot) & (consignments["carried_by"] == "lane")]
+        rows.append(
+            {
+                "depot_id": depot,
+                "vehicles": int(own["route_id"].nunique()),
+                "trips": len(own),
+                "stops": int((stops["depot_id"] == depot).sum()),
+                "km": round(float(own["distance_m"].sum()) / 1000, 1),
+                "load_kg": round(float(own["load_kg"].sum()), 1),
+                "mean_load_share": round(float(own["load_share"].mean()), 4) if len(own) else None,
+                "vehicle_cost": round(float(own["cost"].sum()), 2),
+                "lane_consignments": len(by_lane),
+                "lane_kg": round(float(by_lane["load_kg"].sum()), 1),
+                "lane_cost": round(float(by_lane["cost"].sum()), 2),
+                "unserved_lines": int((sent["carried_by"] == "unserved").sum()),
+                "late_lines": int(sent["is_late"].sum()),
+            }
+        )
+    return rows
+
+
+def exceptions_by_code(exceptions: pd.DataFrame) -> Figures:
+    """Exceptions and the money at stake, by code, most money first."""
+    found = exceptions.groupby("code").agg(lines=("what", "size"), money=("money", "sum")).reset_index()
+    return _figures(found.sort_values(["money", "code"], ascending=[False, True], kind="stable"))
+
+
+def stock_by_kind(stock: pd.DataFrame, parts: pd.DataFrame, sites: pd.DataFrame, positions: pd.DataFrame) -> Figures:
+    """Value of stock and of excess by kind of site, at the parts' unit cost."""
+    cost = parts[["part_id", "unit_cost"]]
+    kind = sites[["site_id", "site_kind"]]
+    valued = stock.merge(cost, on="part_id", validate="m:1").merge(kind, on="site_id", validate="m:1")
+    above = positions.merge(cost, on="part_id", validate="m:1").merge(kind, on="site_id", validate="m:1")
+    value = (valued["on_hand"] * valued["unit_cost"]).groupby(valued["site_kind"]).sum()
+    excess = (above["excess_quantity"] * above["unit_cost"]).groupby(above["site_kind"]).sum()
+    return [
+        {
+            "site_kind": name,
+            "stock_value": round(float(value.get(name, 0.0)), 2),
+            "excess_value": round(float(excess.get(name, 0.0)), 2),
+        }
+        for name in ("dc", "dealer")
+    ]
+
+
+def _figures(found: pd.DataFrame) -> Figures:
+    if "money" in found:
+        found = found.assign(money=found["money"].round(2))
+    return [{str(name): value for name, value in row.items()} for row in found.to_dict(orient="records")]

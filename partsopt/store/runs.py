@@ -1,0 +1,95 @@
+"""A night's run folder: which files it holds, its name, and its manifest (design: output of a run)."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+
+from partsopt import __version__
+from partsopt.settings import Settings
+from partsopt.store.publish import publish
+from partsopt.store.readers import InputFile, Inputs
+from partsopt.store.writers import write_csv, write_parquet
+from partsopt.tables import DERIVED_TABLES, LINEAGE, OUTPUT_TABLES
+
+PARQUET_TABLES = (
+    "forecasts",
+    "forecast_steps",
+    "classes",
+    "levels",
+    "positions",
+    "source_options",
+    "requests",
+    "shipments",
+    "shortages",
+    "routes",
+    "stops",
+    "delivery_lines",
+    "solver_runs",
+)
+LIBRARIES = ("numpy", "ortools", "pandas", "pulp", "pyarrow", "scipy", "statsmodels")
+
+
+class Night(Protocol):
+    """What is published: tables by name and the figures of the night."""
+
+    today: date
+    tables: dict[str, pd.DataFrame]
+    kpis: dict[str, object]
+
+
+def run_id_of(files: Iterable[InputFile], settings: Settings, today: date) -> str:
+    """Name a run by its day and by what it was computed from, so that the same input gives the same name."""
+    digest = hashlib.sha256()
+    for file in sorted(files, key=lambda one: one.name):
+        digest.update(f"{file.name} {file.sha256}\n".encode())
+    digest.update(json.dumps(dataclasses.asdict(settings), sort_keys=True).encode())
+    digest.update(f"{today.isoformat()} {__version__}".encode())
+    return f"{today:%Y%m%d}-{digest.hexdigest()[:10]}"
+
+
+def publish_plan(runs: Path, run_id: str, plan: Night, inputs: Inputs, settings: Settings) -> Path:
+    """Publish a plan as ``runs/<run_id>`` and point CURRENT at it.
+
+    Raises
+    ------
+    StorageError
+        A file could not be written; the previous night is untouched.
+    """
+    sites = inputs.tables["sites"]
+    zones = dict(zip(sites["site_id"], sites["time_zone"], strict=True))
+
+    def write_files(folder: Path) -> None:
+        for name, table in OUTPUT_TABLES.items():
+            if table.file.endswith(".csv"):
+                write_csv(plan.tables[name], table, folder / table.file, zones=zones, profile=settings.write.profile)
+        write_parquet(plan.tables["lineage"], LINEAGE, folder / LINEAGE.file)
+        for name in PARQUET_TABLES:
+            write_parquet(plan.tables[name], DERIVED_TABLES[name], folder / f"{name}.parquet")
+        kpis = json.dumps(plan.kpis, ensure_ascii=False, indent=2, sort_keys=True)
+        (folder / "kpis.json").write_text(kpis + "\n", encoding="utf-8", newline="\n")
+
+    return publish(runs, run_id, write_files, manifest_of(run_id, plan, inputs, settings))
+
+
+def manifest_of(run_id: str, plan: Night, inputs: Inputs, settings: Settings) -> dict[str, object]:
+    """What a run was made from: inputs' hashes, settings, versions, seed, and what the solvers answered."""
+    solver_runs = plan.tables["solver_runs"].astype(object)
+    return {
+        "run_id": run_id,
+        "today": plan.today.isoformat(),
+        "seed": settings.run.seed,
+        "version": __version__,
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "inputs": [dataclasses.asdict(file) for file in sorted(inputs.files, key=lambda one: one.name)],
+        "settings": dataclasses.asdict(settings),
+        "solver_runs": solver_runs.where(solver_runs.notna(), None).to_dict(orient="records"),
+    }
