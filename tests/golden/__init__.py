@@ -1,0 +1,1 @@
+"""Golden scenarios: each folder is a night with a story, its input and what it must give."""

@@ -1,0 +1,52 @@
+"""Run a golden scenario through the command line and read back what it published."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from partsopt.commands import answer
+
+GOLDEN = Path(__file__).resolve().parent
+SCENARIOS = sorted(folder.parent for folder in GOLDEN.glob("*/story.md"))
+SHOWN = ("purchase_orders.csv", "transfer_orders.csv", "deliveries.csv", "exceptions.csv")
+LEVEL_COLUMNS = ["site_id", "part_id", "abc_class", "is_stocked", "is_due", "protection_days", "order_up_to_level"]
+POSITION_COLUMNS = ["on_hand", "on_order", "on_order_later", "backordered", "reserved", "requested", "inventory_position"]
+
+
+def published(folder: Path, work: Path) -> dict[str, str]:
+    """Plan the scenario's night and give the published texts by file name.
+
+    A scenario with a file ``then_import_proposals`` is run, its purchase and transfer orders are
+    put into open_orders as the ERP would, and the second night's files are given.
+    """
+    night = work / "night"
+    shutil.copytree(folder / "input", night)
+    run = _run(night, work / "runs")
+    if (folder / "then_import_proposals").exists():
+        _import_proposals(night, run)
+        run = _run(night, work / "runs")
+    texts = {name: (run / name).read_text(encoding="utf-8") for name in SHOWN}
+    texts["levels.csv"] = _levels(run)
+    return texts
+
+
+def _run(night: Path, runs: Path) -> Path:
+    code = answer(["run", str(night), "--out", str(runs), "--json"])
+    assert code == 0, f"exit code {code}"
+    return runs / (runs / "CURRENT").read_text(encoding="utf-8").strip()
+
+
+def _import_proposals(night: Path, run: Path) -> None:
+    columns = pd.read_csv(night / "open_orders.csv", dtype=str).columns
+    files = [night / "open_orders.csv", run / "purchase_orders.csv", run / "transfer_orders.csv"]
+    rows = [pd.read_csv(file, dtype=str, keep_default_na=False).reindex(columns=columns) for file in files]
+    pd.concat(rows).to_csv(night / "open_orders.csv", index=False, lineterminator="\n")
+
+
+def _levels(run: Path) -> str:
+    levels = pd.read_parquet(run / "levels.parquet")[LEVEL_COLUMNS]
+    positions = pd.read_parquet(run / "positions.parquet")[["site_id", "part_id", *POSITION_COLUMNS]]
+    return levels.merge(positions, on=["site_id", "part_id"], validate="1:1").to_csv(index=False, lineterminator="\n")
