@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 MAX_LINES_NAMED = 5
 
@@ -57,11 +58,16 @@ class Violation:
 
 
 class InputError(PartsoptError):
-    """Input tables were refused: correct the files named; nothing was published."""
+    """Input tables were refused: correct the files named; nothing was published.
 
-    def __init__(self, why: str, violations: Sequence[Violation] = ()) -> None:
+    ``violations`` names every broken rule, though not every line of a rule that very many lines
+    break; ``rejects`` then holds them all, as a table of refused rows.
+    """
+
+    def __init__(self, why: str, violations: Sequence[Violation] = (), rejects: Any = None) -> None:
         self.why = why
         self.violations = tuple(violations)
+        self.rejects = rejects
         super().__init__("\n".join([why, *(f"  {violation}" for violation in self.violations)]))
 
 

@@ -67,10 +67,12 @@ class ReadParams:
     encoding_of: dict[str, str] = setting({}, "encoding of single tables, such as {parts = 'gb18030'}")
     max_rejected_share: float = setting(0.02, "the run stops when a larger share of a table's rows is refused", "share")
     max_cells: int = setting(400_000_000, "a file with more cells than this is refused unread", "rows x columns")
+    max_bytes: int = setting(4_000_000_000, "a file that takes more memory than this is refused", "bytes")
 
     def __post_init__(self) -> None:
         _share("read.max_rejected_share", self.max_rejected_share)
         _need(self.max_cells >= 1, "read.max_cells", self.max_cells, "1 or more")
+        _need(self.max_bytes >= 1, "read.max_bytes", self.max_bytes, "1 or more")
         _choice("read.encoding", self.encoding, ("utf-8", "gb18030"))
         for table, encoding in self.encoding_of.items():
             _choice(f"read.encoding_of.{table}", encoding, ("utf-8", "gb18030"))

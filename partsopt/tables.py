@@ -53,7 +53,8 @@ class Column:
 
     A column that is not ``required`` may be absent from a file or blank in a row: it then takes
     ``default``, or is missing where ``default`` is None. ``refers_to`` names the table and column
-    in which every value must be found. ``decimals`` is how many a CSV file shows.
+    in which every value must be found. ``decimals`` is how many a CSV file shows. ``free_text`` is
+    read by people only: blanks around it and line breaks are kept, which other text may not have.
     """
 
     kind: Kind
@@ -68,6 +69,7 @@ class Column:
     refers_to: tuple[str, str] | None = None
     remedy: str = ""
     decimals: int = 6
+    free_text: bool = False
 
     def rule(self) -> str:
         """Say what a value must be, as the end of the sentence "it ..."."""
@@ -167,7 +169,7 @@ PARTS = Table(
     says="every part that is or was sold",
     columns={
         "part_id": text("the part number, as the ERP writes it"),
-        "description": text("what it is, for people", required=False),
+        "description": text("what it is, for people", required=False, free_text=True),
         "unit_cost": money("purchase cost per piece", above=0),
         "weight_kg": number("weight of a piece", unit="kg", min=0),
         "volume_m3": number("volume of a piece", unit="m3", min=0),
@@ -194,7 +196,7 @@ SITES = Table(
     columns={
         "site_id": text("the site"),
         "site_kind": text("dc supplies other sites, dealer serves customers", choices=("dc", "dealer")),
-        "name": text("for people", required=False),
+        "name": text("for people", required=False, free_text=True),
         "latitude": number("degrees north", unit="degree", min=-90, max=90),
         "longitude": number("degrees east", unit="degree", min=-180, max=180),
         "supplied_by": text("the DC that supplies a dealer; blank for a DC", required=False),
