@@ -1,0 +1,588 @@
+"""Service mathematics of the (T, S) policy: demand over an interval, shortfall, fill rate, levels.
+
+Demand over an interval is negative binomial with mean ``mean`` and variance ``mean`` times
+``variance_to_mean``; 1 is the Poisson distribution. An uncertain lead time is a mixture: the
+means over lead time and over protection interval then have a second axis, one column for each
+possible lead time, and ``weights`` are the chances of the columns.
+
+Every function is pure, vectorised over rows and knows no column names.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import betainc, gammainc, ndtr, ndtri
+
+from partsopt.errors import SettingsError
+
+POISSON_BELOW = 1e-9  # a variance to mean this close to 1 is Poisson: the difference is below 1e-9
+LONGEST_WALK = 192  # levels up to here are found by walking up the distribution, higher ones by bisection
+LEAD_TIME_STEP = 3.0**0.5  # the outer points of the three-point lead time, in standard deviations
+LEAD_TIME_WEIGHTS = (1 / 6, 2 / 3, 1 / 6)
+
+Floats = npt.NDArray[np.float64]
+Wholes = npt.NDArray[np.int64]
+
+
+class LeadTimes(NamedTuple):
+    """Possible lead times, shape (n, k), and the chance of each, shape (n, k)."""
+
+    days: Floats
+    weights: Floats
+
+
+# --------------------------------------------------------------------------- one interval
+
+
+def demand_tail(at_least: npt.ArrayLike, mean: npt.ArrayLike, variance_to_mean: npt.ArrayLike) -> Floats:
+    """Probability that demand is ``at_least`` this much.
+
+    Parameters
+    ----------
+    at_least
+        Whole pieces.
+    mean, variance_to_mean
+        Of the demand, pieces and 1 or more; all three are broadcast.
+
+    Notes
+    -----
+    Negative binomial of size r = mean / (variance_to_mean - 1) and p = 1 / variance_to_mean:
+    P(X >= k) is the regularised incomplete beta function at 1 - p with parameters k and r; for
+    Poisson the regularised lower incomplete gamma function (Johnson, Kemp & Kotz 2005).
+
+    Examples
+    --------
+    >>> round(float(demand_tail(1, 2.0, 1.0)), 6)  # 1 - exp(-2)
+    0.864665
+    """
+    return _tail(at_least, mean, variance_to_mean, more=0)
+
+
+def demand_cdf(level: npt.ArrayLike, mean: npt.ArrayLike, variance_to_mean: npt.ArrayLike) -> Floats:
+    """Probability that demand is at most ``level``.
+
+    Examples
+    --------
+    >>> round(float(demand_cdf(0, 1.0, 2.0)), 12)  # p ** r = 0.5 ** 1
+    0.5
+    """
+    return 1.0 - _tail(np.floor(np.asarray(level, dtype=np.float64)) + 1, mean, variance_to_mean, more=0)
+
+
+def demand_quantile(probability: npt.ArrayLike, mean: npt.ArrayLike, variance_to_mean: npt.ArrayLike) -> Wholes:
+    """The smallest whole number that demand does not exceed with at least this probability.
+
+    The newsvendor's answer for ``probability`` = underage cost / (underage + overage cost), and so
+    the quantity of a last buy.
+
+    Examples
+    --------
+    >>> int(demand_quantile(270 / 470, 18.0, 1.0)[0])
+    19
+    """
+    return level_for_cycle_service_level(probability, mean, variance_to_mean)
+
+
+def expected_shortfall(level: npt.ArrayLike, mean: npt.ArrayLike, variance_to_mean: npt.ArrayLike) -> Floats:
+    """Expected demand above a level, E(X - S)+: the expected backorders of a position S.
+
+    Parameters
+    ----------
+    level
+        S, whole pieces; below zero every piece of demand comes on top of what is owed.
+    mean, variance_to_mean
+        Of the demand; all three are broadcast.
+
+    Notes
+    -----
+    E(X - S)+ = m P(X' >= S) - S P(X > S), X' negative binomial of size r + 1 and the same p
+    (Poisson: X' = X); methods.md, levels.
+
+    Examples
+    --------
+    >>> round(float(expected_shortfall(1, 1.0, 1.0)), 6)  # exp(-1)
+    0.367879
+    """
+    level, mean, variance_to_mean = _floats(level, mean, variance_to_mean)
+    above = mean * _tail(level, mean, variance_to_mean, more=1) - level * _tail(level + 1, mean, variance_to_mean, 0)
+    return np.where(level <= 0, mean - level, np.maximum(above, 0.0))
+
+
+def expected_on_hand(level: npt.ArrayLike, mean: npt.ArrayLike, variance_to_mean: npt.ArrayLike) -> Floats:
+    """Expected stock left of a position S after this demand, E(S - X)+.
+
+    Examples
+    --------
+    >>> round(float(expected_on_hand(1, 1.0, 1.0)), 6)
+    0.367879
+    """
+    level, mean, variance_to_mean = _floats(level, mean, variance_to_mean)
+    return np.maximum(level - mean + expected_shortfall(level, mean, variance_to_mean), 0.0)
+
+
+def ready_rate(level: npt.ArrayLike, mean: npt.ArrayLike, variance_to_mean: npt.ArrayLike) -> Floats:
+    """Probability that stock is left after this demand, P(X < S).
+
+    Examples
+    --------
+    >>> round(float(ready_rate(1, 1.0, 1.0)), 6)
+    0.367879
+    """
+    return 1.0 - demand_tail(level, mean, variance_to_mean)
+
+
+# --------------------------------------------------------------------------- the review cycle
+
+
+def lead_time_mixture(mean: npt.ArrayLike, sd: npt.ArrayLike) -> LeadTimes:
+    """Three possible lead times with the mean and standard deviation of the lead time.
+
+    The three-point Gauss-Hermite rule: mean and mean +- sqrt(3) sd with weights 2/3 and 1/6, which
+    keeps the first five moments of a normal lead time. A point below zero is moved to zero.
+
+    Examples
+    --------
+    >>> lead_time_mixture([10.0], [2.0]).days.round(3).tolist()
+    [[6.536, 10.0, 13.464]]
+    """
+    mean, sd = _floats(mean, sd)
+    mean, sd = np.atleast_1d(mean), np.atleast_1d(sd)
+    step = LEAD_TIME_STEP * sd
+    days = np.maximum(np.stack([mean - step, mean, mean + step], axis=-1), 0.0)
+    return LeadTimes(days, np.broadcast_to(np.array(LEAD_TIME_WEIGHTS), days.shape))
+
+
+def cycle_service_level(
+    level: npt.ArrayLike,
+    mean_over_protection: npt.ArrayLike,
+    variance_to_mean: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+) -> Floats:
+    """Probability that no piece is short in a review cycle, P(D(T+L) <= S).
+
+    Parameters
+    ----------
+    level
+        S, whole pieces, shape (n,).
+    mean_over_protection
+        Expected demand over T + L, shape (n,), or (n, k) for k possible lead times.
+    variance_to_mean
+        Shape (n,).
+    weights
+        Chance of each lead time, shape (k,) or (n, k); not needed for one.
+
+    Examples
+    --------
+    >>> cycle_service_level([6], [2.8], [1.0]).round(6).tolist()
+    [0.975589]
+    """
+    level, mean, spread, weights = _rows(level, mean_over_protection, variance_to_mean, weights)
+    return 1.0 - _mixed_tail(level, mean, spread, weights)
+
+
+def fill_rate(
+    level: npt.ArrayLike,
+    mean_over_lead_time: npt.ArrayLike,
+    mean_over_protection: npt.ArrayLike,
+    variance_to_mean: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+) -> Floats:
+    """Share of demand met from the shelf at once, exact, backorders carried into the cycle included.
+
+    Parameters
+    ----------
+    level
+        S, whole pieces, shape (n,).
+    mean_over_lead_time, mean_over_protection
+        Expected demand over L and over T + L, shape (n,), or (n, k) for k possible lead times.
+    variance_to_mean
+        Shape (n,).
+    weights
+        Chance of each lead time, shape (k,) or (n, k); not needed for one.
+
+    Returns
+    -------
+    Array
+        Shape (n,); 1 where nothing is expected to be asked for between two reviews.
+
+    Notes
+    -----
+    beta(S) = 1 - (E(D(T+L) - S)+ - E(D(L) - S)+) / E D(T): what is short at the end of the cycle
+    less what was short already at its start (Johnson et al. 1995; Sobel 2004; Teunter 2009).
+
+    Examples
+    --------
+    >>> fill_rate([6], [1.4], [2.8], [1.0]).round(6).tolist()
+    [0.97493]
+    """
+    level, mean_protection, spread, weights = _rows(level, mean_over_protection, variance_to_mean, weights)
+    mean_lead = _columns(mean_over_lead_time, mean_protection.shape)
+    unmet, asked = _unmet(level, mean_lead, mean_protection, spread, weights)
+    return _share_met(unmet, asked)
+
+
+def batch_fill_rate(
+    level: npt.ArrayLike,
+    batch: npt.ArrayLike,
+    mean_over_lead_time: npt.ArrayLike,
+    mean_over_protection: npt.ArrayLike,
+    variance_to_mean: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+) -> Floats:
+    """Fill rate where the position after a review is anywhere in S .. S + Q - 1 with equal chance.
+
+    Parameters
+    ----------
+    level, batch
+        S and Q, whole pieces, shape (n,); Q = 1 gives :func:`fill_rate`.
+    mean_over_lead_time, mean_over_protection, variance_to_mean, weights
+        As in :func:`fill_rate`.
+
+    Notes
+    -----
+    With a minimum or an order multiple the position is uniform over Q neighbouring values (Hadley &
+    Whitin 1963). The sum of Q shortfalls is a difference of two second-order losses,
+    sum over s >= S of E(X - s)+ = E((X - S)+ (X - S + 1)) / 2.
+
+    Examples
+    --------
+    >>> levels = np.array([6, 7, 8])
+    >>> by_hand = fill_rate(levels, [1.4] * 3, [2.8] * 3, [1.0] * 3).mean()
+    >>> bool(abs(by_hand - batch_fill_rate([6], [3], [1.4], [2.8], [1.0])[0]) < 1e-12)
+    True
+    """
+    level, mean_protection, spread, weights = _rows(level, mean_over_protection, variance_to_mean, weights)
+    mean_lead = _columns(mean_over_lead_time, mean_protection.shape)
+    batch = np.broadcast_to(np.asarray(batch, dtype=np.float64), level.shape)
+    unmet, asked = _unmet(level, mean_lead, mean_protection, spread, weights)
+    many = batch > 1
+    if many.any():
+        low, high = level[many, None], (level + batch)[many, None]
+        at, rate = spread[many, None], weights[many]
+
+        def summed(mean: Floats) -> Floats:
+            return ((_second_loss(low, mean, at) - _second_loss(high, mean, at)) * rate).sum(axis=1)
+
+        averaged = (summed(mean_protection[many]) - summed(mean_lead[many])) / batch[many]
+        unmet[many] = np.clip(averaged, 0.0, unmet[many])
+    return _share_met(unmet, asked)
+
+
+def level_for_cycle_service_level(
+    target: npt.ArrayLike,
+    mean_over_protection: npt.ArrayLike,
+    variance_to_mean: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+) -> Wholes:
+    """The smallest whole S whose cycle service level reaches the target.
+
+    Parameters
+    ----------
+    target
+        Above 0 and below 1, shape (n,) or one for all.
+    mean_over_protection, variance_to_mean, weights
+        As in :func:`cycle_service_level`.
+
+    Raises
+    ------
+    SettingsError
+        A target outside (0, 1): no level reaches 1.
+
+    Examples
+    --------
+    >>> level_for_cycle_service_level(0.95, [2.8], [1.0]).tolist()
+    [6]
+    """
+    _, mean, spread, weights = _rows(np.zeros(1), mean_over_protection, variance_to_mean, weights)
+    target = _targets(target, len(mean))
+
+    def misses(level: Floats, rows: Wholes) -> npt.NDArray[np.bool_]:
+        return 1.0 - _mixed_tail(level, mean[rows], spread[rows], weights[rows]) < target[rows]
+
+    start = _walk(None, mean, spread, weights, 1.0 - target)
+    return _settle(start, misses, mean, spread)
+
+
+def level_for_fill_rate(
+    target: npt.ArrayLike,
+    mean_over_lead_time: npt.ArrayLike,
+    mean_over_protection: npt.ArrayLike,
+    variance_to_mean: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+) -> Wholes:
+    """The smallest whole S whose exact fill rate reaches the target.
+
+    The fill rate never falls as S grows, for demand over T + L exceeds a level at least as often as
+    demand over L. Low levels are found by walking up the distribution, others by bisection; each
+    answer is then checked with :func:`fill_rate` at S and S - 1.
+
+    Parameters
+    ----------
+    target
+        Above 0 and below 1, shape (n,) or one for all.
+    mean_over_lead_time, mean_over_protection, variance_to_mean, weights
+        As in :func:`fill_rate`.
+
+    Raises
+    ------
+    SettingsError
+        A target outside (0, 1): no level reaches 1.
+
+    Examples
+    --------
+    >>> level_for_fill_rate(0.95, [1.4], [2.8], [1.0]).tolist()
+    [6]
+    """
+    _, mean, spread, weights = _rows(np.zeros(1), mean_over_protection, variance_to_mean, weights)
+    mean_lead = _columns(mean_over_lead_time, mean.shape)
+    target = _targets(target, len(mean))
+
+    def misses(level: Floats, rows: Wholes) -> npt.NDArray[np.bool_]:
+        return _share_met(*_unmet(level, mean_lead[rows], mean[rows], spread[rows], weights[rows])) < target[rows]
+
+    asked = ((mean - mean_lead) * weights).sum(axis=1)
+    start = _walk(mean_lead, mean, spread, weights, (1.0 - target) * asked)
+    return _settle(start, misses, mean, spread)
+
+
+# --------------------------------------------------------------------------- normal demand
+
+
+def normal_loss(z: npt.ArrayLike) -> Floats:
+    """Standard normal loss, E(Z - z)+.
+
+    Examples
+    --------
+    >>> round(float(normal_loss(-1.4)), 6)
+    1.436668
+    """
+    z = np.asarray(z, dtype=np.float64)
+    return np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi) - z * ndtr(-z)
+
+
+def safety_factor(probability: npt.ArrayLike) -> Floats:
+    """Standard deviations above the mean that normal demand does not exceed with this probability.
+
+    Examples
+    --------
+    >>> round(float(safety_factor(0.9)), 4)
+    1.2816
+    """
+    return np.asarray(ndtri(np.asarray(probability, dtype=np.float64)))
+
+
+# --------------------------------------------------------------------------- demand with seen sizes
+
+
+def compound_poisson_pmf(mean_demands: float, size_pmf: npt.ArrayLike, n: int) -> Floats:
+    """Distribution of total demand 0 .. n - 1 when the number of demands is Poisson and sizes are as given.
+
+    Parameters
+    ----------
+    mean_demands
+        Expected number of demands in the interval.
+    size_pmf
+        Probability of each size, from 0 on; sizes past its end do not occur.
+    n
+        Length of the answer.
+
+    Notes
+    -----
+    Panjer (1981), ASTIN Bulletin 12: f(k) = rate / k sum over j of j g(j) f(k - j). A mean number of
+    demands above about 700 underflows and is refused.
+
+    Examples
+    --------
+    >>> compound_poisson_pmf(1.0, [0.0, 1.0], 3).round(6).tolist()  # sizes of one: Poisson
+    [0.367879, 0.367879, 0.18394]
+    """
+    sizes = np.asarray(size_pmf, dtype=np.float64)
+    none_asked = np.exp(-mean_demands * (1.0 - sizes[0]))
+    if none_asked <= 0:
+        raise ValueError(f"mean_demands is {mean_demands}; it must be below 700 for the recursion. Use the normal.")
+    pmf = np.zeros(n)
+    pmf[0] = none_asked
+    weighted = np.arange(len(sizes)) * sizes
+    for k in range(1, n):
+        longest = min(k, len(sizes) - 1)
+        pmf[k] = mean_demands / k * float(weighted[1 : longest + 1] @ pmf[k - longest : k][::-1])
+    return pmf
+
+
+def tabulated_fill_rates(
+    lead_time_pmf: npt.ArrayLike, protection_pmf: npt.ArrayLike, mean_over_lead_time: float, mean_over_protection: float
+) -> Floats:
+    """Exact fill rate of every level 0 .. n - 1 from tabulated demand over L and over T + L.
+
+    Parameters
+    ----------
+    lead_time_pmf, protection_pmf
+        Probabilities of demand 0 .. n - 1.
+    mean_over_lead_time, mean_over_protection
+        Their means, tails past the table included.
+
+    Examples
+    --------
+    >>> one = compound_poisson_pmf(1.4, [0, 1], 20), compound_poisson_pmf(2.8, [0, 1], 20)
+    >>> round(float(tabulated_fill_rates(*one, 1.4, 2.8)[6]), 6)
+    0.97493
+    """
+
+    def shortfalls(pmf: npt.ArrayLike, mean: float) -> Floats:
+        exceeds = 1.0 - np.cumsum(np.asarray(pmf, dtype=np.float64))
+        return mean - np.concatenate([[0.0], np.cumsum(exceeds[:-1])])
+
+    unmet = shortfalls(protection_pmf, mean_over_protection) - shortfalls(lead_time_pmf, mean_over_lead_time)
+    return _share_met(unmet, np.full(len(unmet), mean_over_protection - mean_over_lead_time))
+
+
+# --------------------------------------------------------------------------- inside
+
+
+def _floats(*values: npt.ArrayLike) -> tuple[Floats, ...]:
+    return tuple(np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in values)))
+
+
+def _tail(at_least: npt.ArrayLike, mean: npt.ArrayLike, variance_to_mean: npt.ArrayLike, more: int) -> Floats:
+    """P(X >= at_least), X negative binomial of size r + more; ``mean`` is that of size r."""
+    k, mean, ratio = _floats(at_least, mean, variance_to_mean)
+    shape = k.shape
+    k, mean, excess = k.ravel(), mean.ravel(), ratio.ravel() - 1.0
+    tail = np.where(k <= 0, 1.0, 0.0)
+    is_open = (k > 0) & (mean > 0)
+    poisson = np.flatnonzero(is_open & (excess < POISSON_BELOW))
+    tail[poisson] = gammainc(k[poisson], mean[poisson])
+    spread = np.flatnonzero(is_open & (excess >= POISSON_BELOW))
+    over = excess[spread]
+    tail[spread] = betainc(k[spread], mean[spread] / over + more, over / (1.0 + over))
+    return tail.reshape(shape)
+
+
+def _second_loss(level: npt.ArrayLike, mean: npt.ArrayLike, variance_to_mean: npt.ArrayLike) -> Floats:
+    """E((X - S)+ (X - S + 1)) / 2, the sum of the shortfalls of every level from S on; S >= 0."""
+    S, m, v = _floats(level, mean, variance_to_mean)  # letters of methods.md
+    pairs = m * (m + v - 1.0) * _tail(S - 1, m, v, more=2)
+    return np.maximum(pairs - 2.0 * (S - 1) * m * _tail(S, m, v, more=1) + S * (S - 1) * _tail(S + 1, m, v, 0), 0) / 2
+
+
+def _columns(mean: npt.ArrayLike, shape: tuple[int, ...]) -> Floats:
+    mean = np.asarray(mean, dtype=np.float64)
+    return np.broadcast_to(mean if mean.ndim == 2 else np.atleast_1d(mean)[:, None], shape)
+
+
+def _rows(
+    level: npt.ArrayLike, mean: npt.ArrayLike, variance_to_mean: npt.ArrayLike, weights: npt.ArrayLike | None
+) -> tuple[Floats, Floats, Floats, Floats]:
+    mean = np.asarray(mean, dtype=np.float64)
+    mean = mean if mean.ndim == 2 else np.atleast_1d(mean)[:, None]
+    level, spread = np.atleast_1d(*_floats(level, variance_to_mean))
+    n = max(len(mean), len(level)) if len(mean) and len(spread) else 0
+    mean = np.broadcast_to(mean, (n, mean.shape[1]))
+    given = np.ones(mean.shape[1]) if weights is None else np.asarray(weights, dtype=np.float64)
+    return (
+        np.broadcast_to(level, (n,)),
+        mean,
+        np.broadcast_to(spread, (n,)),
+        np.broadcast_to(given, mean.shape),
+    )
+
+
+def _targets(target: npt.ArrayLike, n: int) -> Floats:
+    targets = np.broadcast_to(np.asarray(target, dtype=np.float64), (n,))
+    wrong = ~((targets > 0) & (targets < 1))
+    if wrong.any():
+        raise SettingsError(f"the service target is {float(targets[wrong][0])!r}; it must be above 0 and below 1.")
+    return targets
+
+
+def _mixed_tail(level: Floats, mean: Floats, spread: Floats, weights: Floats) -> Floats:
+    return (_tail(np.floor(level)[:, None] + 1, mean, spread[:, None], more=0) * weights).sum(axis=1)
+
+
+def _unmet(
+    level: Floats, mean_lead: Floats, mean_protection: Floats, spread: Floats, weights: Floats
+) -> tuple[Floats, Floats]:
+    """Expected pieces not met from the shelf in a cycle, and expected pieces asked for in it."""
+    at, ratio = level[:, None], spread[:, None]
+    short = expected_shortfall(at, mean_protection, ratio) - expected_shortfall(at, mean_lead, ratio)
+    return (short * weights).sum(axis=1), ((mean_protection - mean_lead) * weights).sum(axis=1)
+
+
+def _share_met(unmet: Floats, asked: Floats) -> Floats:
+    is_asked = asked > 0
+    share = np.ones(len(asked))
+    np.divide(unmet, asked, out=share, where=is_asked)
+    return np.where(is_asked, np.clip(1.0 - share, 0.0, 1.0), 1.0)
+
+
+def _walk(mean_lead: Floats | None, mean: Floats, spread: Floats, weights: Floats, allowed: Floats) -> Floats:
+    """The first level whose measure is at most ``allowed``, walking up the distribution; -1 past the walk.
+
+    The measure is the unmet demand of a cycle, or P(D(T+L) > S) where ``mean_lead`` is None.
+    """
+    found = np.full(len(mean), -1.0)
+    rows = np.flatnonzero((mean.max(axis=1, initial=0.0) < LONGEST_WALK) & (spread < 1e6))
+    means = mean if mean_lead is None else np.concatenate([mean, mean_lead], axis=1)
+    signed = weights if mean_lead is None else np.concatenate([weights, -weights], axis=1)
+    means, signed, q = means[rows], signed[rows], (1.0 - 1.0 / spread[rows])[:, None]
+    log_v = np.log(spread[rows])[:, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        per_piece = np.where(log_v > 0, log_v / (spread[rows] - 1.0)[:, None], 1.0)
+    pmf = np.exp(-means * per_piece)
+    per_step = means * (1.0 - q)  # r q, for the ratio of neighbouring probabilities is (r + k) q / (k + 1)
+    above, limit = 1.0 - pmf, allowed[rows]
+    measure = (above * signed).sum(axis=1) if mean_lead is None else (means * signed).sum(axis=1)
+    for level in range(LONGEST_WALK):
+        done = measure <= limit
+        if done.any():
+            found[rows[done]] = level
+            keep = ~done
+            rows, limit, measure = rows[keep], limit[keep], measure[keep]
+            pmf, above, per_step, q, signed = pmf[keep], above[keep], per_step[keep], q[keep], signed[keep]
+        if not len(rows):
+            break
+        if mean_lead is not None:
+            measure = measure - (above * signed).sum(axis=1)
+        pmf = pmf * (per_step + level * q) / (level + 1)
+        above = above - pmf
+        if mean_lead is None:
+            measure = (above * signed).sum(axis=1)
+    return found
+
+
+def _settle(start: Floats, misses, mean: Floats, spread: Floats) -> Wholes:  # type: ignore[no-untyped-def]  # a closure
+    """The smallest level that does not miss: by bisection where ``start`` is -1, else checked around it."""
+    everyone = np.arange(len(start))
+    level = np.maximum(start, 0.0)
+    typical = mean.max(axis=1, initial=0.0)
+    step = np.where(start < 0, np.maximum(1.0, np.ceil(np.sqrt(typical * spread) / 2)), 1.0)
+    level = np.where(start < 0, np.ceil(typical), level)
+    # gallop up to a level that does not miss, and down to one that does
+    high, low = level.copy(), np.full(len(start), -1.0)
+    rows = everyone[misses(high, everyone)]
+    width = step.copy()
+    while len(rows):
+        low[rows] = high[rows]
+        high[rows] += width[rows]
+        width[rows] *= 2
+        rows = rows[misses(high[rows], rows)]
+    rows = everyone[(low < 0) & (high > 0)]
+    width = step.copy()
+    while len(rows):
+        candidate = np.maximum(high[rows] - width[rows], 0.0)
+        below = misses(candidate, rows)
+        low[rows[below]] = candidate[below]
+        high[rows[~below]] = candidate[~below]
+        width[rows] *= 2
+        rows = rows[~below & (candidate > 0)]
+    rows = everyone[high - low > 1]
+    while len(rows):
+        middle = np.floor((low[rows] + high[rows]) / 2)
+        below = misses(middle, rows)
+        low[rows[below]] = middle[below]
+        high[rows[~below]] = middle[~below]
+        rows = rows[high[rows] - low[rows] > 1]
+    return high.astype(np.int64)
