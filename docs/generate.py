@@ -63,7 +63,8 @@ def _exceptions() -> str:
         "| Code | Stage | What was seen | What to do |",
         "|---|---|---|---|",
     ]
-    lines += [f"| `{one.code}` | {one.stage} | {one.says} | {one.action} |" for _, one in sorted(EXCEPTION_CODES.items())]
+    for _, one in sorted(EXCEPTION_CODES.items()):
+        lines.append(f"| `{one.code}` | {one.stage} | {one.says} | {one.action} |")
     return "\n".join(lines) + "\n"
 
 
