@@ -463,9 +463,10 @@ def _tail(at_least: npt.ArrayLike, mean: npt.ArrayLike, variance_to_mean: npt.Ar
 
 def _second_loss(level: npt.ArrayLike, mean: npt.ArrayLike, variance_to_mean: npt.ArrayLike) -> Floats:
     """E((X - S)+ (X - S + 1)) / 2, the sum of the shortfalls of every level from S on; S >= 0."""
-    S, m, v = _floats(level, mean, variance_to_mean)  # letters of methods.md
-    pairs = m * (m + v - 1.0) * _tail(S - 1, m, v, more=2)
-    return np.maximum(pairs - 2.0 * (S - 1) * m * _tail(S, m, v, more=1) + S * (S - 1) * _tail(S + 1, m, v, 0), 0) / 2
+    s, m, v = _floats(level, mean, variance_to_mean)
+    pairs = m * (m + v - 1.0) * _tail(s - 1, m, v, more=2)
+    summed = pairs - 2.0 * (s - 1) * m * _tail(s, m, v, more=1) + s * (s - 1) * _tail(s + 1, m, v, more=0)
+    return np.maximum(summed, 0.0) / 2
 
 
 def _columns(mean: npt.ArrayLike, shape: tuple[int, ...]) -> Floats:
