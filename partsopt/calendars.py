@@ -1,4 +1,4 @@
-"""Working days and working hours of sites and sources (decision 0003).
+"""Working days and working hours of sites and sources (decision 0003), and periods of demand.
 
 A day is working from Monday to Friday unless the ``holidays`` table says otherwise for its
 calendar; make-up working days at weekends are rows with ``is_working``.
@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 LONGEST_CLOSURE_DAYS = 60
+DAYS_PER_YEAR = 365.25
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,51 @@ def calendars_of(holidays: pd.DataFrame) -> Mapping[str, Calendar]:
 def calendar_named(calendars: Mapping[str, Calendar], name: str) -> Calendar:
     """The calendar of that name; one without rows works Monday to Friday."""
     return calendars.get(name, Calendar(name))
+
+
+def period_number(days: np.ndarray, period: str) -> np.ndarray:
+    """The number of the month or week in which each day lies; consecutive periods have consecutive numbers.
+
+    Parameters
+    ----------
+    days
+        Days since 1970-01-01.
+    period
+        ``month`` or ``week``; weeks start on Monday.
+
+    Examples
+    --------
+    >>> sunday_and_monday = np.array(["2026-11-22", "2026-11-23"], dtype="datetime64[D]").astype(int)
+    >>> np.diff(period_number(sunday_and_monday, "week")).tolist()
+    [1]
+    """
+    if period == "week":
+        return (days + 3) // 7
+    return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+
+
+def period_start(numbers: np.ndarray, period: str) -> np.ndarray:
+    """The first day of each numbered period, as dates.
+
+    Examples
+    --------
+    >>> str(period_start(np.array([0]), "week")[0]), str(period_start(np.array([681]), "month")[0])
+    ('1969-12-29', '2026-10-01')
+    """
+    if period == "week":
+        return (numbers * 7 - 3).astype("datetime64[D]")
+    return numbers.astype("datetime64[M]").astype("datetime64[D]")
+
+
+def period_days(period: str) -> float:
+    """The length of a period in days: a week's, or a month's on average.
+
+    Examples
+    --------
+    >>> period_days("week"), period_days("month")
+    (7.0, 30.4375)
+    """
+    return 7.0 if period == "week" else DAYS_PER_YEAR / 12
 
 
 def add_working_minutes(

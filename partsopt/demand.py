@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import pandas as pd
 
+from partsopt.calendars import period_number, period_start
 from partsopt.errors import InputError, TableError
 from partsopt.settings import DemandParams
 from partsopt.tables import DEMAND_SERIES, EXCEPTIONS, SERIES, conform, declare_exception, empty, exceptions_of
@@ -319,40 +320,6 @@ def _as_dates(days: Array, is_given: Array) -> Array:
     dates = np.where(is_given, days, 0).astype("datetime64[D]").astype("datetime64[us]")
     dates[~is_given] = np.datetime64("NaT")
     return dates
-
-
-def period_number(days: Array, period: str) -> Array:
-    """The number of the month or week in which each day lies; consecutive periods have consecutive numbers.
-
-    Parameters
-    ----------
-    days
-        Days since 1970-01-01.
-    period
-        ``month`` or ``week``; weeks start on Monday.
-
-    Examples
-    --------
-    >>> sunday_and_monday = np.array(["2026-11-22", "2026-11-23"], dtype="datetime64[D]").astype(int)
-    >>> np.diff(period_number(sunday_and_monday, "week")).tolist()
-    [1]
-    """
-    if period == "week":
-        return (days + 3) // 7
-    return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
-
-
-def period_start(numbers: Array, period: str) -> Array:
-    """The first day of each numbered period, as dates.
-
-    Examples
-    --------
-    >>> str(period_start(np.array([0]), "week")[0]), str(period_start(np.array([681]), "month")[0])
-    ('1969-12-29', '2026-10-01')
-    """
-    if period == "week":
-        return (numbers * 7 - 3).astype("datetime64[D]")
-    return numbers.astype("datetime64[M]").astype("datetime64[D]")
 
 
 def _named(rows: pd.DataFrame, site_ids: pd.Index, part_ids: pd.Index) -> pd.DataFrame:
