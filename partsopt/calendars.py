@@ -160,8 +160,8 @@ def add_working_minutes(
     day = local.date()
     for _ in range(LONGEST_CLOSURE_DAYS + int(minutes // max(closes_at - opens_at, 1)) + 2):
         if calendar.is_working(day):
-            opening = _local(day, opens_at, zone)
-            closing = _local(day, closes_at, zone)
+            opening = moment_at(day, opens_at, zone)
+            closing = moment_at(day, closes_at, zone)
             begin = max(local, opening)
             if begin + left <= closing:
                 return begin + left
@@ -171,5 +171,12 @@ def add_working_minutes(
     raise ValueError(f"calendar {calendar.name} has no {minutes} working minutes after {start}")
 
 
-def _local(on: date, minute: int, zone: ZoneInfo) -> datetime:
+def moment_at(on: date, minute: int, zone: ZoneInfo) -> datetime:
+    """The moment at which a site's clock shows so many minutes after midnight on a day.
+
+    Examples
+    --------
+    >>> moment_at(date(2026, 11, 2), 510, ZoneInfo("Asia/Shanghai")).isoformat()
+    '2026-11-02T08:30:00+08:00'
+    """
     return datetime.combine(on, time(0), tzinfo=zone) + timedelta(minutes=minute)

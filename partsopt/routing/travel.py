@@ -1,0 +1,88 @@
+"""Road distance and time between sites: from the travel table, else great circle times a detour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from partsopt.settings import RoutingParams
+
+EARTH_RADIUS_M = 6_371_008.8
+
+
+class Travel(NamedTuple):
+    """Distance and time between sites, in the order the sites were named.
+
+    ``distance_m`` and ``travel_s`` are whole metres and seconds, shape (sites, sites);
+    ``is_estimated`` is True where the travel table has no row.
+    """
+
+    distance_m: NDArray[np.int64]
+    travel_s: NDArray[np.int64]
+    is_estimated: NDArray[np.bool_]
+
+
+def travel_between(
+    site_ids: Sequence[str], sites: pd.DataFrame, travel: pd.DataFrame, params: RoutingParams
+) -> Travel:
+    """Distance and time between each pair of the sites named.
+
+    Parameters
+    ----------
+    site_ids
+        The sites, each once; all must be rows of ``sites``.
+    sites
+        Table sites: latitude and longitude are used where travel has no row.
+    travel
+        Table travel: metres and minutes by direction. Rows of other sites are left aside.
+
+    Returns
+    -------
+    Travel
+        Whole metres (nearest) and whole seconds (rounded up), zero on the diagonal.
+    """
+    places = sites.set_index("site_id").loc[list(site_ids)]
+    great_circle = great_circle_m(places["latitude"].to_numpy(float), places["longitude"].to_numpy(float))
+    distance_m = great_circle * params.detour_factor
+    travel_s = distance_m / (params.speed_km_per_hour / 3.6)
+    is_estimated = ~np.eye(len(places), dtype=bool)
+
+    number = pd.Series(np.arange(len(places)), index=places.index)
+    rows = travel[travel["from_id"].isin(places.index) & travel["to_id"].isin(places.index)]
+    rows = rows[rows["from_id"] != rows["to_id"]]
+    start, end = number.loc[rows["from_id"]].to_numpy(), number.loc[rows["to_id"]].to_numpy()
+    distance_m[start, end] = rows["distance_m"].to_numpy()
+    travel_s[start, end] = rows["travel_min"].to_numpy() * 60
+    is_estimated[start, end] = False
+    return Travel(
+        np.rint(distance_m).astype(np.int64), np.ceil(np.round(travel_s, 6)).astype(np.int64), is_estimated
+    )
+
+
+def great_circle_m(latitude: NDArray[np.float64], longitude: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Great-circle distance between all pairs of places on a sphere, metres, shape (places, places).
+
+    Parameters
+    ----------
+    latitude, longitude
+        Degrees north and east, shape (places,).
+
+    Notes
+    -----
+    Haversine formula (Sinnott 1984, Sky and Telescope 68(2), 159), mean earth radius 6,371.0088 km.
+
+    Examples
+    --------
+    >>> float(great_circle_m(np.array([0.0, 0.0]), np.array([0.0, 90.0]))[0, 1].round())
+    10007557.0
+    """
+    north, east = np.radians(latitude), np.radians(longitude)
+    half_chord = (
+        np.sin((north[:, None] - north[None, :]) / 2) ** 2
+        + np.cos(north[:, None]) * np.cos(north[None, :]) * np.sin((east[:, None] - east[None, :]) / 2) ** 2
+    )
+    return 2 * EARTH_RADIUS_M * np.arcsin(np.sqrt(np.clip(half_chord, 0.0, 1.0)))
