@@ -230,8 +230,14 @@ class AllocateParams:
     shortage_cost_share: float = setting(
         0.5, "what a missing piece costs, when a move is weighed", "share of unit cost"
     )
+    rebalance_node_limit: int = setting(
+        1000, "where the search for the moves of one part stops; stopping before the proof is reported", "nodes"
+    )
+    rebalance_time_limit_s: int = setting(60, "safety net of that search; hitting it is reported", "seconds")
 
     def __post_init__(self) -> None:
+        for name in ("rebalance_node_limit", "rebalance_time_limit_s"):
+            _need(getattr(self, name) >= 1, f"allocate.{name}", getattr(self, name), "1 or more")
         _share("allocate.urgent_share", self.urgent_share)
         for name in ("protected_days", "freight_cost_per_kg", "freight_cost_fixed", "shortage_cost_share"):
             _need(getattr(self, name) >= 0, f"allocate.{name}", getattr(self, name), "0 or more")
