@@ -120,6 +120,9 @@ class ForecastParams:
     ets_max_series: int = setting(150, "such models tried a night, on the series of highest usage value", "series")
     ets_origins: int = setting(4, "rolling origins on which such a model must win", "origins")
     ets_horizon: int = setting(3, "periods ahead whose total is compared at each origin", "periods")
+    ets_margin: float = setting(
+        0.25, "by how much such a model's error must be smaller than the simple method's", "share"
+    )
     max_steps: int = setting(12, "periods ahead for which a trend or season is carried on", "periods")
 
     def __post_init__(self) -> None:
@@ -128,6 +131,7 @@ class ForecastParams:
         for name in ("min_periods", "warm_up_periods", "ets_min_periods", "ets_origins", "ets_horizon", "max_steps"):
             _need(getattr(self, name) >= 1, f"forecast.{name}", getattr(self, name), "1 or more")
         _need(self.ets_max_series >= 0, "forecast.ets_max_series", self.ets_max_series, "0 or more")
+        _need(0 <= self.ets_margin < 1, "forecast.ets_margin", self.ets_margin, "0 or more and below 1")
 
 
 @dataclass(frozen=True, kw_only=True)
