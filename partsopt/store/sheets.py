@@ -1,0 +1,598 @@
+"""The cells of one input file as text, with the physical line of each row.
+
+A regular CSV file (no quote, no blank line, the same number of values on every line) is split by
+pyarrow; any other by Python's ``csv`` module, which counts physical lines. Both give the same
+cells. The typed columns of a Parquet file are written out as text without loss, so that one
+contract, that of :mod:`partsopt.store.casts`, holds for every file.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from partsopt.errors import Violation
+from partsopt.settings import ReadParams
+from partsopt.store.casts import nearest
+from partsopt.tables import Column, Kind, Table
+
+BATCH_ROWS = 65_536
+MAX_SHOWN = 200
+TEXT = pa.large_string()
+
+Array: TypeAlias = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """One input file: its cells as text, or the faults that make it unreadable.
+
+    ``cells`` has one array for each declared column of the file. ``lines`` is the physical line of
+    each row, the header being on line 1 (Parquet: the row's number from 1). ``malformed`` are rows
+    that could not be split into cells; they count in ``n_rows``. ``faults`` stop the run.
+    """
+
+    table: Table
+    file: str
+    sha256: str
+    cells: Mapping[str, pa.ChunkedArray]
+    lines: Array
+    n_rows: int = 0
+    malformed: tuple[Violation, ...] = ()
+    faults: tuple[Violation, ...] = ()
+    notes: tuple[str, ...] = ()
+    row_texts: Callable[[Array], list[str]] = lambda rows: [""] * len(rows)
+
+
+def read_sheet(data: bytes, file: str, table: Table, params: ReadParams) -> Sheet:
+    """Split the bytes of a file named ``.csv`` or ``.parquet`` into cells of text."""
+    blank = Sheet(
+        table=table, file=file, sha256=hashlib.sha256(data).hexdigest(), cells={}, lines=np.zeros(0, dtype=np.int64)
+    )
+    if file.endswith(".parquet"):
+        return _read_parquet(data, blank, params)
+    return _read_csv(data, blank, params)
+
+
+def file_fault(
+    table: Table, file: str, rule: str, remedy: str, *, line: int = 0, column: str = "", value: str = ""
+) -> Violation:
+    """A violation that stops the run."""
+    return Violation(
+        table=table.name,
+        file=file,
+        line=line,
+        column=column,
+        value=shortened(value),
+        rule=rule,
+        remedy=remedy,
+        stops_the_run=True,
+    )
+
+
+def shortened(text: str) -> str:
+    """A text as it is shown to people: the first 200 characters."""
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
+
+
+# --------------------------------------------------------------------------- header
+
+
+class Header(NamedTuple):
+    """Names of a file's columns by position, what is wrong with them, and what is passed over."""
+
+    names: tuple[str, ...]
+    faults: tuple[Violation, ...]
+    notes: tuple[str, ...]
+
+
+def check_header(names: Sequence[str], table: Table, file: str, line: int) -> Header:
+    """Compare a file's column names with the declaration.
+
+    Every required column must be there and none may come twice. A column that is not declared is
+    not read, and noted with the nearest declared name.
+    """
+    if len(names) == 1 and re.search(r"[;\t|]", names[0]):
+        fault = file_fault(
+            table, file, "must separate values with commas", "save it as CSV with commas", line=line, value=names[0]
+        )
+        return Header(tuple(names), (fault,), ())
+    strange = [name for name in names if name not in table.columns]
+    faults, notes = [], []
+    for name, column in table.columns.items():
+        if column.required and name not in names:
+            near = nearest(name, [one for one in strange if one.strip()])
+            hint = f'rename "{near}", which is the nearest' if near else f"add it: {column.says}"
+            faults.append(file_fault(table, file, f"lacks the column {name}", hint, line=line))
+    faults += [
+        file_fault(table, file, f"has the column {name} {names.count(name)} times", "keep one", line=line)
+        for name in table.columns
+        if names.count(name) > 1
+    ]
+    for place, name in enumerate(names, start=1):
+        if not name.strip():
+            notes.append(f"{file}: column {place} has no name and is not read.")
+        elif name in strange:
+            near = nearest(name, [one for one in table.columns if one not in names])
+            hint = f"; did you mean {near}?" if near else "."
+            notes.append(f'{file}: "{shortened(name)}" is not a column of {table.name} and is not read{hint}')
+    return Header(tuple(names), tuple(faults), tuple(dict.fromkeys(notes)))
+
+
+# --------------------------------------------------------------------------- CSV
+
+
+def _read_csv(data: bytes, blank: Sheet, params: ReadParams) -> Sheet:
+    table, file = blank.table, blank.file
+    encoding = params.encoding_of.get(table.name, params.encoding)
+    decoded, faults, notes = _as_utf8(data, encoding, table, file)
+    if faults:
+        return replace(blank, faults=faults)
+    if not decoded.strip():
+        rule = "is empty: it has not even a header"
+        return replace(blank, faults=(file_fault(table, file, rule, f"start it with {','.join(table.columns)}"),))
+    names, header_lines, faults = _header_of(decoded, table, file)
+    if faults:
+        return replace(blank, faults=faults)
+    header = check_header(names, table, file, header_lines[0])
+    if header.faults:
+        return replace(blank, faults=header.faults)
+    n_lines = decoded.count(b"\n") + 1
+    if n_lines * len(names) > params.max_cells:
+        return replace(blank, faults=(_too_many_cells(blank, n_lines, len(names), params),))
+    rows = split_regular(decoded, names) if header_lines == (1, 1) else None
+    if rows is None:
+        rows = split_any(decoded, names, table, file, header_lines[1])
+    if rows.faults:
+        return replace(blank, faults=rows.faults)
+    cells = {name: rows.cells[name] for name in table.columns if name in names}
+    kept = _not_blank(cells, len(rows.first))
+    n_blank = rows.n_blank + len(rows.first) - int(kept.sum())
+    if n_blank:
+        notes = (*notes, f"{file}: {n_blank} blank {'line is' if n_blank == 1 else 'lines are'} passed over.")
+    if not kept.all():
+        cells = {name: cell.filter(pa.array(kept)) for name, cell in cells.items()}
+    first, last = rows.first[kept], rows.last[kept]
+    return replace(
+        blank,
+        cells=cells,
+        lines=first,
+        n_rows=len(first) + len(rows.malformed),
+        malformed=rows.malformed,
+        notes=(*notes, *header.notes),
+        row_texts=lambda places: _physical_lines(decoded, first[places], last[places]),
+    )
+
+
+def _as_utf8(
+    data: bytes, encoding: str, table: Table, file: str
+) -> tuple[bytes, tuple[Violation, ...], tuple[str, ...]]:
+    """Bytes of the file in UTF-8 without its mark, checked; the declared encoding decides, never a guess."""
+    notes: tuple[str, ...] = ()
+    setting = f'read.encoding_of = {{ {table.name} = "gb18030" }}'
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        rule = f"is not {encoding}: it starts with the mark of UTF-16"
+        return b"", (file_fault(table, file, rule, "save it as CSV UTF-8"),), notes
+    if encoding == "gb18030" and data.startswith(b"\xef\xbb\xbf"):
+        rule = "is declared to be gb18030 but starts with the mark of UTF-8"
+        return b"", (file_fault(table, file, rule, f"take {table.name} out of read.encoding_of"),), notes
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        rule = f"is not {encoding}: byte {error.start + 1} of the file (hexadecimal {data[error.start]:02x}) is no text"
+        other = "gb18030" if encoding == "utf-8" else "utf-8"
+        remedy = f"save it as {encoding}"
+        if _decodes(data, other):
+            remedy += f"; it could be read as {other}" + (f": then set {setting}" if other == "gb18030" else "")
+        return b"", (file_fault(table, file, rule, remedy, line=line),), notes
+    if encoding == "gb18030" and not data.isascii() and _decodes(data, "utf-8"):
+        notes = (f"{file}: read as gb18030, as declared, but it is valid UTF-8 too; look at its Chinese text.",)
+    if b"\x00" in data:
+        place = data.index(b"\x00")
+        rule = f"holds a NUL byte (byte {place + 1} of the file): it was not written whole, or is no text"
+        return b"", (file_fault(table, file, rule, "export it again", line=data.count(b"\n", 0, place) + 1),), notes
+    return (data if encoding == "utf-8" else text.encode()).removeprefix(b"\xef\xbb\xbf"), (), notes
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _text_lines(data: bytes) -> Iterator[str]:
+    """Lines of text, ended by LF only, with their ends."""
+    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="\n")
+
+
+def _header_of(data: bytes, table: Table, file: str) -> tuple[list[str], tuple[int, int], tuple[Violation, ...]]:
+    reader = csv.reader(_text_lines(data), strict=True)
+    first = 1
+    try:
+        for record in reader:
+            if record:
+                return record, (first, reader.line_num), ()
+            first = reader.line_num + 1
+    except csv.Error:
+        pass
+    if b"\r" in data and b"\n" not in data:
+        rule, remedy = "ends its lines with CR alone", "save it with line ends LF or CRLF"
+    else:
+        rule, remedy = "has a header that cannot be split into names", f"start it with {','.join(table.columns)}"
+    return [], (first, first), (file_fault(table, file, rule, remedy, line=first),)
+
+
+class Rows(NamedTuple):
+    """Rows of a CSV file: cells by column name, and the first and last physical line of each row."""
+
+    cells: Mapping[str, pa.ChunkedArray]
+    first: Array
+    last: Array
+    n_blank: int = 0
+    malformed: tuple[Violation, ...] = ()
+    faults: tuple[Violation, ...] = ()
+
+
+def split_regular(data: bytes, names: Sequence[str]) -> Rows | None:
+    """Split a CSV file without quotes, blank lines or stray carriage returns; None for any other.
+
+    Parameters
+    ----------
+    data
+        UTF-8 without its mark, the header on the first line.
+    names
+        The header's names.
+    """
+    is_regular = b'"' not in data and b"\n\n" not in data and b"\n\r\n" not in data
+    if not is_regular or data.count(b"\r") != data.count(b"\r\n"):
+        return None
+    places = [str(place) for place in range(len(names))]  # names may be blank or, where not declared, repeat
+    body = data.find(b"\n") + 1
+    if not body or body == len(data):
+        nothing = pa.chunked_array([], type=TEXT)
+        return Rows(dict.fromkeys(names, nothing), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+    try:
+        table = pa_csv.read_csv(
+            pa.BufferReader(pa.py_buffer(data).slice(body)),
+            read_options=pa_csv.ReadOptions(column_names=places),
+            parse_options=pa_csv.ParseOptions(
+                quote_char=False, double_quote=False, escape_char=False, ignore_empty_lines=False
+            ),
+            convert_options=pa_csv.ConvertOptions(
+                check_utf8=False,
+                column_types=dict.fromkeys(places, TEXT),
+                null_values=[],
+                strings_can_be_null=False,
+            ),
+        )
+    except pa.ArrowInvalid:  # a line with another number of values, or longer than a block
+        return None
+    lines = np.arange(2, table.num_rows + 2, dtype=np.int64)
+    return Rows({name: table.column(place) for place, name in enumerate(names)}, lines, lines)
+
+
+def split_any(data: bytes, names: Sequence[str], table: Table, file: str, header_end: int) -> Rows:
+    """Split any CSV file by RFC 4180, counting physical lines; refuse rows that cannot be split.
+
+    A quote that is not closed, or is closed in the midst of a value, refuses its row where that
+    stands on one line, and the file where it swallowed further lines: which rows those were is not
+    to be known. A row over several lines each of which looks like a row is refused for the same
+    reason. A quote inside a value that does not start with one is taken as it stands.
+
+    Parameters
+    ----------
+    data
+        UTF-8 without its mark.
+    names
+        The header's names.
+    table, file
+        For the violations.
+    header_end
+        Last physical line of the header.
+    """
+    reader = csv.reader(_text_lines(data), strict=True)
+    while reader.line_num < header_end:
+        next(reader)
+    chunks: list[list[pa.Array]] = []
+    records: list[list[str]] = []
+    first: list[int] = []
+    last: list[int] = []
+    malformed: list[Violation] = []
+    n_blank, n_names = 0, len(names)
+    while True:
+        start = reader.line_num + 1
+        try:
+            record = next(reader)
+        except StopIteration:
+            break
+        except csv.Error as error:
+            fault = _quote_fault(data, start, reader.line_num, str(error), table, file)
+            if fault.stops_the_run:
+                nothing = np.zeros(0, dtype=np.int64)
+                return Rows(
+                    {}, nothing, nothing, faults=(*(replace(one, stops_the_run=True) for one in malformed), fault)
+                )
+            malformed.append(fault)
+            continue
+        if not record:
+            n_blank += 1
+        elif len(record) != n_names or (
+            reader.line_num > start and _swallowed_rows(data, start, reader.line_num, n_names)
+        ):
+            malformed.append(_shape_fault(data, start, reader.line_num, len(record), n_names, table, file))
+        else:
+            records.append(record)
+            first.append(start)
+            last.append(reader.line_num)
+            if len(records) == BATCH_ROWS:
+                chunks.append([pa.array(values, TEXT) for values in zip(*records, strict=True)])
+                records = []
+    if records:
+        chunks.append([pa.array(values, TEXT) for values in zip(*records, strict=True)])
+    cells = {name: pa.chunked_array([chunk[place] for chunk in chunks], TEXT) for place, name in enumerate(names)}
+    return Rows(cells, np.array(first, dtype=np.int64), np.array(last, dtype=np.int64), n_blank, tuple(malformed))
+
+
+def _physical_lines(data: bytes, first: Array, last: Array) -> list[str]:
+    """Text of the lines from first to last (from 1) of each row, without its line end."""
+    ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == 10)
+    starts = np.concatenate([[0], ends + 1])
+    ends = np.append(ends, len(data))
+    spans = zip(starts[first - 1].tolist(), ends[last - 1].tolist(), strict=True)
+    return [data[start:end].decode(errors="replace").removesuffix("\r") for start, end in spans]
+
+
+def _lines_of(data: bytes, first: int, last: int) -> list[str]:
+    return _physical_lines(data, np.arange(first, last + 1), np.arange(first, last + 1))
+
+
+def _swallowed_rows(data: bytes, first: int, last: int, n_names: int) -> bool:
+    return n_names > 2 and all(line.count(",") == n_names - 1 for line in _lines_of(data, first, last))
+
+
+def _shape_fault(data: bytes, first: int, last: int, n_values: int, n_names: int, table: Table, file: str) -> Violation:
+    if n_values == n_names:
+        rule = f"runs on to line {last}, and each of these lines looks like a row: a quote was not closed"
+        remedy = "close the quote; write a quote inside a value twice"
+    else:
+        rule = f"has {n_values} {'value' if n_values == 1 else 'values'} where the header names {n_names} columns"
+        remedy = (
+            "put a text with commas between quotes" if n_values > n_names else "add the values that lack, blank or not"
+        )
+        if last > first:
+            rule, remedy = f"{rule}, and runs on to line {last}", "look for a quote that is not closed"
+    return _row_fault(data, first, last, rule, remedy, table, file)
+
+
+def _row_fault(data: bytes, first: int, last: int, rule: str, remedy: str, table: Table, file: str) -> Violation:
+    (row_text,) = _physical_lines(data, np.array([first]), np.array([last]))
+    return Violation(
+        table=table.name, file=file, line=first, column="", value="", rule=rule, remedy=remedy, row_text=row_text
+    )
+
+
+def _quote_fault(data: bytes, first: int, last: int, error: str, table: Table, file: str) -> Violation:
+    if "new-line character" in error:
+        rule, remedy = (
+            "holds a carriage return outside quotes",
+            "end lines with LF or CRLF, and put line breaks in quotes",
+        )
+        return _row_fault(data, first, last, rule, remedy, table, file)
+    if "field larger" in error and last == first:
+        return _row_fault(data, first, last, "has a value too long to be read", "shorten it", table, file)
+    remedy = "close the quote; write a quote inside a value twice"
+    is_open = "expected after" not in error
+    if last == first:
+        rule = "opens a quote that is not closed" if is_open else "has text after the quote that ends a value"
+        return _row_fault(data, first, last, rule, remedy, table, file)
+    lines = _lines_of(data, first, last)
+    opened = first + _line_of_open_quote("\n".join(lines))
+    end = "is not closed by the end of the file" if "end of data" in error else f"runs on to line {last}"
+    rule = f"opens a quote that {end} and swallows the rows between"
+    return file_fault(table, file, rule, remedy, line=opened, value=lines[opened - first])
+
+
+def _line_of_open_quote(text: str) -> int:
+    """Lines before the quote that opened the last quoted value of a text."""
+    opened, place, at_start = 0, 0, True
+    while place < len(text):
+        if text[place] == '"' and at_start:
+            opened = place
+            place += 1
+            while (place := text.find('"', place)) >= 0 and text[place + 1 : place + 2] == '"':
+                place += 2
+            if place < 0:
+                break
+            at_start = False
+        else:
+            at_start = text[place] in ",\n"
+        place += 1
+    return text.count("\n", 0, opened)
+
+
+def _not_blank(cells: Mapping[str, pa.ChunkedArray], n_rows: int) -> Array:
+    """True for rows that have a value in any of the declared columns."""
+    blank = np.ones(n_rows, dtype=bool)
+    for cell in cells.values():
+        blank &= np.asarray(pc.equal(cell, "").to_numpy(), dtype=bool)
+        if not blank.any():
+            break
+    return ~blank
+
+
+def _too_many_cells(blank: Sheet, n_rows: int, n_columns: int, params: ReadParams) -> Violation:
+    rule = f"has {n_rows} rows of {n_columns} columns, more cells than read.max_cells allows ({params.max_cells})"
+    return file_fault(blank.table, blank.file, rule, "give a smaller file, or raise read.max_cells")
+
+
+# --------------------------------------------------------------------------- Parquet
+
+_STORED_AS: Mapping[Kind, tuple[str, Callable[[pa.DataType], bool]]] = {
+    "text": ("text", lambda _: False),
+    "whole": (
+        "integers, or text",
+        lambda kind: pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind),
+    ),
+    "number": (
+        "numbers, or text",
+        lambda kind: pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind),
+    ),
+    "flag": ("booleans, or text", pa.types.is_boolean),
+    "day": (
+        "dates, timestamps at midnight, or text",
+        lambda kind: pa.types.is_date(kind) or pa.types.is_timestamp(kind),
+    ),
+    "moment": ("timestamps, or text", pa.types.is_timestamp),
+    "clock": (
+        "times, minutes after midnight, or text",
+        lambda kind: pa.types.is_time(kind) or pa.types.is_integer(kind),
+    ),
+}
+
+
+def _read_parquet(data: bytes, blank: Sheet, params: ReadParams) -> Sheet:
+    table, file = blank.table, blank.file
+    try:
+        return _sheet_of_parquet(data, blank, params)
+    except (pa.ArrowException, OSError, MemoryError, UnicodeDecodeError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        rule = f"cannot be read as Parquet ({shortened(reason)})"
+        return replace(blank, faults=(file_fault(table, file, rule, "write the file again"),))
+
+
+def _sheet_of_parquet(data: bytes, blank: Sheet, params: ReadParams) -> Sheet:
+    table, file = blank.table, blank.file
+    source = pq.ParquetFile(pa.BufferReader(data))
+    schema, meta = source.schema_arrow, source.metadata
+    header = check_header(list(schema.names), table, file, 0)
+    wanted = [name for name in table.columns if name in schema.names]
+    faults = list(header.faults)
+    for name in wanted if not faults else ():
+        stored, column = schema.field(name).type, table.columns[name]
+        if not _is_stored_well(stored, column.kind):
+            rule = f"must be stored as {_STORED_AS[column.kind][0]}"
+            lost = "write it as text; a number has lost its leading zeros" if column.kind == "text" else "store it so"
+            faults.append(file_fault(table, file, rule, lost, column=name, value=str(stored)))
+    if meta.num_rows * max(len(schema.names), 1) > params.max_cells:
+        faults.append(_too_many_cells(blank, meta.num_rows, len(schema.names), params))
+    if faults:
+        return replace(blank, faults=tuple(faults))
+    # text is read as dictionaries, so that a long value repeated a million times stays one value until it is measured
+    texts = [name for name in wanted if _is_text(schema.field(name).type)]
+    source = pq.ParquetFile(pa.BufferReader(data), read_dictionary=texts)
+    chunks: dict[str, list[pa.Array]] = {name: [] for name in wanted}
+    n_rows = n_bytes = 0
+    for batch in source.iter_batches(batch_size=BATCH_ROWS, columns=wanted):
+        n_rows += batch.num_rows
+        if n_rows * len(schema.names) > params.max_cells:
+            return replace(blank, faults=(_too_many_cells(blank, n_rows, len(schema.names), params),))
+        for name in wanted:
+            values = batch.column(name)
+            n_bytes += _unpacked_bytes(values)
+            if n_bytes > params.max_bytes:
+                rule = f"takes more memory than read.max_bytes allows ({params.max_bytes})"
+                remedy = "give a smaller file, or raise read.max_bytes"
+                return replace(blank, faults=(file_fault(table, file, rule, remedy),))
+            chunks[name].append(_text_of(values, table.columns[name]))
+    cells = {name: pa.chunked_array(chunks[name], TEXT) for name in wanted}
+    return replace(
+        blank,
+        cells=cells,
+        lines=np.arange(1, n_rows + 1, dtype=np.int64),
+        n_rows=n_rows,
+        notes=header.notes,
+        row_texts=lambda rows: _rows_as_csv([cell.take(pa.array(rows)).to_pylist() for cell in cells.values()]),
+    )
+
+
+def _is_text(stored: pa.DataType) -> bool:
+    return pa.types.is_string(stored) or pa.types.is_large_string(stored) or pa.types.is_string_view(stored)
+
+
+def _is_stored_well(stored: pa.DataType, kind: Kind) -> bool:
+    if pa.types.is_dictionary(stored):
+        stored = stored.value_type
+    return _is_text(stored) or pa.types.is_null(stored) or _STORED_AS[kind][1](stored)
+
+
+def _unpacked_bytes(values: pa.Array) -> int:
+    if not pa.types.is_dictionary(values.type):
+        return int(values.nbytes)
+    lengths = pc.binary_length(values.dictionary) if _is_text(values.dictionary.type) else None
+    if lengths is None:
+        return int(values.nbytes)
+    return int(pc.sum(pc.cast(lengths.take(values.indices), pa.int64())).as_py() or 0) + 8 * len(values)
+
+
+def _text_of(values: pa.Array, column: Column) -> pa.Array:
+    """Cells of a stored column written out as the text a CSV file would hold; null is blank."""
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    stored = values.type
+    if pa.types.is_floating(stored):
+        texts = _text_of_floats(values.cast(pa.float64()), column.kind)
+    elif pa.types.is_decimal(stored):
+        texts = values.cast(pa.string())
+        if column.kind == "whole":
+            texts = pc.replace_substring_regex(texts, r"\.0+$", "")
+    elif pa.types.is_timestamp(stored):
+        texts = _text_of_timestamps(values, column.kind)
+    elif pa.types.is_date(stored):
+        texts = values.cast(pa.date32()).cast(pa.string())
+    elif pa.types.is_time(stored):
+        texts = pc.replace_substring_regex(values.cast(pa.string()), r"\.0+$", "")
+    elif pa.types.is_integer(stored) and column.kind == "clock":
+        texts = pa.array([_clock_text(minutes) for minutes in values.to_pylist()], pa.string())
+    elif pa.types.is_null(stored):
+        texts = pa.nulls(len(values), pa.string())
+    else:
+        texts = values if _is_text(stored) else values.cast(pa.string())
+    return pc.fill_null(texts.cast(TEXT), "")
+
+
+def _text_of_floats(values: pa.Array, kind: Kind) -> pa.Array:
+    if kind != "whole":
+        return values.cast(pa.string())
+    plain = pc.fill_null(values, 0.0).to_numpy(zero_copy_only=False)
+    integral = np.isfinite(plain) & (np.trunc(plain) == plain) & (np.abs(plain) < 2**53)
+    whole = pa.array(np.where(integral, plain, 0).astype(np.int64)).cast(pa.string())
+    texts = pc.if_else(pa.array(integral), whole, values.cast(pa.string()))
+    return pc.if_else(values.is_valid(), texts, pa.scalar(None, pa.string()))
+
+
+def _text_of_timestamps(values: pa.Array, kind: Kind) -> pa.Array:
+    has_zone = values.type.tz is not None
+    micros = values.cast(pa.timestamp("us", tz=values.type.tz), safe=False)
+    texts = micros.cast(pa.int64()).cast(pa.timestamp("us")).cast(pa.string())
+    if has_zone:
+        return pc.binary_join_element_wise(texts, "Z", "")
+    return pc.replace_substring_regex(texts, r" 00:00:00(\.0+)?$", "") if kind == "day" else texts
+
+
+def _clock_text(minutes: int | None) -> str | None:
+    if minutes is None or not 0 <= minutes < 24 * 60:
+        return None if minutes is None else str(minutes)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def _rows_as_csv(columns: Sequence[Sequence[str]]) -> list[str]:
+    texts = []
+    for row in zip(*columns, strict=True):
+        line = io.StringIO()
+        csv.writer(line, lineterminator="").writerow(row)
+        texts.append(line.getvalue())
+    return texts
