@@ -303,13 +303,13 @@ def _lineage(shipments: pd.DataFrame, asked: pd.DataFrame, lineage: pd.DataFrame
     lines = shipments.loc[~lateral, ["line_id", "request_id", "shipped_quantity", "requested_quantity"]]
     terms = lineage.rename(columns={"line_id": "request_id"}).merge(lines, on="request_id", validate="m:1")
     _check_terms(terms, lines)
-    last = terms.groupby("line_id")["term_number"].max()
-    short = lines[lines["shipped_quantity"] < lines["requested_quantity"]]
+    last = terms.groupby("line_id")["term_number"].max().rename("last_term").reset_index()
+    short = lines[lines["shipped_quantity"] < lines["requested_quantity"]].merge(last, on="line_id", validate="1:1")
     moved = short["request_id"].map(asked.set_index("request_id")["moved"])
     not_sent = pd.DataFrame(
         {
             "line_id": short["line_id"],
-            "term_number": short["line_id"].map(last) + 1,
+            "term_number": short["last_term"] + 1,
             "term": "not_sent",
             "quantity": short["shipped_quantity"] - short["requested_quantity"],
             "note": ["" if pieces == 0 else f"{pieces} of them are sent from elsewhere" for pieces in moved],
