@@ -1,0 +1,344 @@
+"""The forecast methods: four rates for any series, and exponential smoothing with trend or season for a few.
+
+A method of METHODS follows the rate of many series at once for given smoothing constants; SETTINGS lists the
+constants that are tried. Models with trend or season come from statsmodels and are tried on single series.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from itertools import product
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from partsopt.forecast.rates import croston, exposure, ses, tsb
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+
+class Setting(NamedTuple):
+    """A method with its smoothing constants; ``beta`` is NaN where the method has none."""
+
+    method: str
+    alpha: float
+    beta: float
+
+
+_SIZE_AND_INTERVAL = tuple(product((0.1, 0.05, 0.2), (0.1, 0.05, 0.2)))
+REGULAR_SETTINGS = tuple(Setting("ses", alpha, np.nan) for alpha in (0.1, 0.05, 0.2, 0.15, 0.3, 0.02, 0.5))
+INTERMITTENT_SETTINGS = (
+    *(Setting("tsb", alpha, beta) for alpha, beta in product((0.1, 0.2), (0.1, 0.05, 0.2, 0.15, 0.02))),
+    *(Setting("sba", alpha, beta) for alpha, beta in _SIZE_AND_INTERVAL),
+    *(Setting("croston", alpha, beta) for alpha, beta in _SIZE_AND_INTERVAL),
+)
+"""What is tried, in order of preference; the first is taken where the history does not clearly say otherwise."""
+
+RATE_FLOOR = 1e-3
+"""A smaller rate, in pieces per period, counts as this much when demand comes after all."""
+
+
+class Start(NamedTuple):
+    """Where the recursions begin: rate, size and interval of the warm-up periods, each of shape (series,).
+
+    Size and interval are NaN where the warm-up has no demand.
+    """
+
+    rate: Array
+    size: Array
+    interval: Array
+
+
+def start_values(demand: Array, share: Array, is_warm_up: Array) -> Start:
+    """Means of the warm-up periods, with which the recursions begin.
+
+    Parameters
+    ----------
+    demand, share
+        Pieces and in-stock share, shape (periods, series); the share is 0 before a series began.
+    is_warm_up
+        Which periods are warm-up, shape (periods, series).
+
+    Notes
+    -----
+    A series begins with its first demand, so a rate that began with that demand alone would be too high. The
+    forecasts of warm-up periods are not scored, so nothing is scored with knowledge of itself.
+
+    Examples
+    --------
+    >>> start_values(np.array([[3.0], [0.0]]), np.ones((2, 1)), np.ones((2, 1), dtype=bool)).interval.tolist()
+    [2.0]
+    """
+    pieces = np.where(is_warm_up, demand, 0.0).sum(axis=0)
+    n_demands = np.count_nonzero((demand > 0) & is_warm_up, axis=0)
+    time = np.maximum(np.where(is_warm_up, exposure(demand, share), 0.0).sum(axis=0), 1.0)
+    count = np.where(n_demands > 0, n_demands, np.nan)
+    return Start(pieces / time, pieces / count, time / count)
+
+
+def _ses(demand: Array, share: Array, start: Start, alpha: Array, beta: Array) -> Iterator[Array]:  # noqa: ARG001 - one signature for all methods
+    yield from ses(demand, share, start.rate, alpha)
+
+
+def _croston(demand: Array, share: Array, start: Start, alpha: Array, beta: Array) -> Iterator[Array]:
+    for size, interval in croston(demand, share, start.size, start.interval, alpha, beta):
+        yield np.nan_to_num(size / interval)
+
+
+def _sba(demand: Array, share: Array, start: Start, alpha: Array, beta: Array) -> Iterator[Array]:
+    for rate in _croston(demand, share, start, alpha, beta):
+        yield (1.0 - beta / 2.0) * rate
+
+
+def _tsb(demand: Array, share: Array, start: Start, alpha: Array, beta: Array) -> Iterator[Array]:
+    for size, probability in tsb(demand, share, start.size, np.nan_to_num(1.0 / start.interval), alpha, beta):
+        yield np.nan_to_num(size) * probability
+
+
+Method: TypeAlias = Callable[[Array, Array, Start, Array, Array], Iterator[Array]]
+METHODS: Mapping[str, Method] = {"ses": _ses, "croston": _croston, "sba": _sba, "tsb": _tsb}
+"""Rate per period before each period and after the last, each of shape (settings, series), 0 before any demand.
+
+SBA is Croston's rate times ``1 - beta / 2`` (Syntetos & Boylan 2005, International Journal of Forecasting 21,
+303-314), which takes out most of the bias that dividing by a smoothed interval brings.
+"""
+
+
+def score_settings(settings: tuple[Setting, ...], demand: Array, share: Array, start: Start, is_scored: Array) -> Array:
+    """How badly each setting foretold each series: the sum of its one-step Poisson losses.
+
+    Parameters
+    ----------
+    settings
+        Methods with constants.
+    demand, share
+        Pieces and in-stock share, shape (periods, series).
+    start
+        Where the recursions begin.
+    is_scored
+        Which periods count, shape (periods, series).
+
+    Returns
+    -------
+    Array
+        Sum over the scored periods of ``rate - demand * log(rate)``, shape (settings, series).
+
+    Notes
+    -----
+    This loss is smallest for the mean, as the squared error is (Savage 1971; Gneiting 2011, Journal of the American
+    Statistical Association 106, 746-762), so it is fair to rates, where absolute errors prefer zero. Its noise grows
+    with the rate and not with its square, so that one large order does not decide the choice.
+
+    Examples
+    --------
+    >>> demand, share = np.array([[2.0], [2.0]]), np.ones((2, 1))
+    >>> start = Start(np.array([1.0]), np.array([1.0]), np.array([1.0]))
+    >>> slow, fast = Setting("ses", 0.1, np.nan), Setting("ses", 0.5, np.nan)
+    >>> score_settings((slow, fast), demand, share, start, np.array([[False], [True]])).round(3).tolist()
+    [[0.909], [0.689]]
+    """
+    loss = np.zeros((len(settings), demand.shape[1]))
+    names = [setting.method for setting in settings]
+    for name in dict.fromkeys(names):
+        places = [place for place, one in enumerate(names) if one == name]
+        alpha = np.array([[settings[place].alpha] for place in places])
+        beta = np.array([[settings[place].beta] for place in places])
+        rates = METHODS[name](demand, share, start, alpha, beta)
+        part = np.zeros((len(places), demand.shape[1]))
+        for period, rate in zip(range(len(demand)), rates, strict=False):  # the rate after the last is not scored
+            counted = is_scored[period]
+            part += np.where(counted, np.maximum(rate, RATE_FLOOR), 0.0)
+            at = np.flatnonzero(counted & (demand[period] > 0))
+            if len(at):
+                part[:, at] -= demand[period, at] * np.log(np.maximum(rate[:, at], RATE_FLOOR))
+        loss[places] = part
+    return loss
+
+
+def rates_of(settings: tuple[Setting, ...], chosen: Array, demand: Array, share: Array, start: Start) -> Array:
+    """The rate that each series' own setting forecast for each period, and for the one after the last.
+
+    Parameters
+    ----------
+    settings
+        Methods with constants.
+    chosen
+        Place of each series' setting, shape (series,).
+    demand, share, start
+        As for :func:`score_settings`.
+
+    Returns
+    -------
+    Array
+        Pieces per period, shape (periods + 1, series).
+
+    Examples
+    --------
+    >>> start = Start(np.array([1.0]), np.array([1.0]), np.array([1.0]))
+    >>> half = (Setting("ses", 0.5, np.nan),)
+    >>> rates_of(half, np.array([0]), np.array([[3.0]]), np.ones((1, 1)), start)[:, 0].tolist()
+    [1.0, 2.0]
+    """
+    rates = np.zeros((len(demand) + 1, demand.shape[1]))
+    methods = np.array([setting.method for setting in settings])[chosen]
+    constants = np.array([[setting.alpha, setting.beta] for setting in settings])[chosen]
+    for name in METHODS:
+        at = np.flatnonzero(methods == name)
+        if len(at):
+            own = Start(*(values[at] for values in start))
+            alpha, beta = constants[at, 0][None, :], constants[at, 1][None, :]
+            steps = METHODS[name](demand[:, at], share[:, at], own, alpha, beta)
+            for period, rate in enumerate(steps):
+                rates[period, at] = rate[0]
+    return rates
+
+
+# --------------------------------------------------------------------------- trend and season
+
+ETS_MODELS: Mapping[str, tuple[str | None, bool, str | None]] = {
+    "damped trend": ("add", True, None),
+    "season": (None, False, "add"),
+    "damped trend and season": ("add", True, "add"),
+}
+"""Models tried: trend, whether it is damped, season. One without either is SES, which every series has."""
+
+SHORTEST_TRAINING = 12
+"""Fewer periods before the first origin are too few for a trend."""
+
+
+class Smoothing(NamedTuple):
+    """A fitted model: forecasts of the coming periods, pieces, and the variance of its one-step error."""
+
+    steps: Array
+    error_variance: float
+
+
+def fit_exponential_smoothing(demand: Array, model: str, season: int, n_steps: int) -> Smoothing | str:
+    """Fit one model of ETS_MODELS to a series; a text says why where it could not be fitted.
+
+    Parameters
+    ----------
+    demand
+        Pieces per period, shape (periods,).
+    model
+        A name of ETS_MODELS.
+    season
+        Periods of a season.
+    n_steps
+        Periods ahead to forecast.
+
+    Returns
+    -------
+    Smoothing or str
+        Forecasts as the model gives them, so they may be negative; the error variance is the sum of squared one-step
+        errors over the periods less the number of estimated constants and initial states.
+
+    Notes
+    -----
+    Holt (1957), Winters (1960), damping by Gardner & McKenzie (1985); statsmodels' ``ExponentialSmoothing`` with
+    heuristic initial states (Hyndman et al. 2008, section 2.6.1). statsmodels reports what went wrong as warnings;
+    here they are refusals.
+
+    Examples
+    --------
+    >>> wave = np.tile([2.0, 4.0, 9.0, 5.0], 6)
+    >>> fit_exponential_smoothing(wave, "season", season=4, n_steps=4).steps.round().tolist()
+    [2.0, 4.0, 9.0, 5.0]
+    """
+    from statsmodels.tools.sm_exceptions import ConvergenceWarning
+    from statsmodels.tsa.holtwinters import ExponentialSmoothing
+
+    trend, is_damped, seasonal = ETS_MODELS[model]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        warnings.simplefilter("error", RuntimeWarning)
+        try:
+            fitted = ExponentialSmoothing(
+                demand,
+                trend=trend,
+                damped_trend=is_damped,
+                seasonal=seasonal,
+                seasonal_periods=season if seasonal else None,
+                initialization_method="heuristic",
+            ).fit(use_brute=False)
+            steps = np.asarray(fitted.forecast(n_steps), dtype=np.float64)
+        except (ConvergenceWarning, RuntimeWarning, np.linalg.LinAlgError) as error:
+            return f"{type(error).__name__}: {error}"
+    n_constants = 2 + (2 if trend else 0) + is_damped + (1 + season if seasonal else 0)
+    variance = float(fitted.sse) / max(len(demand) - n_constants, 1)
+    if not (np.isfinite(steps).all() and np.isfinite(variance)):
+        return "the forecast is not finite"
+    return Smoothing(steps, variance)
+
+
+class RollingOrigins(NamedTuple):
+    """What rolling origins say: the model that won, and the mean absolute errors of horizon totals, pieces.
+
+    ``model`` is blank where none won; ``failed_because`` says why where none could even be fitted.
+    """
+
+    model: str
+    error: float
+    simple_error: float
+    failed_because: str
+
+
+def compare_on_rolling_origins(
+    demand: Array, simple_totals: Array, *, season: int, horizon: int, margin: float
+) -> RollingOrigins:
+    """Forecast the last periods again from earlier origins, and see whether a model with trend or season wins.
+
+    Parameters
+    ----------
+    demand
+        Pieces per period, shape (periods,).
+    simple_totals
+        The simple method's forecast of the total over the horizon at each origin, shape (origins,). Totals do not
+        overlap, and the last one ends with the series.
+    season
+        Periods of a season; a model with season is tried where two seasons, and one and
+        SHORTEST_TRAINING periods, lie before the first origin.
+    horizon
+        Periods of each total.
+    margin
+        A model wins if its mean absolute error is below ``1 - margin`` times the simple method's.
+
+    Returns
+    -------
+    RollingOrigins
+        The winner with the smallest error; each model is fitted anew at each origin, and given up as soon as it can
+        no longer win.
+
+    Notes
+    -----
+    Tashman (2000), International Journal of Forecasting 16, 437-450.
+
+    Examples
+    --------
+    >>> wave = np.tile([2.0, 4.0, 9.0, 5.0], 8)
+    >>> compare_on_rolling_origins(wave, np.full(4, 15.0), season=4, horizon=3, margin=0.25).model
+    'damped trend and season'
+    """
+    origins = len(simple_totals)
+    starts = [len(demand) - horizon * (origins - number) for number in range(origins)]
+    totals = [float(demand[start : start + horizon].sum()) for start in starts]
+    simple_error = float(np.abs(simple_totals - totals).sum())
+    limit, winner, failures, n_tried = (1.0 - margin) * simple_error, "", [], 0
+    for model, (_, _, seasonal) in ETS_MODELS.items():
+        if starts[0] < (max(2 * season, SHORTEST_TRAINING + season) if seasonal else SHORTEST_TRAINING):
+            continue
+        n_tried += 1
+        error = 0.0
+        for start, total in zip(starts, totals, strict=True):
+            fitted = fit_exponential_smoothing(demand[:start], model, season, horizon)
+            if isinstance(fitted, str):
+                failures.append(fitted)
+                break
+            error += abs(float(np.maximum(fitted.steps, 0.0).sum()) - total)
+            if error >= limit:
+                break
+        else:
+            limit, winner = error, model
+    has_failed = n_tried > 0 and len(failures) == n_tried
+    return RollingOrigins(winner, limit / origins, simple_error / origins, failures[0] if has_failed else "")
