@@ -77,15 +77,15 @@ class Column:
             return "must be one of " + ", ".join(self.choices)
         parts = []
         if self.min is not None and self.max is not None:
-            parts.append(f"must be between {self.min:g} and {self.max:g}")
+            parts.append(f"must be between {self.min:.15g} and {self.max:.15g}")
         elif self.above is not None and self.max is not None:
-            parts.append(f"must be above {self.above:g} and at most {self.max:g}")
+            parts.append(f"must be above {self.above:.15g} and at most {self.max:.15g}")
         elif self.min is not None:
-            parts.append(f"must be {self.min:g} or more")
+            parts.append(f"must be {self.min:.15g} or more")
         elif self.above is not None:
-            parts.append(f"must be above {self.above:g}")
+            parts.append(f"must be above {self.above:.15g}")
         elif self.max is not None:
-            parts.append(f"must be {self.max:g} or less")
+            parts.append(f"must be {self.max:.15g} or less")
         return " and ".join(parts)
 
 
@@ -692,7 +692,7 @@ LEVELS = Table(
 POSITIONS = Table(
     name="positions",
     key=("site_id", "part_id"),
-    says="inventory_position = on_hand + on_order - backordered - reserved - committed - requested",
+    says="inventory_position = on_hand + on_order - backordered - reserved - committed - requested + superseded",
     columns={
         "site_id": _SITE,
         "part_id": _PART,
@@ -703,6 +703,7 @@ POSITIONS = Table(
         "reserved": whole("pieces for booked repairs and named orders", unit="pieces", min=0),
         "committed": whole("at a DC: proposed transfers not yet in its stock figures", unit="pieces", min=0),
         "requested": whole("at a DC: what dealers ask for tonight", unit="pieces", min=0),
+        "superseded": whole("net stock of older numbers that this part replaces", unit="pieces"),
         "inventory_position": whole("what orders are computed from", unit="pieces"),
         "excess_quantity": whole("on hand above what the horizon will use", unit="pieces", min=0),
     },

@@ -1,0 +1,213 @@
+"""Order-up-to levels: expected demand ahead, the level that reaches the target, the service it promises."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from partsopt.replenish.pairs import Pairs, rows_of
+from partsopt.replenish.service import (
+    LeadTimes,
+    batch_fill_rate,
+    expected_shortfall,
+    lead_time_mixture,
+    level_for_cycle_service_level,
+    level_for_fill_rate,
+)
+from partsopt.settings import ReplenishParams
+
+Floats = npt.NDArray[np.float64]
+Wholes = npt.NDArray[np.int64]
+
+
+class DemandAhead(NamedTuple):
+    """Expected demand from today on: a rate for each pair, and steps for the pairs that are not flat.
+
+    ``boundaries`` are the days from today at which the steps begin, the first at or before today;
+    ``cumulative`` is the demand from the first boundary to each, one row for each pair in ``rows``.
+    """
+
+    per_day: Floats
+    rows: Wholes
+    boundaries: Floats
+    cumulative: Floats
+
+
+class Levels(NamedTuple):
+    """For each pair: level, promise, and the demand they were computed from; arrays of shape (n,)."""
+
+    order_up_to_level: Wholes
+    mean_over_lead_time: Floats
+    mean_over_protection: Floats
+    sd_over_protection: Floats
+    promised_fill_rate: Floats
+    promised_cycle_service_level: Floats
+
+
+def demand_ahead(pairs: Pairs, forecast_steps: pd.DataFrame, today: date, period: str) -> DemandAhead:
+    """Lay out expected demand over the days from today on.
+
+    Step 1 is the period that has begun; a step that a part lacks, and every period beyond the last,
+    has the flat rate.
+    """
+    rate = pairs.rows["mean_per_day"].to_numpy()
+    place = rows_of(pairs, forecast_steps["site_id"], forecast_steps["part_id"])
+    steps = forecast_steps.assign(row=place)[place >= 0]
+    n_steps = int(steps["step"].max()) if len(steps) else 0
+    boundaries = period_boundaries(today, period, n_steps)
+    rows, number = np.unique(steps["row"].to_numpy(), return_inverse=True)
+    per_step = rate[rows][:, None] * np.diff(boundaries)[None, :]
+    per_step[number, steps["step"].to_numpy() - 1] = steps["mean"].to_numpy()
+    cumulative = np.concatenate([np.zeros((len(rows), 1)), np.cumsum(per_step, axis=1)], axis=1)
+    return DemandAhead(rate, rows, boundaries, cumulative)
+
+
+def period_boundaries(today: date, period: str, n_steps: int) -> Floats:
+    """Days from today at which the period that has begun and the next ``n_steps`` begin.
+
+    Examples
+    --------
+    >>> period_boundaries(date(2026, 11, 21), "month", 2).tolist()
+    [-20.0, 10.0, 41.0]
+    """
+    now = pd.Timestamp(today)
+    if period == "month":
+        starts = pd.date_range(now.replace(day=1), periods=n_steps + 1, freq="MS")
+    else:
+        starts = pd.date_range(now - pd.Timedelta(days=now.weekday()), periods=n_steps + 1, freq="7D")
+    return ((starts - now) / pd.Timedelta(days=1)).to_numpy(dtype=np.float64)
+
+
+def mean_between(ahead: DemandAhead, start_days: Floats, end_days: Floats) -> Floats:
+    """Expected demand of each pair between two days from today, shape as ``end_days``: (n,) or (n, k)."""
+    start = start_days if end_days.ndim == 1 else start_days[:, None]
+    per_day = ahead.per_day if end_days.ndim == 1 else ahead.per_day[:, None]
+    mean = per_day * (end_days - start)
+    rows = ahead.rows
+    if len(rows):
+        first = np.broadcast_to(start, end_days.shape)
+        mean[rows] = _demand_until(ahead, end_days[rows]) - _demand_until(ahead, first[rows])
+    return np.maximum(mean, 0.0)
+
+
+def _demand_until(ahead: DemandAhead, days: Floats) -> Floats:
+    """Demand of the stepped pairs from the first boundary to a day, straight within a step."""
+    edges, last = ahead.boundaries, len(ahead.boundaries) - 1
+    row = np.arange(len(ahead.rows)).reshape((-1,) + (1,) * (days.ndim - 1))
+    step = np.clip(np.searchsorted(edges, days, side="right") - 1, 0, last)
+    width = np.append(np.diff(edges), 1.0)[step]
+    gained = ahead.cumulative[row, np.minimum(step + 1, last)] - ahead.cumulative[row, step]
+    flat = ahead.per_day[ahead.rows].reshape(row.shape)
+    slope = np.where(step < last, gained / width, flat)
+    return ahead.cumulative[row, step] + slope * (days - edges[step])
+
+
+def set_levels(
+    ahead: DemandAhead,
+    variance_to_mean: Floats,
+    review_in_days: Wholes,
+    review_period_days: Wholes,
+    lead_time_days: Floats,
+    lead_time_sd_days: Floats,
+    booked_over_lead_time: Wholes,
+    booked_over_review: Wholes,
+    is_stocked: npt.NDArray[np.bool_],
+    service_target: Floats,
+    min_order_quantity: Wholes,
+    order_multiple: Wholes,
+    params: ReplenishParams,
+) -> Levels:
+    """Set the smallest level that reaches the target over the interval from the review to the receipt after next.
+
+    Booked repairs are known, so they are taken out of the expected demand of the interval they fall
+    in, not below zero. A stocked part has a level of at least one piece; a part that is not stocked
+    has level 0 and promises nothing.
+
+    Parameters
+    ----------
+    ahead, variance_to_mean
+        Demand of each pair.
+    review_in_days, review_period_days
+        Days to the review the level is for, and from it to the next.
+    lead_time_days, lead_time_sd_days
+        Of the chosen source.
+    booked_over_lead_time, booked_over_review
+        Booked pieces within the lead time after the review, and within the review period after that.
+    is_stocked, service_target
+        Whether and how well to serve from stock.
+    min_order_quantity, order_multiple
+        The promise is the mean over the neighbouring positions that these leave after a review.
+    params
+        What the target is about.
+    """
+    n = len(is_stocked)
+    level = np.zeros(n, dtype=np.int64)
+    over_lead, over_protection, sd = np.zeros(n), np.zeros(n), np.zeros(n)
+    fill, cycle = np.zeros(n), np.zeros(n)
+    for rows, lead_times in _by_certainty(lead_time_days, lead_time_sd_days):
+        start = review_in_days[rows].astype(np.float64)
+        arrives = start[:, None] + lead_times.days
+        here = _of_rows(ahead, rows, n)
+        lead = mean_between(here, start, arrives)
+        until_next = mean_between(here, start, arrives + review_period_days[rows, None]) - lead
+        lead = np.maximum(lead - booked_over_lead_time[rows, None], 0.0)
+        until_next = np.maximum(until_next - booked_over_review[rows, None], 0.0)
+        protection, weights = lead + until_next, lead_times.weights
+        over_lead[rows] = (lead * weights).sum(axis=1)
+        over_protection[rows] = (protection * weights).sum(axis=1)
+        spread = ((protection - over_protection[rows][:, None]) ** 2 * weights).sum(axis=1)
+        sd[rows] = np.sqrt(variance_to_mean[rows] * over_protection[rows] + spread)
+
+        kept = np.flatnonzero(is_stocked[rows])
+        at = rows[kept]
+        demand = (protection[kept], variance_to_mean[at], weights[kept])
+        if params.service_measure == "fill_rate":
+            level[at] = level_for_fill_rate(service_target[at], lead[kept], *demand)
+        else:
+            level[at] = level_for_cycle_service_level(service_target[at], *demand)
+        level[at] = np.maximum(level[at], 1)
+        batch = batch_of(min_order_quantity[at], order_multiple[at], (until_next * weights).sum(axis=1)[kept])
+        fill[at] = batch_fill_rate(level[at], batch, lead[kept], *demand)
+        cycle[at] = _batch_cycle_service_level(level[at], batch, *demand)
+    return Levels(level, over_lead, over_protection, sd, fill, cycle)
+
+
+def batch_of(min_order_quantity: Wholes, order_multiple: Wholes, mean_per_review: Floats) -> Wholes:
+    """Number of neighbouring positions that a review may leave, S to S + batch - 1.
+
+    The order multiple; or the minimum, in whole multiples, where a review usually needs less than it.
+
+    Examples
+    --------
+    >>> batch_of(np.array([10, 10]), np.array([4, 4]), np.array([3.0, 50.0])).tolist()
+    [12, 4]
+    """
+    minimum = -(-min_order_quantity // order_multiple) * order_multiple
+    return np.where(minimum > mean_per_review, minimum, order_multiple)
+
+
+def _batch_cycle_service_level(level: Wholes, batch: Wholes, mean: Floats, ratio: Floats, weights: Floats) -> Floats:
+    """Mean of P(D <= s) over s = S .. S + Q - 1: the shortfall falls by P(D > s) from s to s + 1."""
+    at = ratio[:, None]
+    fallen = expected_shortfall(level[:, None], mean, at) - expected_shortfall((level + batch)[:, None], mean, at)
+    return np.clip(1.0 - (fallen * weights).sum(axis=1) / batch, 0.0, 1.0)
+
+
+def _by_certainty(mean: Floats, sd: Floats) -> list[tuple[Wholes, LeadTimes]]:
+    """Rows with a certain lead time, one column each, and rows with an uncertain one, three columns."""
+    certain, uncertain = np.flatnonzero(sd <= 0), np.flatnonzero(sd > 0)
+    one = LeadTimes(mean[certain][:, None], np.ones((len(certain), 1)))
+    return [(certain, one), (uncertain, lead_time_mixture(mean[uncertain], sd[uncertain]))]
+
+
+def _of_rows(ahead: DemandAhead, rows: Wholes, n: int) -> DemandAhead:
+    """The demand of some of the pairs, numbered anew."""
+    renumbered = np.full(n, -1, dtype=np.int64)
+    renumbered[rows] = np.arange(len(rows))
+    here = renumbered[ahead.rows]
+    kept = here >= 0
+    return DemandAhead(ahead.per_day[rows], here[kept], ahead.boundaries, ahead.cumulative[kept])

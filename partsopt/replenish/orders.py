@@ -1,0 +1,707 @@
+"""Stage 4: what to buy and what to ask of the DC, so that every position is raised to its level."""
+
+from __future__ import annotations
+
+import logging
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from partsopt.calendars import calendars_of
+from partsopt.replenish.levels import DemandAhead, Levels, demand_ahead, mean_between, set_levels
+from partsopt.replenish.lineage import Term, lineage_of
+from partsopt.replenish.pairs import Pairs, pairs_of, rows_at, rows_of, sums_of
+from partsopt.replenish.position import (
+    Booked,
+    Receipts,
+    booked_between,
+    booked_repairs,
+    excess_quantity,
+    inventory_position,
+    largest_of_site,
+    overdue_receipts,
+    passed_on,
+    receipts_of,
+    stock_exceptions,
+)
+from partsopt.replenish.requests import Asked, Gap, Urgent, ask_dc, ask_urgent, joined, terms_of
+from partsopt.replenish.review import Reviews, WorkingDays, due_in_days, set_reviews, working_days
+from partsopt.replenish.sourcing import PriceBreaks, choose_sources, price_break_table, raised_quantity, unit_cost_at
+from partsopt.settings import ReplenishParams
+from partsopt.tables import (
+    ABC_CLASSES,
+    LEVELS,
+    LINEAGE,
+    ORDERS,
+    POSITIONS,
+    REQUESTS,
+    SOLVER_RUNS,
+    conform,
+    declare_exception,
+    empty,
+    exceptions_of,
+)
+
+log = logging.getLogger(__name__)
+
+Floats = npt.NDArray[np.float64]
+Wholes = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+Texts = npt.NDArray[np.str_]
+
+NO_SOURCE = declare_exception(
+    "no_source",
+    stage="replenish",
+    says="a part is needed at a site and nobody supplies it",
+    action="add a row to supply, or take the part off the site's range",
+)
+ORDER_TOO_LARGE = declare_exception(
+    "order_too_large",
+    stage="replenish",
+    says="an order or request above replenish.max_order_quantity; it was not placed",
+    action="check demand, stock and minimum of the part; raise the setting if the quantity is meant",
+)
+BUDGET_CUT = declare_exception(
+    "budget_cut",
+    stage="replenish",
+    says="the night's budget did not reach for the whole order",
+    action="raise replenish.order_budget or release the rest by hand",
+)
+BUDGET_NOT_OPTIMAL = declare_exception(
+    "budget_not_optimal",
+    stage="replenish",
+    says="the search for the best use of the budget was stopped or replaced by a simple rule",
+    action="see solver_runs in the manifest; review the lines cut by the budget",
+)
+
+
+class Replenishment(NamedTuple):
+    """What stage 4 gives; each table conforms to its declaration."""
+
+    levels: pd.DataFrame
+    positions: pd.DataFrame
+    source_options: pd.DataFrame
+    orders: pd.DataFrame
+    requests: pd.DataFrame
+    lineage: pd.DataFrame
+    solver_runs: pd.DataFrame
+    exceptions: pd.DataFrame
+
+
+class Holdings(NamedTuple):
+    """Stock and promises of each pair, shape (n,); ``requested`` grows as the sites below ask."""
+
+    on_hand: Wholes
+    backordered: Wholes
+    reserved: Wholes
+    reserved_soon: Wholes
+    receipts: Receipts
+    requested: Wholes
+
+
+class Purchases(NamedTuple):
+    """Order lines, their lineage, how the budget was shared out, and exceptions."""
+
+    orders: pd.DataFrame
+    lineage: pd.DataFrame
+    solver_runs: pd.DataFrame
+    exceptions: list[pd.DataFrame]
+
+
+def replenish_sites(
+    *,
+    forecasts: pd.DataFrame,
+    forecast_steps: pd.DataFrame,
+    classes: pd.DataFrame,
+    parts: pd.DataFrame,
+    sites: pd.DataFrame,
+    supply: pd.DataFrame,
+    price_breaks: pd.DataFrame,
+    stock: pd.DataFrame,
+    open_orders: pd.DataFrame,
+    urgent_orders: pd.DataFrame,
+    reservations: pd.DataFrame,
+    supersessions: pd.DataFrame,
+    carrier_lanes: pd.DataFrame,
+    holidays: pd.DataFrame,
+    today: date,
+    period: str,
+    params: ReplenishParams,
+) -> Replenishment:
+    """Raise the inventory position of every part at every site to its level, where a review is due.
+
+    Sources are chosen, review days found, levels set and positions counted; then sites ask the DC that
+    supplies them, the farthest from a supplier first, so that a DC's position holds what is asked of it;
+    at last the orders to suppliers are made and cut to the budget.
+
+    Parameters
+    ----------
+    forecasts, forecast_steps, classes
+        Of the stages before.
+    parts, sites, supply, price_breaks, stock, open_orders, urgent_orders, reservations, supersessions, \
+carrier_lanes, holidays
+        Input tables.
+    today
+        The day that is planned; stock is that of its start.
+    period
+        Length of a period: month or week.
+    params
+        Review periods, targets and costs.
+
+    Returns
+    -------
+    Replenishment
+        Levels, positions, sources, orders, requests, their lineage, the solver's answer, exceptions.
+
+    Raises
+    ------
+    InputError
+        Part numbers replace one another in a circle, or a calendar never works.
+    """
+    pairs = pairs_of(
+        forecasts=forecasts,
+        classes=classes,
+        parts=parts,
+        sites=sites,
+        supply=supply,
+        stock=stock,
+        open_orders=open_orders,
+        urgent_orders=urgent_orders,
+        reservations=reservations,
+        supersessions=supersessions,
+        today=today,
+    )
+    review_days, target = _policy(pairs, params)
+    sources = choose_sources(pairs, supply, price_breaks, carrier_lanes, review_days, target, params)
+    chosen = sources.chosen
+    working = working_days(calendars_of(holidays), pd.concat([sites["calendar"], chosen["source_calendar"]]), today)
+    reviews = _reviews(pairs, chosen, review_days, working, today)
+    due_days = due_in_days(chosen["lead_time_days"].to_numpy(), _calendar_of(pairs, working), working)
+    booked = booked_repairs(pairs, reservations, today)
+    ahead = demand_ahead(pairs, forecast_steps, today, period)
+    levels = _levels(pairs, chosen, reviews, booked, ahead, target, params)
+
+    protection = reviews.review_period_days + chosen["lead_time_days"].to_numpy()
+    horizon = np.maximum(np.ceil(protection).astype(np.int64), due_days)
+    on_hand = _stock_of(pairs, stock, "on_hand")
+    parent = chosen["parent"].to_numpy()
+    urgent = ask_urgent(pairs, parent, on_hand, urgent_orders, open_orders, today)
+    receipts = receipts_of(pairs, open_orders, urgent.serving, horizon, today)
+    holdings = _holdings(pairs, chosen, reviews, booked, stock, on_hand, receipts, urgent, horizon)
+    asked, holdings, refused = _ask_in_waves(
+        pairs, chosen, reviews, levels, holdings, booked, horizon, urgent.asked, params, today
+    )
+    position, superseded = _positions(pairs, holdings)
+
+    gap, too_large = _gap(parent < 0, pairs, chosen, reviews, levels, holdings, horizon, params, today)
+    breaks = price_break_table(price_breaks, pairs.part_ids)
+    bought = _buy(pairs, chosen, reviews, levels, gap, breaks, due_days, open_orders, params, today)
+
+    horizon_mean = _horizon_mean(pairs, ahead, params.excess_horizon_days)
+    excess = _excess(pairs, levels, holdings, superseded, horizon_mean)
+    requests = _requests(asked.requests, position)
+    exceptions = pd.concat(
+        [
+            sources.exceptions,
+            overdue_receipts(pairs, open_orders, today),
+            stock_exceptions(pairs, on_hand, excess, horizon_mean, params.excess_horizon_days),
+            _unsupplied(pairs, chosen, levels, position),
+            *refused,
+            too_large,
+            *bought.exceptions,
+        ],
+        ignore_index=True,
+    )
+    lineage = pd.concat([bought.lineage, asked.lineage], ignore_index=True)
+    log.info("replenish: %d pairs, %d orders, %d requests", len(pairs.keys), len(bought.orders), len(requests))
+    return Replenishment(
+        levels=_level_table(pairs, chosen, reviews, levels, target, params, today),
+        positions=_position_table(pairs, holdings, superseded, position, excess),
+        source_options=sources.source_options,
+        orders=bought.orders,
+        requests=requests,
+        lineage=conform(lineage, LINEAGE),
+        solver_runs=bought.solver_runs,
+        exceptions=exceptions,
+    )
+
+
+# --------------------------------------------------------------------------- policy, reviews, levels
+
+
+def _policy(pairs: Pairs, params: ReplenishParams) -> tuple[Wholes, Floats]:
+    """T and the service target of each pair, by class and kind of site."""
+    kind = pairs.rows["is_dc"].to_numpy().astype(np.int64)
+    abc = np.searchsorted(ABC_CLASSES, pairs.rows["abc_class"].to_numpy(dtype=str))
+    days = [
+        [by[name] for name in ABC_CLASSES] for by in (params.dealer_review_period_days, params.dc_review_period_days)
+    ]
+    target = [[by[name] for name in ABC_CLASSES] for by in (params.dealer_service_target, params.dc_service_target)]
+    return np.array(days, dtype=np.int64)[kind, abc], np.array(target, dtype=np.float64)[kind, abc]
+
+
+def _calendar_of(pairs: Pairs, working: WorkingDays) -> Wholes:
+    """Number of the calendar of each pair's site."""
+    return working.names.get_indexer(pairs.sites["calendar"])[pairs.rows["site"].to_numpy()]
+
+
+def _reviews(pairs: Pairs, chosen: pd.DataFrame, review_days: Wholes, working: WorkingDays, today: date) -> Reviews:
+    return set_reviews(
+        pairs.rows["site"].to_numpy(),
+        pairs.site_ids,
+        chosen["source_id"].to_numpy(dtype=object),
+        pairs.rows["abc_class"].to_numpy(dtype=str),
+        review_days,
+        _calendar_of(pairs, working),
+        working.names.get_indexer(chosen["source_calendar"]),
+        working,
+        today,
+    )
+
+
+def _levels(
+    pairs: Pairs,
+    chosen: pd.DataFrame,
+    reviews: Reviews,
+    booked: Booked,
+    ahead: DemandAhead,
+    target: Floats,
+    params: ReplenishParams,
+) -> Levels:
+    lead = chosen["lead_time_days"].to_numpy()
+    start = reviews.review_in_days.astype(np.float64)
+    return set_levels(
+        ahead,
+        pairs.rows["variance_to_mean"].to_numpy(),
+        reviews.review_in_days,
+        reviews.review_period_days,
+        lead,
+        chosen["lead_time_sd_days"].to_numpy(),
+        booked_between(booked, start - 1, start + lead),
+        booked_between(booked, start + lead, start + lead + reviews.review_period_days),
+        pairs.rows["is_stocked"].to_numpy(),
+        target,
+        chosen["min_order_quantity"].to_numpy(),
+        chosen["order_multiple"].to_numpy(),
+        params,
+    )
+
+
+# --------------------------------------------------------------------------- positions
+
+
+def _stock_of(pairs: Pairs, stock: pd.DataFrame, column: str) -> Wholes:
+    return sums_of(rows_of(pairs, stock["site_id"], stock["part_id"]), stock[column].to_numpy(), len(pairs.keys))
+
+
+def _holdings(
+    pairs: Pairs,
+    chosen: pd.DataFrame,
+    reviews: Reviews,
+    booked: Booked,
+    stock: pd.DataFrame,
+    on_hand: Wholes,
+    receipts: Receipts,
+    urgent: Urgent,
+    horizon: Wholes,
+) -> Holdings:
+    """Stock and promises; ``reserved_soon`` are those that cannot wait for the next review."""
+    n = len(pairs.keys)
+    ever, soon = np.full(n, -np.inf), np.ceil(reviews.review_in_days + chosen["lead_time_days"].to_numpy())
+    on_shelf = _stock_of(pairs, stock, "reserved")
+    until = horizon.astype(np.float64)
+    return Holdings(
+        on_hand=on_hand,
+        backordered=_stock_of(pairs, stock, "backordered"),
+        reserved=np.maximum(on_shelf, booked_between(booked, ever, until)) + urgent.named,
+        reserved_soon=np.maximum(on_shelf, booked_between(booked, ever, np.minimum(soon, until))) + urgent.named,
+        receipts=receipts,
+        requested=_requested(urgent.asked, n),
+    )
+
+
+def _requested(asked: Asked, n: int) -> Wholes:
+    return sums_of(asked.requests["parent"].to_numpy(), asked.requests["quantity"].to_numpy(), n)
+
+
+def _positions(pairs: Pairs, holdings: Holdings) -> tuple[Wholes, Wholes]:
+    """Inventory position of each pair, and the part of it that older numbers hand on."""
+    part = pairs.rows["part"].to_numpy()
+    net = inventory_position(
+        holdings.on_hand,
+        holdings.receipts.on_order,
+        holdings.backordered,
+        holdings.reserved,
+        holdings.receipts.committed,
+        holdings.requested,
+        np.zeros(len(part), dtype=np.int64),
+    )
+    old = np.flatnonzero(pairs.rows["is_superseded"].to_numpy())
+    heir = rows_at(pairs, pairs.rows["site"].to_numpy()[old], pairs.successors.successor[part[old]])
+    superseded = sums_of(heir, passed_on(net[old], pairs.successors.uses_up[part[old]]), len(part))
+    return net + superseded, superseded
+
+
+def _horizon_mean(pairs: Pairs, ahead: DemandAhead, days: int) -> Floats:
+    """Expected demand over the horizon; that of an old number is its successor's, which uses it up."""
+    n = len(pairs.keys)
+    mean = mean_between(ahead, np.zeros(n), np.full(n, float(days)))
+    old = np.flatnonzero(pairs.rows["is_superseded"].to_numpy())
+    part = pairs.rows["part"].to_numpy()[old]
+    heir = rows_at(pairs, pairs.rows["site"].to_numpy()[old], pairs.successors.successor[part])
+    mean[old] = np.where(pairs.successors.uses_up[part], mean[heir], 0.0)
+    return mean
+
+
+def _excess(pairs: Pairs, levels: Levels, holdings: Holdings, superseded: Wholes, horizon_mean: Floats) -> Wholes:
+    """Excess of each pair; older numbers are used up first, so they count as stock of their successor."""
+    promised = holdings.backordered + holdings.reserved + holdings.receipts.committed + holdings.requested
+    free = np.maximum(holdings.on_hand - promised, 0)
+    level = levels.order_up_to_level.copy()
+    old = np.flatnonzero(pairs.rows["is_superseded"].to_numpy())
+    part = pairs.rows["part"].to_numpy()[old]
+    heir = rows_at(pairs, pairs.rows["site"].to_numpy()[old], pairs.successors.successor[part])
+    level[old] = np.where(pairs.successors.uses_up[part], level[heir], 0)
+    return np.minimum(excess_quantity(free + np.maximum(superseded, 0), level, horizon_mean), free)
+
+
+# --------------------------------------------------------------------------- gaps and requests
+
+
+def _gap(
+    eligible: Flags,
+    pairs: Pairs,
+    chosen: pd.DataFrame,
+    reviews: Reviews,
+    levels: Levels,
+    holdings: Holdings,
+    horizon: Wholes,
+    params: ReplenishParams,
+    today: date,
+) -> tuple[Gap, pd.DataFrame]:
+    """What the eligible pairs lack: up to the level where reviewed today, else only pieces owed before the review."""
+    position, superseded = _positions(pairs, holdings)
+    is_due = reviews.review_in_days == 0
+    soon = position + holdings.reserved - holdings.reserved_soon
+    level = np.where(is_due, levels.order_up_to_level, 0)
+    missing = np.where(is_due, level - position, np.where(reviews.source_works, -soon, 0))
+    orderable = eligible & chosen["has_source"].to_numpy() & ~pairs.rows["is_superseded"].to_numpy()
+    raised = raised_quantity(
+        np.maximum(missing, 0), chosen["min_order_quantity"].to_numpy(), chosen["order_multiple"].to_numpy()
+    )
+    too_large = orderable & (raised > params.max_order_quantity)
+    row = np.flatnonzero(orderable & (missing > 0) & ~too_large)
+    due = is_due[row]
+    lead = chosen["lead_time_days"].to_numpy()[row]
+    covered = reviews.review_period_days[row] + lead
+    level_note = np.array([f"level for {days:g} days: review period and lead time" for days in covered], dtype=object)
+    receipt_note = np.asarray("receipts due by " + _dates(today, horizon[row]).astype(str).astype(object), dtype=object)
+    gap = Gap(
+        row=row,
+        quantity=missing[row],
+        order_up_to_level=level[row],
+        on_hand=holdings.on_hand[row],
+        on_order=holdings.receipts.on_order[row],
+        backordered=holdings.backordered[row],
+        reserved=np.where(due, holdings.reserved[row], holdings.reserved_soon[row]),
+        committed=holdings.receipts.committed[row],
+        requested=holdings.requested[row],
+        superseded=superseded[row],
+        until_days=np.where(due, horizon[row], np.minimum(np.ceil(reviews.review_in_days[row] + lead), horizon[row])),
+        level_note=level_note,
+        receipt_note=receipt_note,
+    )
+    return gap, _refused(pairs, np.flatnonzero(too_large), raised, params)
+
+
+def _refused(pairs: Pairs, row: Wholes, raised: Wholes, params: ReplenishParams) -> pd.DataFrame:
+    rows = pairs.rows.iloc[row]
+    said = [f"{n} pieces wanted, above the limit of {params.max_order_quantity}" for n in raised[row]]
+    return exceptions_of(ORDER_TOO_LARGE, rows, what=said, money=raised[row] * rows["part_cost"].to_numpy())
+
+
+def _ask_in_waves(
+    pairs: Pairs,
+    chosen: pd.DataFrame,
+    reviews: Reviews,
+    levels: Levels,
+    holdings: Holdings,
+    booked: Booked,
+    horizon: Wholes,
+    urgent: Asked,
+    params: ReplenishParams,
+    today: date,
+) -> tuple[Asked, Holdings, list[pd.DataFrame]]:
+    """Let the sites ask, those farthest from a supplier first, and add what they ask to the DC's holdings."""
+    n = len(pairs.keys)
+    wave, parent = chosen["wave"].to_numpy(), chosen["parent"].to_numpy()
+    minimum, multiple = chosen["min_order_quantity"].to_numpy(), chosen["order_multiple"].to_numpy()
+    asked, refused = [urgent], []
+    for number in range(int(wave.max(initial=0)), 0, -1):
+        gap, too_large = _gap(wave == number, pairs, chosen, reviews, levels, holdings, horizon, params, today)
+        asked.append(ask_dc(pairs, parent, gap, booked, minimum[gap.row], multiple[gap.row], today))
+        refused.append(too_large)
+        holdings = holdings._replace(requested=holdings.requested + _requested(asked[-1], n))
+    return joined(asked), holdings, refused
+
+
+def _requests(requests: pd.DataFrame, position: Wholes) -> pd.DataFrame:
+    """The table of requests; names that run together get a number, so that every request has its own."""
+    urgent = requests["tier"].isin(["vor", "urgent"])
+    requests = requests.assign(
+        position_before=np.where(urgent, position[requests["row"].to_numpy()], requests["position_before"])
+    )
+    return conform(requests, REQUESTS)
+
+
+def _unsupplied(pairs: Pairs, chosen: pd.DataFrame, levels: Levels, position: Wholes) -> pd.DataFrame:
+    """Exceptions for pairs that need pieces and have no source."""
+    missing = levels.order_up_to_level - position
+    row = np.flatnonzero(~chosen["has_source"].to_numpy() & ~pairs.rows["is_superseded"].to_numpy() & (missing > 0))
+    rows = pairs.rows.iloc[row][["site_id", "part_id"]].assign(
+        money=missing[row] * pairs.rows["part_cost"].to_numpy()[row],
+        what=[f"{n} pieces needed and no source" for n in missing[row]],
+    )
+    return largest_of_site(NO_SOURCE, rows, "{n} more parts are needed and have no source")
+
+
+# --------------------------------------------------------------------------- orders
+
+
+def _buy(
+    pairs: Pairs,
+    chosen: pd.DataFrame,
+    reviews: Reviews,
+    levels: Levels,
+    gap: Gap,
+    breaks: PriceBreaks,
+    due_days: Wholes,
+    open_orders: pd.DataFrame,
+    params: ReplenishParams,
+    today: date,
+) -> Purchases:
+    """Order lines for the gaps of pairs with an outside source, raised to minimum and multiple, cut to the budget."""
+    rows = pairs.rows.iloc[gap.row].reset_index(drop=True)
+    source = chosen.iloc[gap.row].reset_index(drop=True)
+    minimum, multiple = source["min_order_quantity"].to_numpy(), source["order_multiple"].to_numpy()
+    at_least = np.maximum(gap.quantity, minimum)
+    full = raised_quantity(gap.quantity, minimum, multiple)
+
+    def price(quantity: Wholes) -> Floats:
+        names = source["source_id"].to_numpy(dtype=object)
+        return unit_cost_at(breaks, names, rows["part"].to_numpy(), quantity, source["unit_cost"].to_numpy())
+
+    granted, solver_runs, exceptions = _within_budget(rows, gap, levels, full, minimum, multiple, price, params)
+    unit_cost = price(granted)
+    limited_by = np.select(
+        [granted < full, (full > at_least) & (full - at_least >= at_least - gap.quantity), full > gap.quantity],
+        ["budget", "multiple", "minimum"],
+        "nothing",
+    )
+    placed = granted > 0
+    order_id, line = _order_ids(rows, source, placed, open_orders, today)
+    orders = pd.DataFrame(
+        {
+            "line_id": order_id + "/" + line.astype(str).astype(object),
+            "order_id": order_id,
+            "line": line,
+            "site_id": rows["site_id"],
+            "part_id": rows["part_id"],
+            "source_id": source["source_id"],
+            "channel": source["channel"],
+            "abc_class": rows["abc_class"],
+            "ordered_on": pd.Timestamp(today),
+            "order_quantity": granted,
+            "due_on": _dates(today, due_days[gap.row]),
+            "unit_cost": unit_cost,
+            "order_value": unit_cost * granted,
+            "limited_by": limited_by,
+            "promised_fill_rate": levels.promised_fill_rate[gap.row],
+            "why": _whys(
+                gap, reviews, minimum, multiple, at_least, full, granted, rows["is_stocked"].to_numpy(), today
+            ),
+        }
+    )
+    terms = [
+        *terms_of(gap),
+        Term("minimum", at_least - gap.quantity, "raised to the smallest order"),
+        Term("multiple", full - at_least, "raised to whole packs"),
+        Term("budget", granted - full, "cut by the night's budget"),
+    ]
+    lineage = lineage_of(orders["line_id"], terms)
+    lineage = lineage[lineage["line_id"].isin(orders.loc[placed, "line_id"])]
+    cut = rows[["site_id", "part_id"]].assign(line_id=np.where(placed, orders["line_id"], ""))[granted < full]
+    dropped = (full - granted)[granted < full]
+    said = [f"{n} of {all_} pieces not ordered" for n, all_ in zip(dropped, full[granted < full], strict=True)]
+    lost = dropped * price(full)[granted < full]
+    exceptions.append(exceptions_of(BUDGET_CUT, cut, what=said, money=lost))
+    return Purchases(conform(orders[placed], ORDERS), lineage, solver_runs, exceptions)
+
+
+def _within_budget(  # type: ignore[no-untyped-def]  # price is a closure over the lines
+    rows: pd.DataFrame,
+    gap: Gap,
+    levels: Levels,
+    full: Wholes,
+    minimum: Wholes,
+    multiple: Wholes,
+    price,
+    params: ReplenishParams,
+) -> tuple[Wholes, pd.DataFrame, list[pd.DataFrame]]:
+    """Quantities that keep within the night's budget; without a budget nothing is solved."""
+    if params.order_budget <= 0 or not len(full):
+        return full, empty(SOLVER_RUNS), []
+    from partsopt.replenish.budget import avoided_cost, quantity_choices, share_budget  # pulp: only where needed
+
+    choices = quantity_choices(full, minimum, multiple)
+    cost = np.stack([price(one) * one for one in choices.T], axis=1)
+    value = avoided_cost(
+        gap.order_up_to_level - gap.quantity,
+        choices,
+        levels.mean_over_protection[gap.row],
+        rows["variance_to_mean"].to_numpy(),
+        params.emergency_cost_share * rows["part_cost"].to_numpy(),
+    )
+    share = share_budget(choices, cost, value, params.order_budget)
+    run = {
+        "stage": "replenish",
+        "name": "order_budget",
+        "solver": "PuLP HiGHS",
+        "status": share.status,
+        "objective": share.objective,
+        "bound": share.bound,
+        "gap": (share.bound - share.objective) / share.bound if share.bound > 0 else 0.0,
+        "solutions": share.solutions,
+        "why": share.why,
+    }
+    exceptions = []
+    if share.status in ("time_limit", "fallback"):
+        exceptions.append(exceptions_of(BUDGET_NOT_OPTIMAL, pd.DataFrame(index=[0]), what=[share.why]))
+    return share.quantity, conform(pd.DataFrame([run]), SOLVER_RUNS), exceptions
+
+
+def _order_ids(
+    rows: pd.DataFrame, source: pd.DataFrame, placed: Flags, open_orders: pd.DataFrame, today: date
+) -> tuple[Texts, Wholes]:
+    """An order for each site and source, its lines numbered by part; ids of earlier proposals are not used again."""
+    taken = set(open_orders["order_id"])
+    group = pd.MultiIndex.from_arrays([rows["site_id"], source["source_id"]])
+    number = pd.Series(placed).groupby([group.get_level_values(0), group.get_level_values(1)]).cumsum()
+    ids: dict[tuple[str, str], str] = {}
+    for site, supplier in sorted(set(group[placed])):
+        stem = f"PO-{today:%Y%m%d}-{site}-{supplier}"
+        order_id, again = stem, 1
+        while order_id in taken:
+            again += 1
+            order_id = f"{stem}-{again}"
+        taken.add(order_id)
+        ids[site, supplier] = order_id
+    return np.array([ids.get(pair, "none") for pair in group], dtype=object), number.to_numpy(dtype=np.int64)
+
+
+def _whys(
+    gap: Gap,
+    reviews: Reviews,
+    minimum: Wholes,
+    multiple: Wholes,
+    at_least: Wholes,
+    full: Wholes,
+    granted: Wholes,
+    is_stocked: Flags,
+    today: date,
+) -> list[str]:
+    """One sentence for each line, from the numbers it was computed from."""
+    review_in = reviews.review_in_days[gap.row]
+    review_on = _dates(today, review_in).astype("datetime64[D]").astype(str)
+    told = []
+    for i, missing in enumerate(gap.quantity.tolist()):
+        level = int(gap.order_up_to_level[i])
+        if review_in[i] > 0:
+            said = f"Ordered before its review on {review_on[i]} because {missing} pieces are owed"
+        elif is_stocked[i]:
+            said = f"Reviewed today; position {level - missing} is {missing} below level {level}"
+        else:
+            said = f"Reviewed today; not stocked, {missing} pieces are owed"
+        if at_least[i] > missing:
+            said += f"; raised to the minimum {minimum[i]}"
+        if full[i] > at_least[i]:
+            said += f"; raised to {full[i]}, whole packs of {multiple[i]}"
+        if granted[i] < full[i]:
+            said += f"; cut from {full[i]} to {granted[i]} by the budget"
+        told.append(said + ".")
+    return told
+
+
+# --------------------------------------------------------------------------- tables
+
+
+def _dates(today: date, days: Wholes) -> npt.NDArray[np.datetime64]:
+    return np.datetime64(today, "D") + days.astype("timedelta64[D]")
+
+
+def _level_table(
+    pairs: Pairs,
+    chosen: pd.DataFrame,
+    reviews: Reviews,
+    levels: Levels,
+    target: Floats,
+    params: ReplenishParams,
+    today: date,
+) -> pd.DataFrame:
+    """Levels of every pair that has a source."""
+    is_stocked = pairs.rows["is_stocked"].to_numpy()
+    lead = chosen["lead_time_days"].to_numpy()
+    table = pd.concat(
+        [
+            pairs.rows[["site_id", "part_id", "abc_class", "is_stocked"]],
+            chosen[
+                [
+                    "source_id",
+                    "channel",
+                    "lead_time_days",
+                    "lead_time_sd_days",
+                    "min_order_quantity",
+                    "order_multiple",
+                    "unit_cost",
+                ]
+            ],
+        ],
+        axis=1,
+    ).assign(
+        is_due=reviews.review_in_days == 0,
+        reviewed_on=_dates(today, reviews.review_in_days),
+        next_review_on=_dates(today, reviews.review_in_days + reviews.review_period_days),
+        review_period_days=reviews.review_period_days,
+        protection_days=reviews.review_period_days + lead,
+        mean_over_lead_time=levels.mean_over_lead_time,
+        mean_over_protection=levels.mean_over_protection,
+        sd_over_protection=levels.sd_over_protection,
+        service_measure=np.where(is_stocked, params.service_measure, "none"),
+        service_target=np.where(is_stocked, target, 0.0),
+        order_up_to_level=levels.order_up_to_level,
+        safety_stock=levels.order_up_to_level - levels.mean_over_protection,
+        promised_fill_rate=levels.promised_fill_rate,
+        promised_cycle_service_level=levels.promised_cycle_service_level,
+    )
+    return conform(table[chosen["has_source"].to_numpy()], LEVELS)
+
+
+def _position_table(
+    pairs: Pairs, holdings: Holdings, superseded: Wholes, position: Wholes, excess: Wholes
+) -> pd.DataFrame:
+    table = pairs.rows[["site_id", "part_id"]].assign(
+        on_hand=holdings.on_hand,
+        on_order=holdings.receipts.on_order,
+        on_order_later=holdings.receipts.on_order_later,
+        backordered=holdings.backordered,
+        reserved=holdings.reserved,
+        committed=holdings.receipts.committed,
+        requested=holdings.requested,
+        superseded=superseded,
+        inventory_position=position,
+        excess_quantity=excess,
+    )
+    return conform(table, POSITIONS)
