@@ -92,6 +92,8 @@ def cast_texts(texts: pa.Array, column: Column) -> Cast:
     broken = broken_values(values, column).to_numpy() & given & is_cast
     for place in np.flatnonzero(broken).tolist():
         faults[place] = _out_of_bounds(texts[place].as_py(), column)
+    if column.kind == "day":
+        faults |= dict.fromkeys(np.flatnonzero(given & is_cast & _outside_years(values)).tolist(), _OUTSIDE_YEARS)
     if column.kind == "text":
         faults |= _text_faults(texts, column, faults)
     return Cast(values, faults)
@@ -141,8 +143,7 @@ def cast_moments(texts: pa.Array, column: Column) -> Moments:
     faults = {
         place: _explained(texts[place].as_py(), column) for place in np.flatnonzero(given & ~exists).tolist()
     } | _blank_faults(given, column)
-    for place in np.flatnonzero(given & exists & _outside_years(days)).tolist():
-        faults[place] = _OUTSIDE_YEARS
+    faults |= dict.fromkeys(np.flatnonzero(given & exists & _outside_years(days)).tolist(), _OUTSIDE_YEARS)
     return Moments(local, sign * (offset_hour * 60 + offset_minute), has_offset, given & exists, faults)
 
 
@@ -309,7 +310,7 @@ _FORMS: Mapping[Kind, tuple[str, str]] = {
 
 def _explained_number(text: str, column: Column, rule: str, remedy: str) -> tuple[str, str]:
     if re.fullmatch(r"[-+]?(nan|inf|infinity)|null|none|n/?a|#n/?a|#.*[!?]", text, re.IGNORECASE):
-        blank = "leave the cell blank where it is not known" if not column.required else f"give {_holds(column)}"
+        blank = "leave the cell blank where it is not known" if not column.required else f"fill in {_holds(column)}"
         return "must be a finite number" if column.kind == "number" else rule, blank
     if re.fullmatch(r"-?[0-9]{19,}", text):
         return ("must be a whole number of at most 18 digits" if column.kind == "whole" else rule), "correct it"

@@ -27,6 +27,7 @@ from partsopt.tables import INPUT_TABLES, REJECTS, Table, conform, empty
 SUFFIXES = (".csv", ".parquet")
 MUST_HAVE_ROWS = ("parts", "sites")
 MAX_LISTED = 100
+NO_REJECTS = empty(REJECTS)
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -60,7 +61,7 @@ class Checked(NamedTuple):
     files: tuple[InputFile, ...] = ()
     faults: tuple[Violation, ...] = ()
     notes: tuple[str, ...] = ()
-    is_readable: bool = True
+    is_whole: bool = True
 
 
 def read_inputs(directory: Path, params: ReadParams, *, tables: Mapping[str, Table] = INPUT_TABLES) -> Inputs:
@@ -94,12 +95,17 @@ def read_inputs(directory: Path, params: ReadParams, *, tables: Mapping[str, Tab
             near = nearest(name, tables)
             hint = f"the nearest name is {near}" if near else "the tables are " + ", ".join(tables)
             raise SettingsError(f"read.encoding_of.{name} names no table; {hint}.")
-    files, notes = _files_of(directory, tables)
+    files, strays = _files_of(directory, tables)
+    lacking = [name for name in tables if not files[name]]
     checked: dict[str, Checked] = {}
     for name in _in_order_of_reference(tables):
-        checked[name] = _check_file(files[name], tables[name], params, checked)
+        if files[name]:
+            checked[name] = _check_file(files[name], tables[name], params, checked)
+        else:
+            checked[name] = _check_absence(tables[name], strays)
     faults = [fault for name in tables for fault in checked[name].faults]
-    refused = pd.concat([checked[name].refused for name in tables], ignore_index=True)
+    some = [checked[name].refused for name in tables if len(checked[name].refused)]
+    refused = pd.concat(some, ignore_index=True) if some else NO_REJECTS
     rejects = conform(refused, REJECTS)
     if faults:
         named = ", ".join(dict.fromkeys(fault.file for fault in faults))
@@ -109,7 +115,7 @@ def read_inputs(directory: Path, params: ReadParams, *, tables: Mapping[str, Tab
         {name: checked[name].rows for name in tables},
         rejects,
         tuple(file for name in tables for file in checked[name].files),
-        (*notes, *(note for name in tables for note in checked[name].notes)),
+        (*_notes_on(strays, lacking), *(note for name in tables for note in checked[name].notes)),
     )
 
 
@@ -122,7 +128,7 @@ def zones_of(sites: pd.DataFrame) -> dict[str, str]:
 
 
 def _files_of(directory: Path, tables: Mapping[str, Table]) -> tuple[dict[str, list[Path]], tuple[str, ...]]:
-    """Files of each table, and notes on files that no table is named for."""
+    """Files of each table, and the names of CSV and Parquet files that no table is named for."""
     if not directory.is_dir():
         what = "is a file, not a directory" if directory.exists() else "does not exist"
         raise InputError(f"The input directory {directory} {what}. Give a directory with {_files_wanted(tables)}.")
@@ -132,14 +138,21 @@ def _files_of(directory: Path, tables: Mapping[str, Table]) -> tuple[dict[str, l
         raise InputError(
             f"The input directory {directory} holds no input table. Give a directory with {_files_wanted(tables)}."
         )
+    strays = sorted(
+        file.name
+        for file in directory.iterdir()
+        if file.suffix.lower() in SUFFIXES and not (file.stem in tables and file.suffix in SUFFIXES)
+    )
+    return found, tuple(strays)
+
+
+def _notes_on(strays: Sequence[str], lacking: Sequence[str]) -> list[str]:
     notes = []
-    for file in sorted(directory.iterdir()):
-        known = file.stem in tables and file.suffix in SUFFIXES
-        if file.suffix.lower() in SUFFIXES and not known:
-            near = nearest(file.stem, [name for name in tables if not found[name]])
-            hint = f"; did you mean {near}{file.suffix.lower()}?" if near else "."
-            notes.append(f"{file.name} is not named for an input table and is not read{hint}")
-    return found, tuple(notes)
+    for name in strays:
+        near = nearest(Path(name).stem, lacking)
+        hint = f"; did you mean {near}{Path(name).suffix.lower()}?" if near else "."
+        notes.append(f"{name} is not named for an input table and is not read{hint}")
+    return notes
 
 
 def _files_wanted(tables: Mapping[str, Table]) -> str:
@@ -165,33 +178,39 @@ def _in_order_of_reference(tables: Mapping[str, Table]) -> list[str]:
     return ordered
 
 
+def _check_absence(table: Table, strays: Sequence[str]) -> Checked:
+    """A table without a file: empty where it is optional."""
+    nothing = Checked(empty(table), NO_REJECTS, {})
+    if not table.is_required:
+        return nothing._replace(referred=_referred(nothing.rows, table, {}))
+    near = nearest(table.name, [Path(name).stem for name in strays])
+    like = next((name for name in strays if near and Path(name).stem == near), "")
+    remedy = f"export it: {table.says}" + (f", or rename {like} if that is it" if like else "")
+    return nothing._replace(faults=(file_fault(table, f"{table.name}.csv", "is missing", remedy),), is_whole=False)
+
+
 def _check_file(files: Sequence[Path], table: Table, params: ReadParams, checked: Mapping[str, Checked]) -> Checked:
-    nothing = Checked(empty(table), empty(REJECTS), {})
-    if not files:
-        if not table.is_required:
-            return nothing._replace(referred=_referred(nothing.rows, table, {}))
-        fault = file_fault(table, f"{table.name}.csv", "is missing", f"export it: {table.says}")
-        return nothing._replace(faults=(fault,), is_readable=False)
+    nothing = Checked(empty(table), NO_REJECTS, {})
     if len(files) > 1:
         both = " and ".join(file.name for file in files)
         fault = file_fault(table, both, "hold the same table", "keep one of them")
-        return nothing._replace(faults=(fault,), is_readable=False)
+        return nothing._replace(faults=(fault,), is_whole=False)
     (file,) = files
     try:
         size = file.stat().st_size
         if size > params.max_bytes:
             rule = f"has {size} bytes, more than read.max_bytes allows ({params.max_bytes})"
             fault = file_fault(table, file.name, rule, "give a smaller file, or raise read.max_bytes")
-            return nothing._replace(faults=(fault,), is_readable=False)
+            return nothing._replace(faults=(fault,), is_whole=False)
         data = file.read_bytes()
     except OSError as error:
         rule = f"cannot be read ({error.strerror})"
         fault = file_fault(table, file.name, rule, "give a file that may be read")
-        return nothing._replace(faults=(fault,), is_readable=False)
+        return nothing._replace(faults=(fault,), is_whole=False)
     sheet = read_sheet(data, file.name, table, params)
     del data
     if sheet.faults:
-        return nothing._replace(faults=sheet.faults, notes=sheet.notes, is_readable=False)
+        return nothing._replace(faults=sheet.faults, notes=sheet.notes, is_whole=False)
     return _with_share(_check_sheet(sheet, checked), sheet, params)
 
 
@@ -210,7 +229,10 @@ def _with_share(checked: Checked, sheet: Sheet, params: ReadParams) -> Checked:
         remedy = "correct the rows listed, or raise read.max_rejected_share"
     if not rule:
         return checked
-    return checked._replace(faults=(*checked.faults, file_fault(sheet.table, sheet.file, rule, remedy)))
+    # the run stops here: rows that refer to refused ones are not told of as well, only those that refer to nothing
+    told = {name: Referred(one.ids.append(pd.Index(one.refused)), {}) for name, one in checked.referred.items()}
+    fault = file_fault(sheet.table, sheet.file, rule, remedy)
+    return checked._replace(faults=(fault,), referred=told if sheet.n_rows else {}, is_whole=False)
 
 
 def _percent(share: float) -> str:
@@ -226,11 +248,14 @@ class _Findings:
     def __init__(self, sheet: Sheet) -> None:
         self.sheet = sheet
         self.is_refused = np.zeros(len(sheet.lines), dtype=bool)
-        self.found: list[tuple[Array, str, Sequence[str], Sequence[str], Sequence[str]]] = []
+        self.is_broken = {name: np.zeros(len(sheet.lines), dtype=bool) for name in sheet.table.columns}
+        self.found: list[BrokenLink] = []
 
     def add(self, link: BrokenLink) -> None:
         if len(link.rows):
             self.is_refused[link.rows] = True
+            if link.column in self.is_broken:
+                self.is_broken[link.column][link.rows] = True
             self.found.append(link)
 
     def add_faults(self, name: str, codes: Array, faults: Mapping[int, Fault]) -> None:
@@ -254,6 +279,8 @@ class _Findings:
     def rejects(self) -> pd.DataFrame:
         """Rows of the table rejects, one for each broken rule."""
         sheet = self.sheet
+        if not self.found and not sheet.malformed:
+            return NO_REJECTS
         places = {name: place for place, name in enumerate(sheet.table.columns)}
         rows = np.concatenate([np.zeros(0, dtype=np.int64), *(one[0] for one in self.found)])
         frame = pd.DataFrame(
@@ -274,7 +301,7 @@ class _Findings:
         both = pd.concat([frame, malformed], ignore_index=True)[list(REJECTS.columns)] if len(malformed) else frame
         order = both["column"].map(lambda name: places.get(name, len(places)))
         both = both.assign(order=order).sort_values(["line", "order"], kind="stable", ignore_index=True)
-        return both.drop(columns="order").astype({name: empty(REJECTS)[name].dtype for name in REJECTS.columns})
+        return both.drop(columns="order").astype(dict(NO_REJECTS.dtypes))
 
 
 def _check_sheet(sheet: Sheet, checked: Mapping[str, Checked]) -> Checked:
@@ -292,11 +319,12 @@ def _check_sheet(sheet: Sheet, checked: Mapping[str, Checked]) -> Checked:
     for name, column in table.columns.items():
         if column.refers_to and name in sheet.cells:
             other, key = column.refers_to
-            if other in checked and checked[other].is_readable:
-                findings.add(broken_references(rows[name], name, column, checked[other].referred[key]))
+            if other in checked and key in checked[other].referred:
+                ids = rows.loc[~findings.is_broken[name], name]
+                findings.add(broken_references(ids, name, column, checked[other].referred[key]))
     sound = rows[~findings.is_refused]
     findings.add(repeated_keys(sound, pd.Series(sheet.lines)[sound.index], table))
-    if table.name in LINK_RULES and (table.name == "sites" or "sites" not in checked or checked["sites"].is_readable):
+    if table.name in LINK_RULES and (table.name == "sites" or "sites" not in checked or checked["sites"].is_whole):
         sound = rows[~findings.is_refused]
         others = {name: one.rows for name, one in checked.items()}
         for link in LINK_RULES[table.name](sound, others):

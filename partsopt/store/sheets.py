@@ -148,7 +148,7 @@ def _read_csv(data: bytes, blank: Sheet, params: ReadParams) -> Sheet:
     header = check_header(names, table, file, header_lines[0])
     if header.faults:
         return replace(blank, faults=header.faults)
-    n_lines = decoded.count(b"\n") + 1
+    n_lines = decoded.count(b"\n") + (not decoded.endswith(b"\n")) - header_lines[1]
     if n_lines * len(names) > params.max_cells:
         return replace(blank, faults=(_too_many_cells(blank, n_lines, len(names), params),))
     rows = split_regular(decoded, names) if header_lines == (1, 1) else None
@@ -195,7 +195,8 @@ def _as_utf8(
         other = "gb18030" if encoding == "utf-8" else "utf-8"
         remedy = f"save it as {encoding}"
         if _decodes(data, other):
-            remedy += f"; it could be read as {other}" + (f": then set {setting}" if other == "gb18030" else "")
+            way = f"set {setting}" if other == "gb18030" else f"take {table.name} out of read.encoding_of"
+            remedy += f"; or, as it could be read as {other}, {way} and look at its text"
         return b"", (file_fault(table, file, rule, remedy, line=line),), notes
     if encoding == "gb18030" and not data.isascii() and _decodes(data, "utf-8"):
         notes = (f"{file}: read as gb18030, as declared, but it is valid UTF-8 too; look at its Chinese text.",)
@@ -231,6 +232,8 @@ def _header_of(data: bytes, table: Table, file: str) -> tuple[list[str], tuple[i
         pass
     if b"\r" in data and b"\n" not in data:
         rule, remedy = "ends its lines with CR alone", "save it with line ends LF or CRLF"
+    elif b'"' in data:
+        rule, remedy = "has a header with a quote that is not closed", "close the quote"
     else:
         rule, remedy = "has a header that cannot be split into names", f"start it with {','.join(table.columns)}"
     return [], (first, first), (file_fault(table, file, rule, remedy, line=first),)
@@ -485,7 +488,8 @@ def _sheet_of_parquet(data: bytes, blank: Sheet, params: ReadParams) -> Sheet:
         stored, column = schema.field(name).type, table.columns[name]
         if not _is_stored_well(stored, column.kind):
             rule = f"must be stored as {_STORED_AS[column.kind][0]}"
-            lost = "write it as text; a number has lost its leading zeros" if column.kind == "text" else "store it so"
+            is_number = pa.types.is_integer(stored) or pa.types.is_floating(stored)
+            lost = "write it as text; a number has lost its leading zeros" if is_number else "store it so"
             faults.append(file_fault(table, file, rule, lost, column=name, value=str(stored)))
     if meta.num_rows * max(len(schema.names), 1) > params.max_cells:
         faults.append(_too_many_cells(blank, meta.num_rows, len(schema.names), params))

@@ -177,22 +177,26 @@ def _lines(rows: pd.DataFrame, table: Table, zones: Mapping[str, str], profile: 
         if column.kind == "text":
             texts = _quoted(_without_formulas(texts) if profile == "excel" else texts)
         columns.append(texts)
-    lines = pc.binary_join_element_wise(*columns, ",") if len(columns) > 1 else columns[0]
-    lines = pc.binary_join_element_wise(lines, line_end, "")
+    lines = _joined(_joined(*columns, between=","), line_end)
     _, offsets, content = lines.buffers()
     ends = np.frombuffer(offsets, dtype=np.int64)[lines.offset : lines.offset + len(lines) + 1]
     return memoryview(content)[ends[0] : ends[-1]].tobytes()
 
 
+def _joined(*parts: pa.Array | str, between: str = "") -> pa.Array:
+    scalars = [pa.scalar(part, TEXT) if isinstance(part, str) else part for part in (*parts, between)]
+    return pc.binary_join_element_wise(*scalars)
+
+
 def _quoted(texts: pa.Array) -> pa.Array:
     needed = pc.match_substring_regex(texts, '[",\r\n]')
-    quoted = pc.binary_join_element_wise('"', pc.replace_substring(texts, '"', '""'), '"', "")
+    quoted = _joined('"', pc.replace_substring(texts, '"', '""'), '"')
     return pc.if_else(needed, quoted, texts)
 
 
 def _without_formulas(texts: pa.Array) -> pa.Array:
     is_formula = pc.and_not(pc.match_substring_regex(texts, _FORMULA), pc.match_substring_regex(texts, _PLAIN_NUMBER))
-    return pc.if_else(is_formula, pc.binary_join_element_wise("'", texts, ""), texts)
+    return pc.if_else(is_formula, _joined("'", texts), texts)
 
 
 def _texts(values: pd.Series, _: Column, __: bool) -> pa.Array:
