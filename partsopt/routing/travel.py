@@ -26,9 +26,7 @@ class Travel(NamedTuple):
     is_estimated: NDArray[np.bool_]
 
 
-def travel_between(
-    site_ids: Sequence[str], sites: pd.DataFrame, travel: pd.DataFrame, params: RoutingParams
-) -> Travel:
+def travel_between(site_ids: Sequence[str], sites: pd.DataFrame, travel: pd.DataFrame, params: RoutingParams) -> Travel:
     """Distance and time between each pair of the sites named.
 
     Parameters
@@ -58,9 +56,7 @@ def travel_between(
     distance_m[start, end] = rows["distance_m"].to_numpy()
     travel_s[start, end] = rows["travel_min"].to_numpy() * 60
     is_estimated[start, end] = False
-    return Travel(
-        np.rint(distance_m).astype(np.int64), np.ceil(np.round(travel_s, 6)).astype(np.int64), is_estimated
-    )
+    return Travel(np.rint(distance_m).astype(np.int64), np.ceil(np.round(travel_s, 6)).astype(np.int64), is_estimated)
 
 
 def great_circle_m(latitude: NDArray[np.float64], longitude: NDArray[np.float64]) -> NDArray[np.float64]:

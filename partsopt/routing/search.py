@@ -1,0 +1,425 @@
+"""The search of one DC's day, tier by tier, so that no lower tier costs a higher one a minute or a place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+from ortools.constraint_solver import pywrapcp, routing_enums_pb2
+
+from partsopt.errors import NoPlan
+from partsopt.routing.model import (
+    RoutingModel,
+    Terms,
+    Weights,
+    build_model,
+    routes_of,
+    trips_of,
+    weights_of,
+)
+from partsopt.routing.timetable import (
+    Broken,
+    DayProblem,
+    Delivery,
+    Trips,
+    TripTimes,
+    cost_of_day,
+    no_trips,
+    starts_of,
+    times_of_day,
+)
+from partsopt.settings import RoutingParams
+
+Status: TypeAlias = Literal["optimal", "feasible", "time_limit", "fallback", "nothing_to_do"]
+
+FIRST_STRATEGIES = ("PARALLEL_CHEAPEST_INSERTION", "LOCAL_CHEAPEST_INSERTION", "SAVINGS")
+FAILURES_PER_SOLUTION = 50
+STATUS_NAMES = {number: name for name, number in routing_enums_pb2.RoutingSearchStatus.Value.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What the search of a DC's day gave: trips, the latest starts it was held to, and how it ended."""
+
+    trips: Trips
+    latest_s: tuple[int, ...]
+    status: Status
+    objective: float
+    solutions: int
+    why: str
+
+
+@dataclass
+class _Budget:
+    """What the searches of one DC may still use, and what they did: the only state of a search."""
+
+    time_left_ms: int
+    solutions: int = 0
+    searches: int = 0
+    hit_time_limit: bool = False
+    without_answer: tuple[str, ...] = ()
+
+
+def search_day(problem: DayProblem, params: RoutingParams) -> Found:
+    """Plan one DC's day.
+
+    Tiers are law: pass by pass, the most urgent tier first, each pass plans all tiers so far with the
+    higher ones locked. A locked delivery keeps its way (on a vehicle, or a lane that keeps its promise),
+    and starts no later than its promise, or than it did without the lower tiers where that was late
+    or nothing was promised. Within a pass, unserved outweighs a late lane, which outweighs any cost.
+    At the end each delivery left out is tried once more with all lower tiers taken off; where it fits, the
+    passes below it are planned again.
+
+    Returns
+    -------
+    Found
+        ``status`` is feasible where every search ended by its budget of solutions, time_limit where the
+        safety net was hit, fallback where no OR-Tools search of the last pass gave a plan and that of
+        insertion stands.
+    """
+    by_vehicle = [number for number, one in enumerate(problem.deliveries) if one.vehicles]
+    latest_s = [one.latest_s for one in problem.deliveries]
+    if not by_vehicle:
+        return Found(
+            trips=no_trips(problem),
+            latest_s=tuple(latest_s),
+            status="nothing_to_do",
+            objective=0.0,
+            solutions=0,
+            why="no delivery that an own vehicle could make",
+        )
+    weights = weights_of(problem)
+    budget = _Budget(time_left_ms=params.time_limit_s * 1000)
+    tiers = sorted({problem.deliveries[number].tier for number in by_vehicle})
+    terms: dict[int, Terms] = {}
+    trips = no_trips(problem)
+    has_answer = True
+    level = restarts = 0
+    while True:
+        if level < len(tiers):
+            for number in by_vehicle:
+                if problem.deliveries[number].tier == tiers[level]:
+                    terms[number] = _open_terms(problem.deliveries[number], weights)
+            last = level == len(tiers) - 1
+            trips, has_answer = _search_pass(problem, terms, trips, weights, params, budget, last=last)
+            level += 1
+        else:
+            admitted = _admit_higher(problem, terms, trips, by_vehicle)
+            if admitted is None:
+                break
+            restarts += 1
+            trips, tier = admitted
+            level = tiers.index(tier) + 1
+            terms = {one: term for one, term in terms.items() if problem.deliveries[one].tier <= tier}
+        terms = _locked(problem, terms, trips, weights)
+    objective = sum(
+        cost_of_day(problem, number, _times(problem, number, day, _latest(problem, terms)))
+        for number, day in enumerate(trips)
+    )
+    latest = [terms[one].latest_s if one in terms else latest_s[one] for one in range(len(latest_s))]
+    status: Status = "time_limit" if budget.hit_time_limit else "feasible" if has_answer else "fallback"
+    return Found(
+        trips=trips,
+        latest_s=tuple(latest),
+        status=status,
+        objective=objective,
+        solutions=budget.solutions,
+        why=_why(status, tiers, budget, params, restarts),
+    )
+
+
+def _why(status: Status, tiers: Sequence[int], budget: _Budget, params: RoutingParams, restarts: int) -> str:
+    searched = f"{len(tiers)} tiers in {budget.searches} searches, {budget.solutions} solutions"
+    again = f", {restarts} planned again for a higher tier" if restarts else ""
+    silent = f"; without an answer: {', '.join(budget.without_answer)}" if budget.without_answer else ""
+    match status:
+        case "time_limit":
+            return f"{searched}{again}; cut off by routing.time_limit_s = {params.time_limit_s}{silent}"
+        case "fallback":
+            return f"{searched}{again}; the plan is that of cheapest insertion{silent}"
+        case _:
+            return f"{searched}{again}; ended by the budget of solutions{silent}"
+
+
+def _open_terms(delivery: Delivery, weights: Weights) -> Terms:
+    """What a delivery of the pass's own tier costs off the vehicles: its lane, a late lane, or nothing at all."""
+    if delivery.lane_cost is None:
+        return Terms(delivery.latest_s, weights.unserved)
+    cost = min(round(delivery.lane_cost * weights.scale), weights.late_lane - 1)
+    return Terms(delivery.latest_s, max(cost, 1) if delivery.lane_keeps_promise else weights.late_lane + cost)
+
+
+def _locked(problem: DayProblem, terms: Mapping[int, Terms], trips: Trips, weights: Weights) -> dict[int, Terms]:
+    """Terms that hold each delivery to what it got: later passes may not take it away."""
+    starts = starts_of(problem, trips, _latest(problem, terms))
+    return {one: _locked_terms(problem.deliveries[one], term, starts.get(one), weights) for one, term in terms.items()}
+
+
+def _locked_terms(delivery: Delivery, term: Terms, starts_s: int | None, weights: Weights) -> Terms:
+    if starts_s is None:
+        if delivery.lane_cost is None:
+            return replace(term, penalty=weights.unserved_higher)
+        if delivery.due_s is not None:
+            bound = max(delivery.due_s, delivery.lane_arrives_s)
+        else:
+            bound = delivery.lane_arrives_s if delivery.wanted_s is not None else term.latest_s
+        return replace(term, latest_s=min(term.latest_s, bound))
+    bound = term.latest_s
+    if delivery.due_s is not None:
+        bound = max(delivery.due_s, starts_s)
+    elif delivery.wanted_s is not None:
+        bound = starts_s
+    lane_is_as_good = delivery.lane_cost is not None and delivery.lane_keeps_promise
+    if lane_is_as_good and delivery.due_s is None and delivery.wanted_s is not None:
+        lane_is_as_good = delivery.lane_arrives_s <= bound
+    return Terms(min(term.latest_s, bound), term.penalty if lane_is_as_good else None)
+
+
+def _latest(problem: DayProblem, terms: Mapping[int, Terms]) -> list[int]:
+    return [terms[one].latest_s if one in terms else each.latest_s for one, each in enumerate(problem.deliveries)]
+
+
+def _on_board(trips: Trips) -> set[int]:
+    return {one for day in trips for trip in day for one in trip}
+
+
+def _is_whole(terms: Mapping[int, Terms], trips: Trips) -> bool:
+    on_board = _on_board(trips)
+    return all(one in on_board for one, term in terms.items() if term.penalty is None)
+
+
+def _value(problem: DayProblem, terms: Mapping[int, Terms], trips: Trips, weights: Weights) -> int:
+    """Cost of a plan in whole units: vehicles, lateness, and the penalties of what they do not carry."""
+    latest_s = _latest(problem, terms)
+    total = sum(
+        cost_of_day(problem, number, _times(problem, number, day, latest_s)) for number, day in enumerate(trips)
+    )
+    on_board = _on_board(trips)
+    left = sum(term.penalty or 0 for one, term in terms.items() if one not in on_board)
+    return round(total * weights.scale) + left
+
+
+def _times(
+    problem: DayProblem, number: int, day: tuple[tuple[int, ...], ...], latest_s: Sequence[int]
+) -> list[TripTimes]:
+    times = times_of_day(problem, number, day, latest_s)
+    if isinstance(times, Broken):
+        raise NoPlan(f"the trips found for vehicle {number} break {times.rule} by {times.by}; report it")
+    return times
+
+
+# --------------------------------------------------------------------------- one pass
+
+
+def _search_pass(
+    problem: DayProblem,
+    terms: Mapping[int, Terms],
+    start: Trips,
+    weights: Weights,
+    params: RoutingParams,
+    budget: _Budget,
+    *,
+    last: bool,
+) -> tuple[Trips, bool]:
+    """The best plan found for the deliveries of a pass, never worse than inserting the new ones into the old plan."""
+    best = insert_cheapest(problem, terms, start, weights)
+    best_value = _value(problem, terms, best, weights)
+    answered = False
+    for strategy in FIRST_STRATEGIES:
+        model = build_model(problem, terms, weights, params.solution_limit * FAILURES_PER_SOLUTION)
+        answer = _solve(model, None, strategy, "GREEDY_DESCENT", problem, params, budget)
+        if answer is not None:
+            answered = True
+            best, best_value = _better(problem, terms, weights, best, best_value, answer)
+            break
+        budget.without_answer = (*budget.without_answer, strategy)
+    if not last and all(_is_settled(problem, one, best) for one in terms):
+        return best, answered
+    model = build_model(problem, terms, weights, params.solution_limit * FAILURES_PER_SOLUTION)
+    answer = _solve(model, best, FIRST_STRATEGIES[0], "GUIDED_LOCAL_SEARCH", problem, params, budget)
+    if answer is not None:
+        answered = True
+        best, best_value = _better(problem, terms, weights, best, best_value, answer)
+    return insert_cheapest(problem, terms, best, weights), answered
+
+
+def _is_settled(problem: DayProblem, one: int, trips: Trips) -> bool:
+    """Whether a later pass can only keep what this delivery got: it is served, and no minute of it counts."""
+    delivery = problem.deliveries[one]
+    if delivery.wanted_s is not None:
+        return False
+    return one in _on_board(trips) or (delivery.lane_cost is not None and delivery.lane_keeps_promise)
+
+
+def _better(
+    problem: DayProblem, terms: Mapping[int, Terms], weights: Weights, best: Trips, best_value: int, answer: Trips
+) -> tuple[Trips, int]:
+    if not _is_whole(terms, answer):
+        return best, best_value
+    value = _value(problem, terms, answer, weights)
+    return (answer, value) if value < best_value else (best, best_value)
+
+
+def _solve(
+    model: RoutingModel,
+    start: Trips | None,
+    strategy: str,
+    metaheuristic: str,
+    problem: DayProblem,
+    params: RoutingParams,
+    budget: _Budget,
+) -> Trips | None:
+    """One OR-Tools search; None where it has no answer. Its status decides, branch by branch."""
+    if budget.time_left_ms <= 0:
+        budget.hit_time_limit = True
+        return None
+    parameters = pywrapcp.DefaultRoutingSearchParameters()
+    parameters.first_solution_strategy = getattr(routing_enums_pb2.FirstSolutionStrategy, strategy)
+    parameters.local_search_metaheuristic = getattr(routing_enums_pb2.LocalSearchMetaheuristic, metaheuristic)
+    parameters.solution_limit = params.solution_limit
+    parameters.time_limit.FromMilliseconds(budget.time_left_ms)
+    model.routing.CloseModelWithParameters(parameters)
+    if start is None:
+        assignment = model.routing.SolveWithParameters(parameters)
+    else:
+        hint = model.routing.ReadAssignmentFromRoutes(routes_of(model, start), True)
+        if hint is None:
+            budget.without_answer = (*budget.without_answer, "the start from the plan before")
+            return None
+        assignment = model.routing.SolveFromAssignmentWithParameters(hint, parameters)
+    solver = model.routing.solver()
+    budget.time_left_ms -= solver.WallTime()
+    budget.searches += 1
+    budget.solutions += solver.Solutions()
+    status = STATUS_NAMES[model.routing.status()]
+    used_up = _used_up(solver, params)
+    match status:
+        case "ROUTING_SUCCESS":
+            budget.hit_time_limit |= metaheuristic != "GREEDY_DESCENT" and not used_up
+        case "ROUTING_OPTIMAL":
+            pass
+        case "ROUTING_PARTIAL_SUCCESS_LOCAL_OPTIMUM_NOT_REACHED":
+            budget.hit_time_limit |= not used_up
+        case "ROUTING_FAIL" | "ROUTING_INFEASIBLE":
+            return None
+        case "ROUTING_FAIL_TIMEOUT":
+            budget.hit_time_limit |= not used_up
+            return None
+        case _:
+            raise NoPlan(f"OR-Tools answered {status} to a model of {len(model.deliveries)} deliveries; report it")
+    if assignment is None:
+        return None
+    return trips_of(model, assignment, len(problem.vans))
+
+
+def _used_up(solver: Any, params: RoutingParams) -> bool:
+    """Whether the budget of solutions or of rejected candidates ended the search, not the clock."""
+    return bool(
+        solver.Solutions() >= params.solution_limit
+        or solver.Failures() >= params.solution_limit * FAILURES_PER_SOLUTION
+    )
+
+
+# --------------------------------------------------------------------------- insertion
+
+
+def insert_cheapest(problem: DayProblem, terms: Mapping[int, Terms], trips: Trips, weights: Weights) -> Trips:
+    """Put each delivery of the pass that no vehicle carries where it costs least, if that is less than its penalty.
+
+    Deliveries are taken by tier, then by number; nothing on board is moved to another vehicle. What is
+    left out afterwards fits nowhere, or is cheaper by its lane.
+    """
+    latest_s = _latest(problem, terms)
+    on_board = _on_board(trips)
+    for one in sorted(set(terms) - on_board, key=lambda one: (problem.deliveries[one].tier, one)):
+        place = cheapest_place(problem, one, trips, latest_s)
+        penalty = terms[one].penalty
+        if place is not None and (penalty is None or round(place.cost * weights.scale) < penalty):
+            trips = place.trips
+    return trips
+
+
+@dataclass(frozen=True)
+class Insertion:
+    """A plan with one more delivery, and what that adds to the cost of the vehicles, money."""
+
+    trips: Trips
+    cost: float
+
+
+def cheapest_place(
+    problem: DayProblem,
+    one: int,
+    trips: Trips,
+    latest_s: Sequence[int],
+    vehicles: Sequence[int] | None = None,
+) -> Insertion | None:
+    """The cheapest feasible place for a delivery in a plan, None where there is none; ties by vehicle and position.
+
+    ``vehicles`` are those asked; None: all that could make the delivery.
+    """
+    best: Insertion | None = None
+    for number in problem.deliveries[one].vehicles if vehicles is None else vehicles:
+        day = trips[number]
+        times = times_of_day(problem, number, day, latest_s)
+        if isinstance(times, Broken):
+            continue
+        before = cost_of_day(problem, number, times)
+        for changed in _days_with(problem, number, day, one):
+            times = times_of_day(problem, number, changed, latest_s)
+            if isinstance(times, Broken):
+                continue
+            cost = cost_of_day(problem, number, times) - before
+            if best is None or cost < best.cost - 1e-9:
+                best = Insertion((*trips[:number], changed, *trips[number + 1 :]), cost)
+    return best
+
+
+def _days_with(
+    problem: DayProblem, number: int, day: tuple[tuple[int, ...], ...], one: int
+) -> list[tuple[tuple[int, ...], ...]]:
+    """Every way to put a delivery into a vehicle's day within its load: into a trip, or as a trip of its own."""
+    van, delivery = problem.vans[number], problem.deliveries[one]
+    ways = []
+    for place, trip in enumerate(day):
+        if sum(problem.deliveries[other].grams for other in trip) + delivery.grams > van.grams:
+            continue
+        if sum(problem.deliveries[other].cm3 for other in trip) + delivery.cm3 > van.cm3:
+            continue
+        ways += [(*day[:place], (*trip[:at], one, *trip[at:]), *day[place + 1 :]) for at in range(len(trip) + 1)]
+    if len(day) < van.max_trips:
+        ways += [(*day[:place], (one,), *day[place:]) for place in range(len(day) + 1)]
+    return ways
+
+
+def _admit_higher(
+    problem: DayProblem, terms: Mapping[int, Terms], trips: Trips, by_vehicle: Sequence[int]
+) -> tuple[Trips, int] | None:
+    """A plan that carries a delivery now left out, once everything of lower tiers is taken off; None if there is none.
+
+    With it comes the tier from below which the passes must be planned again.
+    """
+    on_board = _on_board(trips)
+    latest_s = _latest(problem, terms)
+    left = [one for one in by_vehicle if one not in on_board and _is_let_down(problem.deliveries[one])]
+    for one in sorted(left, key=lambda one: (problem.deliveries[one].tier, one)):
+        tier = problem.deliveries[one].tier
+        higher = tuple(
+            tuple(
+                kept
+                for trip in day
+                if (kept := tuple(other for other in trip if problem.deliveries[other].tier <= tier))
+            )
+            for day in trips
+        )
+        if any(isinstance(times_of_day(problem, number, day, latest_s), Broken) for number, day in enumerate(higher)):
+            continue
+        place = cheapest_place(problem, one, higher, latest_s)
+        if place is not None:
+            return place.trips, tier
+    return None
+
+
+def _is_let_down(delivery: Delivery) -> bool:
+    return delivery.lane_cost is None or not delivery.lane_keeps_promise

@@ -1,0 +1,250 @@
+"""What must be brought where, from when and by when: parcels, and the places that take them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+from partsopt.calendars import Calendar, add_working_minutes, calendar_named, moment_at
+from partsopt.settings import RoutingParams, clock_minutes
+from partsopt.tables import TIERS
+
+EXPRESS_TIERS = ("vor", "urgent")
+GRAMS_PER_KG = 1_000
+CM3_PER_M3 = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A site as a driver meets it: working calendar, clock, hours and unloading time."""
+
+    site_id: str
+    is_dc: bool
+    calendar: Calendar
+    zone: ZoneInfo
+    opens_at: int
+    closes_at: int
+    service_min: float
+
+    def opening(self, on: date) -> datetime:
+        """When goods are accepted from on a day."""
+        return moment_at(on, self.opens_at, self.zone)
+
+    def closing(self, on: date) -> datetime:
+        """When unloading may start at the latest on a day."""
+        return moment_at(on, self.closes_at, self.zone)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parcel:
+    """Lines of one origin, destination, tier, release and promise, which travel together.
+
+    ``promised_by`` is None where nobody named a time: then a vor or urgent parcel is wanted as soon as
+    can be, and any other must leave within the working days of the settings.
+    """
+
+    origin_id: str
+    destination_id: str
+    tier: str
+    released_at: pd.Timestamp
+    promised_by: pd.Timestamp | None
+    line_ids: tuple[str, ...]
+    load_kg: float
+    load_m3: float
+
+    @property
+    def is_express(self) -> bool:
+        """Whether every minute counts."""
+        return self.tier in EXPRESS_TIERS
+
+    @property
+    def grams(self) -> int:
+        """Weight in whole grams, rounded up."""
+        return whole_up(self.load_kg * GRAMS_PER_KG)
+
+    @property
+    def cm3(self) -> int:
+        """Volume in whole cubic centimetres, rounded up."""
+        return whole_up(self.load_m3 * CM3_PER_M3)
+
+
+def places_of(sites: pd.DataFrame, calendars: Mapping[str, Calendar]) -> dict[str, Place]:
+    """Each site with its calendar and zone, by site_id."""
+    return {
+        row.site_id: Place(
+            site_id=row.site_id,
+            is_dc=row.site_kind == "dc",
+            calendar=calendar_named(calendars, row.calendar),
+            zone=ZoneInfo(row.time_zone),
+            opens_at=int(row.opens_at),
+            closes_at=int(row.closes_at),
+            service_min=float(row.service_min),
+        )
+        for row in sites.itertuples()
+    }
+
+
+def planned_day(today: date, origin: Place) -> date:
+    """The day that is planned for a site: today, or its next working day."""
+    return origin.calendar.working_day_from(today)
+
+
+def release_times(
+    shipments: pd.DataFrame, places: Mapping[str, Place], today: date, params: RoutingParams
+) -> pd.Series:
+    """When each shipment line is picked and packed.
+
+    A vor or urgent line takes its minutes of the origin's opening hours from when it was placed (from the
+    opening of the planned day where that is not known); every other line is packed by the stock wave of
+    the planned day.
+
+    Parameters
+    ----------
+    shipments
+        Table shipments; origin_id must be among ``places``.
+
+    Returns
+    -------
+    Series
+        Moments in UTC, on the index of ``shipments``.
+    """
+    wave = clock_minutes("routing.stock_wave_at", params.stock_wave_at)
+    minutes = {"vor": params.vor_pick_min, "urgent": params.urgent_pick_min}
+    asked = shipments[["origin_id", "tier", "placed_at"]].drop_duplicates(ignore_index=True)
+    released = []
+    for origin_id, tier, placed_at in asked.itertuples(index=False):
+        origin = places[origin_id]
+        on = planned_day(today, origin)
+        if tier in minutes:
+            start = origin.opening(on) if pd.isna(placed_at) else placed_at.to_pydatetime()
+            done = add_working_minutes(
+                start, minutes[tier], origin.calendar, origin.opens_at, origin.closes_at, origin.zone
+            )
+        else:
+            done = moment_at(on, wave, origin.zone)
+        released.append(pd.Timestamp(done).tz_convert("UTC").ceil("s"))
+    asked["released_at"] = pd.Series(released, dtype="datetime64[us, UTC]")
+    known = shipments[["origin_id", "tier", "placed_at"]].merge(asked, how="left", validate="m:1")
+    return known["released_at"].set_axis(shipments.index)
+
+
+def promises(shipments: pd.DataFrame, places: Mapping[str, Place]) -> pd.Series:
+    """By when each shipment line is promised: deliver_by; for a booked repair the closing of the day it is needed.
+
+    Parameters
+    ----------
+    shipments
+        Table shipments; destination_id must be among ``places``.
+
+    Returns
+    -------
+    Series
+        Moments in UTC, missing where nothing was promised, on the index of ``shipments``.
+    """
+    promised = shipments["deliver_by"].copy()
+    booked = shipments["tier"].eq("reservation") & promised.isna() & shipments["needed_on"].notna()
+    for (destination_id, needed_on), rows in shipments[booked].groupby(["destination_id", "needed_on"]):
+        closing = places[destination_id].closing(needed_on.date())
+        promised.loc[rows.index] = pd.Timestamp(closing).tz_convert("UTC")
+    return promised
+
+
+def parcels_of(lines: pd.DataFrame, capacities: Mapping[str, Sequence[tuple[float, float]]]) -> list[Parcel]:
+    """Group shipment lines into parcels; split a parcel by lines where no vehicle can carry it whole.
+
+    Parameters
+    ----------
+    lines
+        Table shipments with ``released_at`` and ``promised_by``.
+    capacities
+        Payload (kg) and loading space (m3) of each vehicle, by depot. A line that alone exceeds
+        every vehicle is a parcel of its own.
+
+    Returns
+    -------
+    list
+        Parcels by origin, tier, destination, release and promise.
+    """
+    keys = ["origin_id", "destination_id", "tier", "released_at", "promised_by"]
+    rows = lines.sort_values("line_id", kind="stable")
+    parcels = []
+    for (origin_id, destination_id, tier, released_at, promised_by), group in rows.groupby(keys, dropna=False):
+        kg, m3 = group["load_kg"].to_numpy(), group["load_m3"].to_numpy()
+        line_ids = group["line_id"].to_numpy()
+        parcels += [
+            Parcel(
+                origin_id=origin_id,
+                destination_id=destination_id,
+                tier=tier,
+                released_at=released_at,
+                promised_by=None if pd.isna(promised_by) else promised_by,
+                line_ids=tuple(line_ids[members]),
+                load_kg=math.fsum(kg[members]),
+                load_m3=math.fsum(m3[members]),
+            )
+            for members in _packs(kg, m3, capacities.get(origin_id, ()))
+        ]
+    return sorted(parcels, key=parcel_order)
+
+
+def parcel_order(parcel: Parcel) -> tuple[object, ...]:
+    """Sort key of parcels: the most urgent first, ties by their first line."""
+    return (parcel.origin_id, TIERS.index(parcel.tier), parcel.destination_id, parcel.released_at, parcel.line_ids[0])
+
+
+def _packs(kg: np.ndarray, m3: np.ndarray, vehicles: Iterable[tuple[float, float]]) -> list[list[int]]:
+    """Lines of each pack, first fit by decreasing share of the largest vehicle, each pack within some vehicle."""
+    fleet = [(whole_down(a * GRAMS_PER_KG), whole_down(b * CM3_PER_M3)) for a, b in vehicles]
+
+    def fits(weight: float, volume: float) -> bool:
+        grams, cm3 = whole_up(weight * GRAMS_PER_KG), whole_up(volume * CM3_PER_M3)
+        return any(grams <= a and cm3 <= b for a, b in fleet)
+
+    everything = list(range(len(kg)))
+    if not fleet or fits(math.fsum(kg), math.fsum(m3)):
+        return [everything]
+    largest_kg, largest_m3 = max(a for a, _ in fleet) or 1, max(b for _, b in fleet) or 1
+    share = np.maximum(kg * GRAMS_PER_KG / largest_kg, m3 * CM3_PER_M3 / largest_m3)
+    packs: list[list[int]] = []
+    weights: list[float] = []
+    volumes: list[float] = []
+    for line in sorted(everything, key=lambda one: (-share[one], one)):
+        for number, pack in enumerate(packs):
+            if fits(weights[number] + kg[line], volumes[number] + m3[line]):
+                pack.append(line)
+                weights[number] += kg[line]
+                volumes[number] += m3[line]
+                break
+        else:
+            packs.append([line])
+            weights.append(float(kg[line]))
+            volumes.append(float(m3[line]))
+    return [sorted(pack) for pack in packs]
+
+
+def whole_up(value: float) -> int:
+    """The smallest whole number not below a value, forgiving the last digits of its arithmetic.
+
+    Examples
+    --------
+    >>> whole_up(0.1 * 3 * 10), whole_up(2.5)
+    (3, 3)
+    """
+    return math.ceil(round(value, 6))
+
+
+def whole_down(value: float) -> int:
+    """The largest whole number not above a value, forgiving the last digits of its arithmetic.
+
+    Examples
+    --------
+    >>> whole_down(0.29 * 100), whole_down(2.5)
+    (29, 2)
+    """
+    return math.floor(round(value, 6))

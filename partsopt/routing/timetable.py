@@ -1,0 +1,235 @@
+"""The day of one DC in whole numbers, and the times and costs of its trips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from partsopt.errors import NoPlan
+
+DAY_S = 86_400
+HORIZON_S = 2 * DAY_S
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """A parcel as the planner of one DC's day sees it; times are seconds after midnight of that day at the DC.
+
+    ``place`` is its row in the matrices (0 is the DC). ``wanted_s`` is from when lateness has a price,
+    ``due_s`` is the promise; None where there is none. ``lane_cost`` is None where no lane goes there.
+    ``vehicles`` are those that could bring it on a direct trip.
+    """
+
+    place: int
+    tier: int
+    grams: int
+    cm3: int
+    released_s: int
+    opens_s: int
+    closes_s: int
+    service_s: int
+    wanted_s: int | None = None
+    due_s: int | None = None
+    lane_cost: float | None = None
+    lane_keeps_promise: bool = False
+    lane_arrives_s: int = HORIZON_S
+    vehicles: tuple[int, ...] = ()
+
+    @property
+    def latest_s(self) -> int:
+        """When unloading may start at the latest: at closing, or by the promise where a lane could keep it."""
+        if self.due_s is not None and self.lane_cost is not None and self.lane_keeps_promise:
+            return min(self.closes_s, self.due_s)
+        return self.closes_s
+
+
+@dataclass(frozen=True, kw_only=True)
+class Van:
+    """A vehicle in whole numbers; ``start_s`` is its first departure at the earliest, ``end_s`` its last return."""
+
+    grams: int
+    cm3: int
+    fixed_cost: float
+    cost_per_m: float
+    cost_per_s: float
+    start_s: int
+    end_s: int
+    max_trips: int
+    reload_s: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayProblem:
+    """Everything the planner of one DC's day needs: deliveries, vehicles, matrices by place."""
+
+    deliveries: tuple[Delivery, ...]
+    vans: tuple[Van, ...]
+    distance_m: NDArray[np.int64]
+    travel_s: NDArray[np.int64]
+    late_cost_per_s: float
+
+
+Trips = tuple[tuple[tuple[int, ...], ...], ...]
+"""Deliveries in order, by vehicle and trip; a vehicle that stays at home has no trips."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One stop: consecutive deliveries at one place."""
+
+    place: int
+    deliveries: tuple[int, ...]
+    arrives_s: int
+    starts_s: int
+    leaves_s: int
+    distance_m: int
+    travel_s: int
+
+
+@dataclass(frozen=True)
+class TripTimes:
+    """One trip with its stops in order."""
+
+    departs_s: int
+    returns_s: int
+    distance_m: int
+    visits: tuple[Visit, ...]
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Why a sequence cannot be driven: the rule (load_kg, load_m3, window, shift, trips) and by how much."""
+
+    rule: str
+    by: int
+    delivery: int = -1
+
+
+def no_trips(problem: DayProblem) -> Trips:
+    """The plan in which every vehicle stays at home."""
+    return ((),) * len(problem.vans)
+
+
+def times_of_trip(
+    problem: DayProblem, van: Van, sequence: Sequence[int], free_from_s: int, latest_s: Sequence[int]
+) -> TripTimes | Broken:
+    """Times of a trip that leaves as late as it can without starting anything later that matters.
+
+    The trip first leaves as early as vehicle and releases allow, which gives each stop its earliest start;
+    then the departure is put off as long as the return stays the same, no stop exceeds its latest
+    start, and no promise or wish is missed by more than before: waiting at a dealer becomes time at the DC.
+
+    Parameters
+    ----------
+    sequence
+        Deliveries in order; consecutive ones of one place share its unloading time.
+    free_from_s
+        The vehicle can leave no earlier.
+    latest_s
+        Latest start of unloading for each delivery of the problem.
+    """
+    load_grams = sum(problem.deliveries[one].grams for one in sequence)
+    load_cm3 = sum(problem.deliveries[one].cm3 for one in sequence)
+    if load_grams > van.grams:
+        return Broken("load_kg", load_grams - van.grams)
+    if load_cm3 > van.cm3:
+        return Broken("load_m3", load_cm3 - van.cm3)
+    stops = _by_place(problem, sequence)
+    earliest_s = max(free_from_s, van.start_s, *(problem.deliveries[one].released_s for one in sequence))
+    visits = _drive(problem, stops, earliest_s)
+    put_off, waited = HORIZON_S, 0
+    for visit in visits:
+        for one in visit.deliveries:
+            if visit.starts_s > latest_s[one]:
+                return Broken("window", visit.starts_s - latest_s[one], one)
+        waited += visit.starts_s - visit.arrives_s
+        put_off = min(put_off, waited + min(_slack(problem, one, visit.starts_s, latest_s) for one in visit.deliveries))
+    put_off = min(put_off, waited)
+    home_s = visits[-1].leaves_s + int(problem.travel_s[visits[-1].place, 0])
+    if home_s > van.end_s:
+        return Broken("shift", home_s - van.end_s)
+    if put_off > 0:
+        visits = _drive(problem, stops, earliest_s + put_off)
+    distance_m = sum(visit.distance_m for visit in visits) + int(problem.distance_m[visits[-1].place, 0])
+    return TripTimes(earliest_s + put_off, home_s, distance_m, tuple(visits))
+
+
+def times_of_day(
+    problem: DayProblem, number: int, trips: Sequence[Sequence[int]], latest_s: Sequence[int]
+) -> list[TripTimes] | Broken:
+    """Times of all trips of a vehicle, each leaving after the one before is back and loading is done."""
+    van = problem.vans[number]
+    if len(trips) > van.max_trips:
+        return Broken("trips", len(trips) - van.max_trips)
+    free_from_s, times = van.start_s, []
+    for sequence in trips:
+        trip = times_of_trip(problem, van, sequence, free_from_s, latest_s)
+        if isinstance(trip, Broken):
+            return trip
+        times.append(trip)
+        free_from_s = trip.returns_s + van.reload_s
+    return times
+
+
+def cost_of_day(problem: DayProblem, number: int, times: Sequence[TripTimes]) -> float:
+    """Fixed, distance and time cost of a vehicle's trips, money, lateness of what is wanted at once included."""
+    if not times:
+        return 0.0
+    van = problem.vans[number]
+    cost = van.fixed_cost
+    for trip in times:
+        cost += van.cost_per_m * trip.distance_m + van.cost_per_s * (trip.returns_s - trip.departs_s)
+        for visit in trip.visits:
+            for one in visit.deliveries:
+                wanted_s = problem.deliveries[one].wanted_s
+                if wanted_s is not None:
+                    cost += problem.late_cost_per_s * max(visit.starts_s - wanted_s, 0)
+    return cost
+
+
+def starts_of(problem: DayProblem, trips: Trips, latest_s: Sequence[int]) -> dict[int, int]:
+    """Start of unloading of each delivery on a vehicle, seconds."""
+    starts = {}
+    for number, days in enumerate(trips):
+        times = times_of_day(problem, number, days, latest_s)
+        if isinstance(times, Broken):
+            raise NoPlan(f"the trips found for vehicle {number} break {times.rule} by {times.by}; report it")
+        for trip in times:
+            for visit in trip.visits:
+                starts.update(dict.fromkeys(visit.deliveries, visit.starts_s))
+    return starts
+
+
+def _by_place(problem: DayProblem, sequence: Sequence[int]) -> list[tuple[int, tuple[int, ...]]]:
+    stops: list[tuple[int, tuple[int, ...]]] = []
+    for one in sequence:
+        place = problem.deliveries[one].place
+        if stops and stops[-1][0] == place:
+            stops[-1] = (place, (*stops[-1][1], one))
+        else:
+            stops.append((place, (one,)))
+    return stops
+
+
+def _drive(problem: DayProblem, stops: Sequence[tuple[int, tuple[int, ...]]], departs_s: int) -> list[Visit]:
+    visits, at, now = [], 0, departs_s
+    for place, members in stops:
+        travel_s, distance_m = int(problem.travel_s[at, place]), int(problem.distance_m[at, place])
+        arrives_s = now + travel_s
+        first = problem.deliveries[members[0]]
+        starts_s = max(arrives_s, first.opens_s)
+        now = starts_s + first.service_s
+        visits.append(Visit(place, members, arrives_s, starts_s, now, distance_m, travel_s))
+        at = place
+    return visits
+
+
+def _slack(problem: DayProblem, one: int, starts_s: int, latest_s: Sequence[int]) -> int:
+    bound = latest_s[one]
+    for moment in (problem.deliveries[one].wanted_s, problem.deliveries[one].due_s):
+        if moment is not None:
+            bound = min(bound, max(moment, starts_s))
+    return bound - starts_s
