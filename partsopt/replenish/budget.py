@@ -7,6 +7,7 @@ it may save is the emergency purchases it is expected to avoid. One price of mon
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -133,6 +134,58 @@ def share_budget(quantity: Wholes, cost: Floats, value: Floats, budget: float) -
         "fallback": "the solver gave no usable answer; orders are taken by what they avoid per unit of money",
     }[status]
     return Share(quantity[row, taken], status, objective, bound, solutions, why)
+
+
+def top_up(
+    granted: Wholes,
+    full: Wholes,
+    minimum: Wholes,
+    multiple: Wholes,
+    price: Callable[[Wholes, Wholes], Floats],
+    priority: Floats,
+    left: float,
+) -> Wholes:
+    """Spend what is left pack by pack, so that afterwards no further pack of any line can be paid.
+
+    Running again with the orders imported then finds nothing it could add.
+
+    Parameters
+    ----------
+    granted, full, minimum, multiple
+        Quantity granted so far and in full, smallest order and pack, of each line.
+    price
+        Unit cost of lines, by their numbers, at quantities.
+    priority
+        Lines of higher priority come first, ties by their order.
+    left
+        Money.
+    """
+    granted = granted.copy()
+    smallest = -(-minimum // multiple) * multiple
+    every = np.arange(len(full))
+    following = np.where(granted == 0, smallest, granted + multiple)
+    extra = following * price(every, following) - granted * price(every, granted)
+    payable = np.flatnonzero((granted < full) & (extra <= left))
+
+    def cost(line: int, quantity: int) -> float:
+        return quantity * float(price(every[line : line + 1], np.array([quantity]))[0])
+
+    for line in payable[np.lexsort((payable, -priority[payable]))].tolist():
+        if extra[line] > left:
+            continue
+        pack, most = int(multiple[line]), int(full[line])
+        paid = cost(line, int(granted[line]))
+        quantity = int(following[line])
+        further = cost(line, quantity) - paid
+        while quantity < most:
+            # whole packs at the present price, at least one: a larger order is never dearer by the piece
+            packs = max(int((left - further) // (pack * cost(line, quantity) / quantity)), 1)
+            more = min(most, quantity + packs * pack)
+            if cost(line, more) - paid > left:
+                break
+            quantity, further = more, cost(line, more) - paid
+        granted[line], left = quantity, left - further
+    return granted
 
 
 def _best_at(price: float, cost: Floats, value: Floats) -> Wholes:

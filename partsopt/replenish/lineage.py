@@ -47,3 +47,11 @@ def lineage_of(line_id: npt.ArrayLike, terms: Sequence[Term]) -> pd.DataFrame:
             "note": notes[line, place],
         }
     )
+
+
+def terms_at(terms: Sequence[Term], rows: npt.NDArray[np.bool_]) -> list[Term]:
+    """The same terms for some of the lines."""
+    return [
+        term._replace(quantity=term.quantity[rows], note=term.note if isinstance(term.note, str) else term.note[rows])
+        for term in terms
+    ]

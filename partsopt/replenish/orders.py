@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import date
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ import pandas as pd
 
 from partsopt.calendars import calendars_of
 from partsopt.replenish.levels import DemandAhead, Levels, demand_ahead, mean_between, set_levels
-from partsopt.replenish.lineage import Term, lineage_of
+from partsopt.replenish.lineage import Term, lineage_of, terms_at
 from partsopt.replenish.pairs import Pairs, pairs_of, rows_at, rows_of, sums_of
 from partsopt.replenish.position import (
     Booked,
@@ -38,6 +39,7 @@ from partsopt.tables import (
     ORDERS,
     POSITIONS,
     REQUESTS,
+    SITE_PART,
     SOLVER_RUNS,
     conform,
     declare_exception,
@@ -198,7 +200,8 @@ carrier_lanes, holidays
 
     gap, too_large = _gap(parent < 0, pairs, chosen, reviews, levels, holdings, horizon, params, today)
     breaks = price_break_table(price_breaks, pairs.part_ids)
-    bought = _buy(pairs, chosen, reviews, levels, gap, breaks, due_days, open_orders, params, today)
+    proposed_today = _proposed_today(supply, open_orders, pairs, breaks, today)
+    bought = _buy(pairs, chosen, reviews, levels, gap, breaks, due_days, open_orders, proposed_today, params, today)
 
     horizon_mean = _horizon_mean(pairs, ahead, params.excess_horizon_days)
     excess = _excess(pairs, levels, holdings, superseded, horizon_mean)
@@ -480,6 +483,7 @@ def _buy(
     breaks: PriceBreaks,
     due_days: Wholes,
     open_orders: pd.DataFrame,
+    proposed_today: float,
     params: ReplenishParams,
     today: date,
 ) -> Purchases:
@@ -490,12 +494,20 @@ def _buy(
     at_least = np.maximum(gap.quantity, minimum)
     full = raised_quantity(gap.quantity, minimum, multiple)
 
-    def price(quantity: Wholes) -> Floats:
-        names = source["source_id"].to_numpy(dtype=object)
-        return unit_cost_at(breaks, names, rows["part"].to_numpy(), quantity, source["unit_cost"].to_numpy())
+    names, part, list_cost = source["source_id"].to_numpy(dtype=object), rows["part"].to_numpy(), source["unit_cost"]
 
-    granted, solver_runs, exceptions = _within_budget(rows, gap, levels, full, minimum, multiple, price, params)
-    unit_cost = price(granted)
+    def price(line: Wholes, quantity: Wholes) -> Floats:
+        return unit_cost_at(breaks, names[line], part[line], quantity, list_cost.to_numpy()[line])
+
+    every = np.arange(len(full))
+    granted, solver_runs = full, empty(SOLVER_RUNS)
+    exceptions: list[pd.DataFrame] = []
+    if params.order_budget > 0 and len(full):
+        budget = max(params.order_budget - proposed_today, 0.0)
+        granted, solver_runs, exceptions = _within_budget(
+            rows, gap, levels, full, minimum, multiple, price, budget, params
+        )
+    unit_cost = price(every, granted)
     limited_by = np.select(
         [granted < full, (full > at_least) & (full - at_least >= at_least - gap.quantity), full > gap.quantity],
         ["budget", "multiple", "minimum"],
@@ -531,33 +543,32 @@ def _buy(
         Term("multiple", full - at_least, "raised to whole packs"),
         Term("budget", granted - full, "cut by the night's budget"),
     ]
-    lineage = lineage_of(orders["line_id"], terms)
-    lineage = lineage[lineage["line_id"].isin(orders.loc[placed, "line_id"])]
+    lineage = lineage_of(orders.loc[placed, "line_id"], terms_at(terms, placed))
     cut = rows[["site_id", "part_id"]].assign(line_id=np.where(placed, orders["line_id"], ""))[granted < full]
     dropped = (full - granted)[granted < full]
     said = [f"{n} of {all_} pieces not ordered" for n, all_ in zip(dropped, full[granted < full], strict=True)]
-    lost = dropped * price(full)[granted < full]
+    lost = dropped * price(every, full)[granted < full]
     exceptions.append(exceptions_of(BUDGET_CUT, cut, what=said, money=lost))
     return Purchases(conform(orders[placed], ORDERS), lineage, solver_runs, exceptions)
 
 
-def _within_budget(  # type: ignore[no-untyped-def]  # price is a closure over the lines
+def _within_budget(
     rows: pd.DataFrame,
     gap: Gap,
     levels: Levels,
     full: Wholes,
     minimum: Wholes,
     multiple: Wholes,
-    price,
+    price: Callable[[Wholes, Wholes], Floats],
+    budget: float,
     params: ReplenishParams,
 ) -> tuple[Wholes, pd.DataFrame, list[pd.DataFrame]]:
-    """Quantities that keep within the night's budget; without a budget nothing is solved."""
-    if params.order_budget <= 0 or not len(full):
-        return full, empty(SOLVER_RUNS), []
-    from partsopt.replenish.budget import avoided_cost, quantity_choices, share_budget  # pulp: only where needed
+    """Quantities that keep within what is left of the night's budget."""
+    from partsopt.replenish.budget import avoided_cost, quantity_choices, share_budget, top_up  # pulp: only if needed
 
+    every = np.arange(len(full))
     choices = quantity_choices(full, minimum, multiple)
-    cost = np.stack([price(one) * one for one in choices.T], axis=1)
+    cost = np.stack([price(every, one) * one for one in choices.T], axis=1)
     value = avoided_cost(
         gap.order_up_to_level - gap.quantity,
         choices,
@@ -565,7 +576,17 @@ def _within_budget(  # type: ignore[no-untyped-def]  # price is a closure over t
         rows["variance_to_mean"].to_numpy(),
         params.emergency_cost_share * rows["part_cost"].to_numpy(),
     )
-    share = share_budget(choices, cost, value, params.order_budget)
+    share = share_budget(choices, cost, value, budget)
+    spent = float((price(every, share.quantity) * share.quantity).sum())
+    granted = top_up(
+        share.quantity,
+        full,
+        minimum,
+        multiple,
+        price,
+        value[:, -1] / np.maximum(cost[:, -1], 1e-9),
+        budget - spent,
+    )
     run = {
         "stage": "replenish",
         "name": "order_budget",
@@ -580,7 +601,22 @@ def _within_budget(  # type: ignore[no-untyped-def]  # price is a closure over t
     exceptions = []
     if share.status in ("time_limit", "fallback"):
         exceptions.append(exceptions_of(BUDGET_NOT_OPTIMAL, pd.DataFrame(index=[0]), what=[share.why]))
-    return share.quantity, conform(pd.DataFrame([run]), SOLVER_RUNS), exceptions
+    return granted, conform(pd.DataFrame([run]), SOLVER_RUNS), exceptions
+
+
+def _proposed_today(
+    supply: pd.DataFrame, open_orders: pd.DataFrame, pairs: Pairs, breaks: PriceBreaks, today: date
+) -> float:
+    """Money of tonight's own purchase proposals that have come back as open orders: they used up budget."""
+    ours = open_orders["status"].eq("proposed") & open_orders["order_id"].str.startswith(f"PO-{today:%Y%m%d}-")
+    lines = open_orders[ours].merge(
+        supply[[*SITE_PART, "source_id", "unit_cost"]], on=[*SITE_PART, "source_id"], how="left", validate="m:1"
+    )
+    part = pairs.part_ids.get_indexer(lines["part_id"])
+    row = rows_of(pairs, lines["site_id"], lines["part_id"])
+    list_cost = np.where(lines["unit_cost"].isna(), pairs.rows["part_cost"].to_numpy()[row], lines["unit_cost"])
+    quantity = lines["quantity"].to_numpy()
+    return float((unit_cost_at(breaks, lines["source_id"], part, quantity, list_cost) * quantity).sum())
 
 
 def _order_ids(
@@ -620,11 +656,11 @@ def _whys(
     for i, missing in enumerate(gap.quantity.tolist()):
         level = int(gap.order_up_to_level[i])
         if review_in[i] > 0:
-            said = f"Ordered before its review on {review_on[i]} because {missing} pieces are owed"
+            said = f"Ordered before its review on {review_on[i]} because {_pieces(missing)} owed"
         elif is_stocked[i]:
             said = f"Reviewed today; position {level - missing} is {missing} below level {level}"
         else:
-            said = f"Reviewed today; not stocked, {missing} pieces are owed"
+            said = f"Reviewed today; not stocked, {_pieces(missing)} owed"
         if at_least[i] > missing:
             said += f"; raised to the minimum {minimum[i]}"
         if full[i] > at_least[i]:
@@ -633,6 +669,10 @@ def _whys(
             said += f"; cut from {full[i]} to {granted[i]} by the budget"
         told.append(said + ".")
     return told
+
+
+def _pieces(n: int) -> str:
+    return "1 piece is" if n == 1 else f"{n} pieces are"
 
 
 # --------------------------------------------------------------------------- tables

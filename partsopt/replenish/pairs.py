@@ -88,8 +88,8 @@ def pairs_of(
     outgoing = site_ids.get_indexer(open_orders["source_id"])
     part_of_order = part_ids.get_indexer(open_orders["part_id"])
     coded.append(outgoing[outgoing >= 0] * n_parts + part_of_order[outgoing >= 0])
-    keys = np.unique(np.concatenate(coded))
-    keys = np.unique(np.concatenate([keys, keys // n_parts * n_parts + successors.successor[keys % n_parts]]))
+    keys = _sorted_once(np.concatenate(coded))
+    keys = _sorted_once(np.concatenate([keys, keys // n_parts * n_parts + successors.successor[keys % n_parts]]))
 
     by_site = sites.set_index("site_id").loc[site_ids]
     supplier_of_site = site_ids.get_indexer(by_site["supplied_by"])
@@ -100,7 +100,7 @@ def pairs_of(
         upstream = supplier_of_site[keys // n_parts]
         drawn = upstream[upstream >= 0] * n_parts + (keys % n_parts)[upstream >= 0]
         listed = (named_dc >= 0) & np.isin(asked_key, keys)
-        wanted = np.unique(np.concatenate([keys, drawn, named_dc[listed] * n_parts + asked_key[listed] % n_parts]))
+        wanted = _sorted_once(np.concatenate([keys, drawn, named_dc[listed] * n_parts + asked_key[listed] % n_parts]))
         if len(wanted) == len(keys):
             break
         keys = wanted
@@ -189,6 +189,11 @@ def _coded(name: str, rows: pd.DataFrame, site_ids: pd.Index, part_ids: pd.Index
                 more=int(unknown.sum()) - 1,
             )
     return (site * max(len(part_ids), 1) + part).astype(np.int64)
+
+
+def _sorted_once(keys: Wholes) -> Wholes:
+    ordered = np.sort(keys)
+    return ordered[np.diff(ordered, prepend=-1) > 0]
 
 
 def _distinct(names: pd.Series) -> pd.Series:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from partsopt.replenish.lineage import Term, lineage_of
+from partsopt.replenish.lineage import Term, lineage_of, terms_at
 from partsopt.replenish.pairs import Pairs, rows_at, rows_of, sums_of
 from partsopt.replenish.position import Booked
 from partsopt.replenish.sourcing import raised_quantity
@@ -272,7 +272,7 @@ def ask_dc(
     for_stock.append(Term("multiple", stock - np.maximum(least, 0), "raised to whole packs"))
     needed = tables[2]["needed_on"].dt.strftime("%Y-%m-%d").to_numpy(dtype=object)
     lineage = [
-        lineage_of(tables[0]["request_id"], _of(for_backorder, owing)),
+        lineage_of(tables[0]["request_id"], terms_at(for_backorder, owing)),
         lineage_of(
             tables[1]["request_id"], [Term("reserved", named_missing[naming], "for a named order, not covered")]
         ),
@@ -280,7 +280,7 @@ def ask_dc(
             tables[2]["request_id"],
             [Term("reserved", repair_missing[missing], "not covered for the repair booked on " + needed)],
         ),
-        lineage_of(tables[3]["request_id"], _of(for_stock, filling)),
+        lineage_of(tables[3]["request_id"], terms_at(for_stock, filling)),
     ]
     return joined([Asked(table, terms) for table, terms in zip(tables, lineage, strict=True)])
 
@@ -307,13 +307,6 @@ def running_sums(group: Wholes, values: Wholes) -> Wholes:
     first = np.flatnonzero(np.diff(group, prepend=-1)) if len(group) else np.zeros(0, dtype=np.int64)
     before = np.repeat(total[first] - values[first], np.diff(first, append=len(group)))
     return total - before
-
-
-def _of(terms: list[Term], rows: Flags) -> list[Term]:
-    return [
-        term._replace(quantity=term.quantity[rows], note=term.note if isinstance(term.note, str) else term.note[rows])
-        for term in terms
-    ]
 
 
 def _stem(pairs: Pairs, row: Wholes, today: date) -> npt.NDArray[np.str_]:
