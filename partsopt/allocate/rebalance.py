@@ -354,7 +354,8 @@ def best_moves(
     needs = needs.copy()
     if saving_per_piece <= 0:
         needs[:, -1] = 0
-    rows, columns = np.flatnonzero(allowed.any(axis=1)), np.flatnonzero(allowed.any(axis=0) & needs.any(axis=1))
+    columns = np.flatnonzero(allowed.any(axis=0) & needs.any(axis=1))
+    rows = np.flatnonzero(allowed[:, columns].any(axis=1))
     part = np.ix_(rows, columns)
     given, wanted = excess[rows], needs[columns]
     if rows.size == 0 or columns.size == 0:
@@ -533,10 +534,10 @@ def _programme(
     pairs = [(int(giver), int(taker)) for giver, taker in np.argwhere(allowed)]
     most = {pair: int(min(excess[pair[0]], total[pair[1]])) for pair in pairs}
     problem = pulp.LpProblem("rebalance", pulp.LpMaximize)
-    x = {pair: pulp.LpVariable(f"x_{pair[0]}_{pair[1]}", 0, most[pair], cat="Integer") for pair in pairs}
-    y = {pair: pulp.LpVariable(f"y_{pair[0]}_{pair[1]}", cat="Binary") for pair in pairs}
+    x = {pair: problem.add_variable(f"x_{pair[0]}_{pair[1]}", 0, most[pair], cat="Integer") for pair in pairs}
+    y = {pair: problem.add_variable(f"y_{pair[0]}_{pair[1]}", cat="Binary") for pair in pairs}
     z = {
-        (taker, tier): pulp.LpVariable(f"z_{taker}_{tier}", 0, int(needs[taker, tier]))
+        (taker, tier): problem.add_variable(f"z_{taker}_{tier}", 0, int(needs[taker, tier]))
         for taker, tier in np.ndindex(*needs.shape)
     }
     takers, tiers = range(needs.shape[0]), range(needs.shape[1])

@@ -113,7 +113,7 @@ def allocate_stock(
         shortages=shortages,
         lineage=_lineage(shipments, asked, lineage),
         solver_runs=moves.solver_runs,
-        exceptions=pd.concat([shortage_exceptions(shortages, asked, sites), moves.exceptions], ignore_index=True),
+        exceptions=pd.concat([shortage_exceptions(shortages, asked), moves.exceptions], ignore_index=True),
     )
 
 

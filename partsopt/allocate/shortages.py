@@ -132,7 +132,7 @@ def shortage_reasons(short: pd.DataFrame, pools: pd.DataFrame, today: date) -> l
     ]
 
 
-def shortage_exceptions(shortages: pd.DataFrame, asked: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
+def shortage_exceptions(shortages: pd.DataFrame, asked: pd.DataFrame) -> pd.DataFrame:
     """Shortages as a list that one person can review in a morning.
 
     One line for each request of the tiers vor, urgent and reservation; one for each DC and part
@@ -140,21 +140,18 @@ def shortage_exceptions(shortages: pd.DataFrame, asked: pd.DataFrame, sites: pd.
     line for all the others.
     """
     found = [empty(EXCEPTIONS)]
-    named = shortages.merge(
-        asked[["request_id", "for_order_id", "for_line", "needed_on"]], on="request_id", validate="1:1"
-    )
+    if shortages.empty:
+        return found[0]
+    named = shortages.merge(asked[["request_id", "for_order_id", "for_line"]], on="request_id", validate="1:1")
     for tier, code in SHORTAGE_OF.items():
         rows = named[named["tier"].eq(tier)]
         columns = zip(_request_names(rows), rows["shortage"], rows["quantity"], rows["shortage_because"], strict=True)
         what = [f"{name}: {short} of {quantity} missing; {because}" for name, short, quantity, because in columns]
         found.append(exceptions_of(code, rows, what=what, money=rows["shortage_value"]))
-    names = sites.set_index("site_id")["name"]
     backorders = _by_dc_and_part(shortages[shortages["tier"].eq("backorder")])
     what = [
-        f"{_pieces(pieces)} owed to customers of {_dealers(dealers)} missing; {because}"
-        for pieces, dealers, because in zip(
-            backorders["shortage"], backorders["dealers"], backorders["because"], strict=True
-        )
+        f"{_counted(pieces, 'piece')} owed to customers of {_counted(dealers, 'dealer')} missing; {because}"
+        for pieces, dealers, because in backorders[["shortage", "dealers", "because"]].itertuples(index=False)
     ]
     found.append(exceptions_of(SHORTAGE_BACKORDER, backorders, what=what, money=backorders["shortage_value"]))
     stock = _by_dc_and_part(shortages[shortages["tier"].eq("stock")])
@@ -162,17 +159,16 @@ def shortage_exceptions(shortages: pd.DataFrame, asked: pd.DataFrame, sites: pd.
     is_named = stock.groupby("site_id").cumcount() < STOCK_PARTS_NAMED
     top, rest = stock[is_named], stock[~is_named]
     what = [
-        f"{_pieces(pieces)} asked for by {_dealers(dealers)} missing; {because}"
-        for pieces, dealers, because in zip(top["shortage"], top["dealers"], top["because"], strict=True)
+        f"{_counted(pieces, 'piece')} asked for by {_counted(dealers, 'dealer')} missing; {because}"
+        for pieces, dealers, because in top[["shortage", "dealers", "because"]].itertuples(index=False)
     ]
     found.append(exceptions_of(SHORTAGE_STOCK, top, what=what, money=top["shortage_value"]))
     others = rest.groupby("site_id", as_index=False).agg(
         parts=("part_id", "nunique"), shortage=("shortage", "sum"), money=("shortage_value", "sum")
     )
-    called = others["site_id"].map(names)
     what = [
-        f"{_pieces(pieces)} of {parts} further parts missing at {name}"
-        for pieces, parts, name in zip(others["shortage"], others["parts"], called, strict=True)
+        f"{_counted(pieces, 'piece')} of {_counted(parts, 'further part')} missing"
+        for pieces, parts in others[["shortage", "parts"]].itertuples(index=False)
     ]
     found.append(exceptions_of(SHORTAGE_STOCK_REST, others, what=what, money=others["money"]))
     return conform(pd.concat(found, ignore_index=True), EXCEPTIONS)
@@ -202,9 +198,5 @@ def _by_dc_and_part(shortages: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _pieces(number: int) -> str:
-    return f"{number} piece" if number == 1 else f"{number} pieces"
-
-
-def _dealers(number: int) -> str:
-    return f"{number} dealer" if number == 1 else f"{number} dealers"
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from partsopt.allocate.shares import (
-    allocate_stock,
     equal_run_out,
     fair_shares,
     first_come_first_served,
@@ -20,12 +19,12 @@ from partsopt.allocate.shares import (
     transfer_order_ids,
 )
 from partsopt.errors import TableError
-from partsopt.settings import AllocateParams
 from partsopt.tables import SHIPMENTS, TIERS
 from tests.allocate.night import NO_REBALANCE, TODAY, allocate, order, position, request
 from tests.reference_allocate import reference_equal_run_out, reference_first_come, reference_tiers
 
 PROPERTY = settings(max_examples=80, deadline=None)
+NIGHTS = settings(max_examples=15, deadline=None)
 
 
 def sent(allocation) -> dict[str, int]:
@@ -228,7 +227,7 @@ def test_stock_shortages_beyond_the_twenty_dearest_parts_are_one_line():
     lines = allocate(rows, [], parts=[f"P{n:02d}" for n in range(23)]).exceptions
     assert (lines["code"] == "shortage_stock").sum() == 20
     rest = lines[lines["code"] == "shortage_stock_rest"]
-    assert rest["what"].tolist() == ["6 pieces of 3 further parts missing at Shanghai"]
+    assert rest["what"].tolist() == ["6 pieces of 3 further parts missing"]
     assert rest["money"].tolist() == [600.0]
 
 
@@ -414,9 +413,9 @@ def nights(draw):
     return rows, stock, levels
 
 
-@PROPERTY
+@NIGHTS
 @given(nights())
-def test_each_pool_matches_the_twin(night):
+def test_each_pool_matches_the_twin_and_tiers_come_in_order(night):
     rows, stock, levels = night
     allocation = allocate(rows, stock, levels=levels, params=NO_REBALANCE)
     got = sent(allocation)
@@ -443,11 +442,18 @@ def test_each_pool_matches_the_twin(night):
             protected={("SH", "P"): 3, ("BJ", "P"): 0}.get((dc, part), 0),
         )
         assert {row["request_id"]: got.get(row["request_id"], 0) for row in mine} == expected
+    rank = {tier: number for number, tier in enumerate(TIERS)}
+    for _, miss in allocation.shortages.iterrows():
+        served = allocation.shipments[
+            allocation.shipments["origin_id"].eq(miss["source_id"])
+            & allocation.shipments["part_id"].eq(miss["part_id"])
+        ]
+        assert served["tier"].map(rank).le(rank[miss["tier"]]).all()
 
 
-@PROPERTY
-@given(nights())
-def test_identities_of_a_night(night):
+@NIGHTS
+@given(nights(), st.randoms(use_true_random=False))
+def test_identities_of_a_night_whatever_the_order_of_rows(night, random):
     rows, stock, levels = night
     allocation = allocate(rows, stock, levels=levels)
     lines, short = allocation.shipments, allocation.shortages
@@ -467,32 +473,10 @@ def test_identities_of_a_night(night):
         pd.DataFrame(rows)[["request_id", "order_multiple"]], on="request_id"
     )
     assert (packed["shipped_quantity"] % packed["order_multiple"]).eq(0).all()
-
-
-@PROPERTY
-@given(nights())
-def test_no_lower_tier_gets_a_piece_while_a_higher_one_is_short(night):
-    rows, stock, levels = night
-    allocation = allocate(rows, stock, levels=levels, params=NO_REBALANCE)
-    rank = {tier: number for number, tier in enumerate(TIERS)}
-    for _, miss in allocation.shortages.iterrows():
-        served = allocation.shipments[
-            allocation.shipments["origin_id"].eq(miss["source_id"])
-            & allocation.shipments["part_id"].eq(miss["part_id"])
-        ]
-        assert served["tier"].map(rank).le(rank[miss["tier"]]).all()
-
-
-@PROPERTY
-@given(nights(), st.randoms(use_true_random=False))
-def test_order_of_rows_does_not_matter(night, random):
-    rows, stock, levels = night
-    first = allocate(rows, stock, levels=levels)
     rows, stock = rows[:], stock[:]
     random.shuffle(rows)
     random.shuffle(stock)
-    second = allocate(rows, stock, levels=levels.iloc[::-1])
-    for one, other in zip(first, second, strict=True):
+    for one, other in zip(allocation, allocate(rows, stock, levels=levels.iloc[::-1]), strict=True):
         pd.testing.assert_frame_equal(one, other)
 
 
@@ -540,8 +524,3 @@ def test_full_and_short_lines_say_why():
         "2 of 3 asked for: Shanghai is short, stock orders share to run out on the same day (fair share 1.50)",
         "1 of 3 asked for: Shanghai is short, stock orders share to run out on the same day (fair share 1.50)",
     ]
-
-
-def test_parameters_default_to_the_settings():
-    assert allocate_stock.__kwdefaults__ is None
-    assert AllocateParams().protected_days == 3.0
