@@ -79,7 +79,6 @@ def move_excess(
     unmet: pd.DataFrame,
     positions: pd.DataFrame,
     sent: pd.DataFrame,
-    open_orders: pd.DataFrame,
     parts: pd.DataFrame,
     sites: pd.DataFrame,
     params: AllocateParams,
@@ -91,11 +90,9 @@ def move_excess(
     unmet
         Requests in order of service with the pieces ``sent`` by their DC, fewer than asked for.
     positions
-        Stock and excess of every site and part, pieces.
+        Stock and excess of every site and part, pieces; the excess is net of what is promised and committed.
     sent
         Pieces each DC (source_id) sends of each part tonight.
-    open_orders
-        Proposals of earlier nights: what a dealer is to give away already.
     parts
         Unit cost and weight of a piece.
     sites
@@ -103,7 +100,7 @@ def move_excess(
     """
     if unmet.empty:
         return Rebalance.nothing("every request was met by its DC")
-    givers = _givers(unmet, positions, sent, open_orders, sites)
+    givers = _givers(unmet, positions, sent, sites)
     needs = unmet.assign(need=unmet["quantity"] - unmet["sent"])
     needs, givers = _worth_solving(needs, givers, parts, params)
     if needs.empty:
@@ -143,24 +140,16 @@ def move_excess(
 # --------------------------------------------------------------------------- tables
 
 
-def _givers(
-    unmet: pd.DataFrame, positions: pd.DataFrame, sent: pd.DataFrame, open_orders: pd.DataFrame, sites: pd.DataFrame
-) -> pd.DataFrame:
+def _givers(unmet: pd.DataFrame, positions: pd.DataFrame, sent: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
     """Sites with pieces to give of the parts in question: their excess, never more than is free on the shelf."""
     rows = positions[positions["excess_quantity"].gt(0) & positions["part_id"].isin(unmet["part_id"].unique())]
     key = ["site_id", "part_id"]
     rows = rows.merge(sites[["site_id", "site_kind", "supplied_by", "name"]], on="site_id", validate="m:1")
     going = sent.rename(columns={"source_id": "site_id", "sent": "going"})[[*key, "going"]]
     rows = rows.merge(going, on=key, how="left", validate="1:1")
-    proposed = open_orders[open_orders["status"].eq("proposed")].groupby(["source_id", "part_id"])["quantity"].sum()
-    proposed = proposed.rename("proposed").rename_axis(key).reset_index()
-    rows = rows.merge(proposed, on=key, how="left", validate="1:1")
     rows["is_dc"] = rows["site_kind"].eq("dc")
-    promised = np.maximum(rows["committed"], rows["proposed"].fillna(0))
-    free = rows["on_hand"] - rows["reserved"] - rows["backordered"] - promised - rows["going"].fillna(0)
-    # a DC's excess is net of its proposals; a dealer's position does not know what it was asked to give
-    excess = rows["excess_quantity"] - np.where(rows["is_dc"], 0, promised)
-    rows["excess"] = np.minimum(excess, free).astype("int64")
+    promised = rows["reserved"] + rows["backordered"] + rows["committed"] + rows["going"].fillna(0)
+    rows["excess"] = np.minimum(rows["excess_quantity"], rows["on_hand"] - promised).astype("int64")
     wanting = pd.MultiIndex.from_frame(unmet[key].drop_duplicates())
     asks_itself = pd.MultiIndex.from_frame(rows[key]).isin(wanting)
     rows["region"] = rows["supplied_by"]

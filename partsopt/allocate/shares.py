@@ -96,7 +96,6 @@ def allocate_stock(
             unmet=asked[asked["sent"] < asked["quantity"]],
             positions=positions,
             sent=pools,
-            open_orders=open_orders,
             parts=parts,
             sites=sites,
             params=params,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from partsopt.allocate import rebalance
 from partsopt.allocate.rebalance import best_moves, flow_by_tier
 from partsopt.settings import AllocateParams
-from tests.allocate.night import NO_REBALANCE, allocate, order, position, request
+from tests.allocate.night import NO_REBALANCE, allocate, position, request
 from tests.reference_allocate import reference_best_moves
 
 PROPERTY = settings(max_examples=80, deadline=None)
@@ -79,10 +79,9 @@ def test_higher_tier_gets_the_excess():
 
 
 def test_giver_keeps_what_it_promised_in_an_earlier_night():
-    """Of an excess of 3, 2 go to D03 by a proposal of yesterday."""
-    earlier = order("TO-20261101-D02-D03", site_id="D03", source_id="D02", quantity=2, status="proposed")
+    """Of 5 pieces, 2 go to D03 by a proposal of yesterday and 2 are promised to customers."""
     rows = [request("a", "D01", tier="vor", quantity=3)]
-    allocation = allocate(rows, [position("D02", on_hand=9, excess_quantity=3)], open_orders=[earlier])
+    allocation = allocate(rows, [position("D02", on_hand=5, committed=2, reserved=1, backordered=1, excess_quantity=3)])
     assert lateral(allocation) == [("D02", "D01", "a", 1)]
 
 
