@@ -17,7 +17,7 @@ from partsopt.allocate.rebalance import Rebalance, move_excess
 from partsopt.allocate.shortages import next_receipts, shortage_exceptions, shortage_reasons
 from partsopt.errors import TableError
 from partsopt.settings import AllocateParams
-from partsopt.tables import LINEAGE, SHIPMENTS, SHORTAGES, TIERS, conform, empty
+from partsopt.tables import EXCEPTIONS, LINEAGE, SHIPMENTS, SHORTAGES, TIERS, conform, empty
 
 Array: TypeAlias = np.ndarray
 
@@ -112,7 +112,7 @@ def allocate_stock(
         shortages=shortages,
         lineage=_lineage(shipments, asked, lineage),
         solver_runs=moves.solver_runs,
-        exceptions=pd.concat([shortage_exceptions(shortages, asked), moves.exceptions], ignore_index=True),
+        exceptions=conform(pd.concat([shortage_exceptions(shortages, asked), moves.exceptions]), EXCEPTIONS),
     )
 
 

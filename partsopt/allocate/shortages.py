@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from partsopt.tables import EXCEPTIONS, conform, declare_exception, empty, exceptions_of
+from partsopt.tables import EXCEPTIONS, declare_exception, empty, exceptions_of
 
 STOCK_PARTS_NAMED = 20
 """Parts of a DC that are named among the shortages of stock orders; the others are one line."""
@@ -46,7 +46,7 @@ SHORTAGE_STOCK_REST = declare_exception(
     "shortage_stock_rest",
     stage="allocate",
     says="stock orders short of further parts of the DC, in one line",
-    action="nothing tonight; the parts are in the shortages of the run and are asked for again",
+    action="nothing tonight: dealers ask again at their next review, once the DC's orders have come",
 )
 
 
@@ -139,39 +139,49 @@ def shortage_exceptions(shortages: pd.DataFrame, asked: pd.DataFrame) -> pd.Data
     of the backorder tier; for stock orders the parts of each DC with the most money and one
     line for all the others.
     """
-    found = [empty(EXCEPTIONS)]
-    if shortages.empty:
-        return found[0]
     named = shortages.merge(asked[["request_id", "for_order_id", "for_line"]], on="request_id", validate="1:1")
-    for tier, code in SHORTAGE_OF.items():
-        rows = named[named["tier"].eq(tier)]
-        columns = zip(_request_names(rows), rows["shortage"], rows["quantity"], rows["shortage_because"], strict=True)
-        what = [f"{name}: {short} of {quantity} missing; {because}" for name, short, quantity, because in columns]
-        found.append(exceptions_of(code, rows, what=what, money=rows["shortage_value"]))
-    backorders = _by_dc_and_part(shortages[shortages["tier"].eq("backorder")])
-    what = [
-        f"{_counted(pieces, 'piece')} owed to customers of {_counted(dealers, 'dealer')} missing; {because}"
-        for pieces, dealers, because in backorders[["shortage", "dealers", "because"]].itertuples(index=False)
+    lists = [
+        *((code, _request_by_request(named[named["tier"].eq(tier)])) for tier, code in SHORTAGE_OF.items()),
+        (SHORTAGE_BACKORDER, _part_by_part(shortages[shortages["tier"].eq("backorder")], "owed to customers of")),
+        *_largest_and_rest(_part_by_part(shortages[shortages["tier"].eq("stock")], "asked for by")),
     ]
-    found.append(exceptions_of(SHORTAGE_BACKORDER, backorders, what=what, money=backorders["shortage_value"]))
-    stock = _by_dc_and_part(shortages[shortages["tier"].eq("stock")])
-    stock = stock.sort_values(["site_id", "shortage_value", "part_id"], ascending=[True, False, True], kind="stable")
-    is_named = stock.groupby("site_id").cumcount() < STOCK_PARTS_NAMED
-    top, rest = stock[is_named], stock[~is_named]
-    what = [
-        f"{_counted(pieces, 'piece')} asked for by {_counted(dealers, 'dealer')} missing; {because}"
-        for pieces, dealers, because in top[["shortage", "dealers", "because"]].itertuples(index=False)
-    ]
-    found.append(exceptions_of(SHORTAGE_STOCK, top, what=what, money=top["shortage_value"]))
-    others = rest.groupby("site_id", as_index=False).agg(
-        parts=("part_id", "nunique"), shortage=("shortage", "sum"), money=("shortage_value", "sum")
+    found = [exceptions_of(code, rows, what=rows["what"], money=rows["money"]) for code, rows in lists if len(rows)]
+    return pd.concat(found, ignore_index=True) if found else empty(EXCEPTIONS)
+
+
+def _request_by_request(named: pd.DataFrame) -> pd.DataFrame:
+    columns = zip(_request_names(named), named["shortage"], named["quantity"], named["shortage_because"], strict=True)
+    what = [f"{name}: {short} of {quantity} missing; {because}" for name, short, quantity, because in columns]
+    return named[["site_id", "part_id"]].assign(what=what, money=named["shortage_value"])
+
+
+def _part_by_part(shortages: pd.DataFrame, asked_by: str) -> pd.DataFrame:
+    """One row for each DC (site_id) and part, with the reason of the largest shortage."""
+    largest = shortages.sort_values(["shortage", "request_id"], ascending=[False, True], kind="stable")
+    rows = largest.groupby(["source_id", "part_id"], as_index=False, sort=True).agg(
+        shortage=("shortage", "sum"),
+        dealers=("site_id", "nunique"),
+        because=("shortage_because", "first"),
+        money=("shortage_value", "sum"),
     )
     what = [
-        f"{_counted(pieces, 'piece')} of {_counted(parts, 'further part')} missing"
-        for pieces, parts in others[["shortage", "parts"]].itertuples(index=False)
+        f"{_counted(pieces, 'piece')} {asked_by} {_counted(dealers, 'dealer')} missing; {because}"
+        for pieces, dealers, because in zip(rows["shortage"], rows["dealers"], rows["because"], strict=True)
     ]
-    found.append(exceptions_of(SHORTAGE_STOCK_REST, others, what=what, money=others["money"]))
-    return conform(pd.concat(found, ignore_index=True), EXCEPTIONS)
+    return rows.rename(columns={"source_id": "site_id"}).assign(what=what)
+
+
+def _largest_and_rest(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The parts of each DC with the most money, and one row for all its others."""
+    rows = rows.sort_values(["site_id", "money", "part_id"], ascending=[True, False, True], kind="stable")
+    is_named = rows.groupby("site_id").cumcount() < STOCK_PARTS_NAMED
+    rest = rows[~is_named].groupby("site_id", as_index=False)
+    rest = rest.agg(parts=("part_id", "nunique"), shortage=("shortage", "sum"), money=("money", "sum"))
+    what = [
+        f"{_counted(pieces, 'piece')} of {_counted(parts, 'further part')} missing"
+        for pieces, parts in zip(rest["shortage"], rest["parts"], strict=True)
+    ]
+    return [(SHORTAGE_STOCK, rows[is_named]), (SHORTAGE_STOCK_REST, rest.assign(what=what))]
 
 
 def _request_names(rows: pd.DataFrame) -> list[str]:
@@ -181,21 +191,6 @@ def _request_names(rows: pd.DataFrame) -> list[str]:
         (f"order {order} line {line}" if line else f"appointment {order}") if order else f"request {request}"
         for order, line, request in columns
     ]
-
-
-def _by_dc_and_part(shortages: pd.DataFrame) -> pd.DataFrame:
-    """Shortages of a tier by DC (site_id) and part, with the reason of the largest of them."""
-    largest = shortages.sort_values(["shortage", "request_id"], ascending=[False, True], kind="stable")
-    return (
-        largest.groupby(["source_id", "part_id"], as_index=False, sort=True)
-        .agg(
-            shortage=("shortage", "sum"),
-            dealers=("site_id", "nunique"),
-            because=("shortage_because", "first"),
-            shortage_value=("shortage_value", "sum"),
-        )
-        .rename(columns={"source_id": "site_id"})
-    )
 
 
 def _counted(number: int, noun: str) -> str:

@@ -24,7 +24,7 @@ from tests.allocate.night import NO_REBALANCE, TODAY, allocate, order, position,
 from tests.reference_allocate import reference_equal_run_out, reference_first_come, reference_tiers
 
 PROPERTY = settings(max_examples=80, deadline=None)
-NIGHTS = settings(max_examples=15, deadline=None)
+NIGHTS = settings(max_examples=10, deadline=None)
 
 
 def sent(allocation) -> dict[str, int]:
