@@ -73,8 +73,6 @@ OWN_DEMANDS = 8.0
 CLASS_DEMANDS = 50.0
 """A class's pooled variance weighs as much as that of all series when it has shown this many demands."""
 LARGEST_VARIANCE_TO_MEAN = 1e9
-ETS_LARGEST_ADI = 2.0
-"""A trend or season is looked for where there is demand in at least every second period."""
 JUMP_RATIO, JUMP_SIGMAS = 3.0, 3.0
 
 _BLOCK = 4096
@@ -595,9 +593,12 @@ class _Seasonal(NamedTuple):
 
 
 def _trends_and_seasons(rows: _Rows, chosen: _Chosen, usage: Array, year: int, params: ForecastParams) -> _Seasonal:
-    """Try models with trend or season on the series of highest usage value."""
+    """Try models with trend or season on the smooth and erratic series of highest usage value.
+
+    On intermittent series they were worse by 40 to 70 % in tail loss where they had won the rolling origins.
+    """
     needed = max(params.ets_min_periods, params.ets_origins * params.ets_horizon + SHORTEST_TRAINING)
-    is_candidate = (chosen.place >= 0) & (rows.n_periods >= needed) & (chosen.adi <= ETS_LARGEST_ADI)
+    is_candidate = (chosen.place >= 0) & (rows.n_periods >= needed) & (chosen.sbc <= SBC_CLASSES.index("erratic"))
     candidates = np.flatnonzero(is_candidate)
     candidates = candidates[np.lexsort((candidates, -usage[candidates]))]
     tried = np.sort(candidates[: params.ets_max_series]).tolist()
@@ -634,9 +635,8 @@ def _trend_or_season(
     start = start_values(block.demand, block.share, is_warm_up)
     origins = len(block.demand) - params.ets_horizon * np.arange(params.ets_origins, 0, -1)
     before = slice(0, origins[0])
-    settings = REGULAR_SETTINGS if place < INTERMITTENT else INTERMITTENT_SETTINGS
     earlier, _ = choose_setting(
-        settings,
+        REGULAR_SETTINGS,
         block.demand[before],
         block.share[before],
         start,
@@ -644,7 +644,7 @@ def _trend_or_season(
         np.maximum(chosen.size[at : at + 1], 1.0),
         silence(block.demand[before], block.share[before]),
     )
-    rates = rates_of(settings, earlier, block.demand, block.share, start)[:, 0]
+    rates = rates_of(REGULAR_SETTINGS, earlier, block.demand, block.share, start)[:, 0]
     demand, share = block.demand[:, 0], block.share[:, 0]
     completed = np.where(block.is_censored[:, 0], demand + (1.0 - share) * rates[:-1], demand)
     outcome = compare_on_rolling_origins(
