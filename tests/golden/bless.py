@@ -13,7 +13,11 @@ from tests.golden.scenario import SCENARIOS, published
 def main() -> None:
     """Write ``expect/`` of every scenario."""
     for folder in SCENARIOS:
-        with tempfile.TemporaryDirectory() as work, contextlib.redirect_stdout(io.StringIO()):
+        with (
+            tempfile.TemporaryDirectory() as work,
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
             texts = published(folder, Path(work))
         expect = folder / "expect"
         expect.mkdir(exist_ok=True)

@@ -13,7 +13,15 @@ GOLDEN = Path(__file__).resolve().parent
 SCENARIOS = sorted(folder.parent for folder in GOLDEN.glob("*/story.md"))
 SHOWN = ("purchase_orders.csv", "transfer_orders.csv", "deliveries.csv", "exceptions.csv")
 LEVEL_COLUMNS = ["site_id", "part_id", "abc_class", "is_stocked", "is_due", "protection_days", "order_up_to_level"]
-POSITION_COLUMNS = ["on_hand", "on_order", "on_order_later", "backordered", "reserved", "requested", "inventory_position"]
+POSITION_COLUMNS = [
+    "on_hand",
+    "on_order",
+    "on_order_later",
+    "backordered",
+    "reserved",
+    "requested",
+    "inventory_position",
+]
 
 
 def published(folder: Path, work: Path) -> dict[str, str]:
