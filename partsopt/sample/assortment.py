@@ -9,14 +9,15 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from partsopt.sample.draws import Array, lognormal, normal, pick, sample_without_repeat, spread_normal, stream
+from partsopt.sample.draws import Array, lognormal, normal, pick, sample_without_repeat, spread_normal, steady, stream
 from partsopt.tables import PARTS, conform
 
 # Rates at one DC of the full network (fifty dealers): demands a year, lognormal over parts
-MEDIAN_DEMANDS_PER_YEAR = 4.4
-SIGMA_OF_RATE = 1.66
+MEDIAN_DEMANDS_PER_YEAR = 3.9
+SIGMA_OF_RATE = 1.62
 PRICE_MEDIAN = 78.0
 SIGMA_OF_PRICE = 1.5  # as in the MAN set
+GROUP_PART_OF_PRICE = 0.5  # of the variance of log price
 PRICE_TO_RATE = -0.27  # correlation of log price and log usage in the MAN set
 SHARE_STOPPED = 0.13  # sold, and stops during the history
 SHARE_STARTED = 0.10  # begins during the history
@@ -129,9 +130,11 @@ def make_assortment(n_parts: int, seed: int) -> Assortment:
     z_rate = spread_normal(random, n_parts)
     z_price = PRICE_TO_RATE * z_rate + (1 - PRICE_TO_RATE**2) ** 0.5 * spread_normal(random, n_parts)
     group_price = np.log(np.array([one.price for one in GROUPS]))
-    group_price -= np.average(group_price, weights=[one.share for one in GROUPS])
-    spread_of_groups = np.average(group_price**2, weights=[one.share for one in GROUPS]) ** 0.5
-    within = max(SIGMA_OF_PRICE**2 - spread_of_groups**2, 0.4) ** 0.5
+    shares = np.array([one.share for one in GROUPS])
+    group_price -= steady(np.average(group_price, weights=shares))
+    spread_of_groups = float(steady(np.average(group_price**2, weights=shares))) ** 0.5
+    group_price *= SIGMA_OF_PRICE * GROUP_PART_OF_PRICE**0.5 / spread_of_groups
+    within = SIGMA_OF_PRICE * (1 - GROUP_PART_OF_PRICE) ** 0.5
     unit_cost = np.maximum(np.round(lognormal(z_price * within + group_price[group], PRICE_MEDIAN, 1.0), 2), 0.05)
     weight = np.array([one.weight_kg for one in GROUPS])[group] * lognormal(normal(random, n_parts), 1.0, 0.35)
     density = lognormal(normal(random, n_parts), np.where(np.isin(group, _bulky()), 60.0, 350.0), 0.4)
@@ -142,7 +145,7 @@ def make_assortment(n_parts: int, seed: int) -> Assortment:
     started = (life >= edges[0]) & (life < edges[1])
     moment = random.random(n_parts)
     kind_of_trend = random.random(n_parts)
-    centre = np.select([kind_of_trend < 0.32, kind_of_trend < 0.44], [-0.40, 0.42], default=-0.02)
+    centre = np.select([kind_of_trend < 0.31, kind_of_trend < 0.46], [-0.40, 0.44], default=-0.03)
     growth = np.round(centre + 0.16 * normal(random, n_parts), 6)
     made = Assortment(
         part_ids=np.array([_part_number(n, seed) for n in range(n_parts)]),
@@ -261,14 +264,9 @@ def _criticality(random: np.random.Generator, group: Array) -> Array:
 
 def _pieces(random: np.random.Generator, per_job: Array) -> Array:
     """Mean pieces of one demand: most jobs need one piece; jobs that need several, and workshops that stock up."""
-    extra = 0.55 * np.floor(steady_exponential(random, len(per_job)) * 10) / 10
-    bulk = np.where(random.random(len(per_job)) < 0.06, 4.0, 0.0)
-    return np.round(1 + 0.5 * (per_job - 1) + extra * 0.6 + bulk, 6)
-
-
-def steady_exponential(random: np.random.Generator, n: int) -> Array:
-    """Exponential numbers with mean 1, shape (n,)."""
-    return np.round(-np.log1p(-random.random(n)), 9)
+    stocking_up = -np.log1p(-random.random(len(per_job)))
+    bulk = np.where(random.random(len(per_job)) < 0.08, 4.0, 0.0)
+    return np.round(1 + 0.5 * (per_job - 1) + 0.3 * stocking_up + bulk, 6)
 
 
 def _part_number(n: int, seed: int) -> str:

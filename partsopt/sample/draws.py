@@ -101,6 +101,8 @@ def poisson_from(u: Array, mean: Array) -> Array:
     --------
     >>> poisson_from(np.array([0.3, 0.95, 0.999]), np.array([1.0, 1.0, 0.0])).tolist()
     [0, 3, 0]
+    >>> poisson_from(np.array([0.5, 0.5]), np.array([50.0, 70.0])).tolist()
+    [50, 70]
     """
     u, mean = np.broadcast_arrays(np.asarray(u, dtype=np.float64), np.asarray(mean, dtype=np.float64))
     counts = np.zeros(u.shape, dtype=np.int64)
@@ -115,7 +117,7 @@ def poisson_from(u: Array, mean: Array) -> Array:
     flat = counts.reshape(-1)
     k = 0
     while left.size:
-        above = (share >= below) & (term > 1e-18)
+        above = (share >= below) & ((k < rate) | (term > 1e-18))
         flat[left[~above]] = k
         left, share, rate, term, below = (values[above] for values in (left, share, rate, term, below))
         k += 1
@@ -145,39 +147,6 @@ def geometric_from(u: Array, mean: Array) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         extra = np.floor(steady(np.log1p(-u) / np.log1p(-stop)))
     return (1 + np.where(stop < 1, extra, 0)).astype(np.int64)
-
-
-def negative_binomial_level(mean: Array, variance_to_mean: Array, share: Array) -> Array:
-    """Smallest whole number not exceeded with the given probability by a negative binomial, shape as ``mean``.
-
-    Examples
-    --------
-    >>> negative_binomial_level(np.array([0.0, 1.0]), np.array([1.5, 1.001]), np.array([0.9, 0.9])).tolist()
-    [0, 2]
-    """
-    mean, excess, share = (np.asarray(x, dtype=np.float64) for x in (mean, variance_to_mean - 1, share))
-    excess = np.maximum(excess, 1e-3)
-    level = np.zeros(mean.shape, dtype=np.int64)
-    large = mean > 4 * NORMAL_FROM
-    sd = np.sqrt(mean * (1 + excess))
-    level[large] = np.ceil(steady(mean[large] + sd[large] * normal_quantile(share[large]))).astype(np.int64)
-    left = np.flatnonzero(~large & (mean > 0))
-    size, odds, wanted = mean[left] / excess[left], excess[left] / (1 + excess[left]), share[left]
-    term = steady_share(np.exp(-size * np.log1p(excess[left])))
-    below = term.copy()
-    k = 0
-    while left.size:
-        short = below < wanted - 1e-9
-        level[left[~short]] = k
-        left, size, odds = left[short], size[short], odds[short]
-        wanted, term, below = wanted[short], term[short], below[short]
-        term = term * (size + k) / (k + 1) * odds
-        below = below + term
-        k += 1
-        if k > 100 * NORMAL_FROM:
-            level[left] = k
-            break
-    return level
 
 
 def pick(u: Array, weights: Array) -> Array:

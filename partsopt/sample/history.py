@@ -33,9 +33,9 @@ REGULAR_SHARE = 0.4  # demands from the three dealers of a DC that use the part 
 REGULAR_DEALERS = 3
 LULL_BEGINS, LULL_ENDS, LULL_RATE = 0.05, 0.14, 0.05  # a month, a month, share of the usual rate
 PART_AT_DC_SIGMA = 0.35
-MARKET_BY_MONTH = (0.98, 0.86, 1.05, 1.03, 1.02, 1.0, 1.04, 1.04, 1.0, 0.96, 1.0, 1.04)
+MARKET_BY_MONTH = (0.99, 0.89, 1.04, 1.02, 1.02, 1.0, 1.03, 1.03, 1.0, 0.97, 1.0, 1.03)
 RETURN_SHARE = 0.012
-SEASON_HEIGHT = 0.6
+SEASON_HEIGHT = 0.4
 STOCKOUT_LOSS = 0.7  # share of demand not asked for while a dealer is out
 STOCKOUT_LOSS_OF_A_DC = 0.4
 
@@ -168,7 +168,8 @@ def asking_site(random: np.random.Generator, part: Array, regular: Array, places
     n = len(part)
     sizes = places.size[sites]
     is_dc = sites < places.n_dcs
-    direct = DIRECT_SHARE / (1 - DIRECT_SHARE) * sizes.sum() / is_dc.sum() if sizes.sum() else 1.0
+    total = float(steady(sizes.sum()))
+    direct = DIRECT_SHARE / (1 - DIRECT_SHARE) * total / int(is_dc.sum()) if total else 1.0
     weights = np.where(is_dc, direct, sizes)
     u = random.random(n)
     which = np.floor(random.random(n) * regular.shape[1]).astype(np.int64)

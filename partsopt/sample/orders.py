@@ -16,7 +16,7 @@ from partsopt.sample.shelves import Shelves
 from partsopt.tables import OPEN_ORDERS, RESERVATIONS, URGENT_ORDERS, conform
 
 OVERDUE_SHARE, OVERDUE_SHARE_WHEN_SHORT = 0.04, 0.4
-FAR_SHARE = 0.015  # of DC pairs with orders: a further line due in three to ten months
+FAR_SHARE = 0.02  # of DC pairs with orders, one at least: a further line due in three to ten months
 SPLIT_SHARE = 0.35
 URGENT_PER_DEALER = 0.8
 REPAIRS_PER_DEALER = 1.5
@@ -45,7 +45,8 @@ def open_orders_table(
     multiple = np.where(at_dc, sources["order_multiple"].to_numpy()[shelves.source[rows]], 1)
     packs = quantity // multiple
     split = np.where((packs >= 2) & (random.random(len(rows)) < SPLIT_SHARE), packs // 2, 0) * multiple
-    far = at_dc & (random.random(len(rows)) < FAR_SHARE)
+    luck = np.where(at_dc, random.random(len(rows)), 1.0)
+    far = (luck < FAR_SHARE) | ((luck < 1) & (luck == luck.min(initial=1.0)))
     kinds = ((quantity - split, np.ones(len(rows), dtype=bool)), (split, split > 0), (multiple * 2, far))
     frames = []
     for number, (pieces, has) in enumerate(kinds):
@@ -195,9 +196,14 @@ def reservations_table(reservations: pd.DataFrame, places: Places, parts: Assort
 def _recent_pairs(
     random: np.random.Generator, history: History, current: Array, places: Places, n: int
 ) -> tuple[Array, Array]:
-    """Dealers and parts of ``n`` demands, the recent ones where there are enough; parts under today's number."""
+    """Dealers and parts of ``n`` demands, the recent ones where there are enough; parts under today's number.
+
+    A quarter of them are further parts of dealers that are chosen already.
+    """
     at_dealer = history.site >= places.n_dcs
     recent = np.flatnonzero(at_dealer & (history.day >= history.n_days - RECENT_DAYS))
     chosen = recent if len(recent) >= n else np.flatnonzero(at_dealer)
-    rows = sample_without_repeat(random, chosen, n)
+    rows = sample_without_repeat(random, chosen, n - n // 4)
+    same_dealer = chosen[np.isin(history.site[chosen], history.site[rows]) & ~np.isin(chosen, rows)]
+    rows = np.concatenate([rows, sample_without_repeat(random, same_dealer, n // 4)])
     return history.site[rows].copy(), current[history.part[rows]]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from partsopt.sample.assortment import MODELS, Assortment
-from partsopt.sample.draws import sample_without_repeat, stream
+from partsopt.sample.draws import sample_without_repeat, steady, stream
 from partsopt.sample.places import Places
 from partsopt.tables import MAINTENANCE_PLAN, VEHICLE_PARC, conform
 
@@ -44,7 +44,7 @@ def vehicle_parc_table(places: Places, today: date, seed: int) -> pd.DataFrame:
     random = stream(seed, "vehicle parc")
     dealers = np.arange(places.n_dcs, len(places.site_ids))
     shape = (len(dealers), len(MODELS), COHORTS)
-    size = places.size[dealers] / places.size[dealers].mean()
+    size = places.size[dealers] / steady(places.size[dealers].mean())
     cars = 40 * size[:, None, None] * (0.3 + 1.4 * random.random(shape)) * 0.94 ** np.arange(COHORTS)[None, None, :]
     distance = 900 + np.floor(random.random(shape) * 14) * 50
     months = pd.to_datetime([date(today.year - 1 - k, 7, 1) for k in range(COHORTS)])
@@ -54,7 +54,7 @@ def vehicle_parc_table(places: Places, today: date, seed: int) -> pd.DataFrame:
             "site_id": places.site_ids[dealers[dealer]],
             "model_id": np.array(MODELS)[model],
             "registered_month": months[cohort],
-            "vehicles": np.floor(cars.ravel()).astype(np.int64),
+            "vehicles": np.floor(steady(cars.ravel())).astype(np.int64),
             "km_per_month": distance.ravel(),
         }
     )

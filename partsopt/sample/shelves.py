@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from partsopt.sample.assortment import Assortment
-from partsopt.sample.draws import Array, negative_binomial_level, poisson_from, stream
+from partsopt.sample.draws import Array, normal_quantile, poisson_from, steady, steady_share, stream
 from partsopt.sample.history import History
 from partsopt.sample.places import Places
 from partsopt.tables import STOCK, conform
@@ -24,7 +24,8 @@ DEAD_SHARE_AT_DC = 0.5  # parts without demand for a year that still lie at a DC
 DEAD_SHARE_AT_DEALER = 0.06  # the same of dealer pairs that once sold
 YEAR_DAYS = 365
 DC_REVIEW_DAYS, DEALER_REVIEW_DAYS = 7.0, 7.0
-DC_SERVICE, DEALER_SERVICE = 0.95, 0.92
+DC_FILL_RATE, DEALER_FILL_RATE = 0.96, 0.94
+EXACT_BELOW_MEAN = 240.0  # pieces over the protection interval; above it the normal distribution is near enough
 DEALER_MIN_MONTHS, DC_MIN_MONTHS = 3, 1  # months with demand in the last year that put a part on stock
 
 
@@ -102,10 +103,8 @@ def fill_shelves(
     stocked = active_months >= np.where(at_dc, DC_MIN_MONTHS, DEALER_MIN_MONTHS)
     stocked &= current[part] == part
     over_dispersion = 2 * parts.pieces_per_demand[part] - 1 + 0.3
-    service = np.where(at_dc, DC_SERVICE, DEALER_SERVICE)
-    level = np.where(
-        stocked, np.maximum(negative_binomial_level(rate * (lead + review), over_dispersion, service), 1), 0
-    )
+    fill_rate = np.where(at_dc, DC_FILL_RATE, DEALER_FILL_RATE)
+    level = np.where(stocked, fill_rate_level(rate * lead, rate * review, over_dispersion, fill_rate), 0)
 
     since = poisson_from(random.random(len(code)), np.round(rate * review * random.random(len(code)), 9))
     position = np.maximum(level - since, 0)
@@ -146,6 +145,55 @@ def fill_shelves(
             }.items()
         }
     )
+
+
+def fill_rate_level(lead_mean: Array, review_mean: Array, variance_to_mean: Array, fill_rate: Array) -> Array:
+    """Smallest order-up-to level with the fill rate, for negative binomial demand; 1 at least.
+
+    Parameters
+    ----------
+    lead_mean, review_mean
+        Mean demand over the lead time and over the review period, pieces, shape (rows,).
+    variance_to_mean
+        Of demand over any horizon, shape (rows,).
+    fill_rate
+        Wanted share of demand met from the shelf, shape (rows,).
+
+    Notes
+    -----
+    1 - (E[(D(L+T) - S)+] - E[(D(L) - S)+]) / E[D(T)] (Sobel 2004; Teunter 2009), both losses stepped by
+    E[(D - S - 1)+] = E[(D - S)+] - P(D > S). Means above 240 take the normal quantile at the fill rate.
+
+    Examples
+    --------
+    >>> lead, review, variance_to_mean = np.array([0.0, 2.0]), np.array([1.0, 1.0]), np.array([1.001, 3.0])
+    >>> fill_rate_level(lead, review, variance_to_mean, np.array([0.9, 0.95])).tolist()
+    [3, 11]
+    """
+    excess = np.maximum(variance_to_mean - 1, 1e-3)
+    mean = lead_mean + review_mean
+    level = np.ones(mean.shape, dtype=np.int64)
+    large = mean > EXACT_BELOW_MEAN
+    wanted = mean[large] + np.sqrt(mean[large] * (1 + excess[large])) * normal_quantile(fill_rate[large])
+    level[large] = np.ceil(steady(wanted)).astype(np.int64)
+    left = np.flatnonzero(~large & (review_mean > 0))
+    odds = excess[left] / (1 + excess[left])
+    allowed = (1 - fill_rate[left]) * review_mean[left] + 1e-9
+    sizes = np.stack([lead_mean[left], mean[left]]) / excess[left]
+    loss = np.stack([lead_mean[left], mean[left]])
+    term = steady_share(np.exp(-sizes * np.log1p(excess[left])))
+    below = term.copy()
+    s = 0
+    while left.size:
+        short = loss[1] - loss[0] > allowed
+        level[left[~short]] = max(s, 1)
+        left, odds, allowed = left[short], odds[short], allowed[short]
+        sizes, loss, term, below = sizes[:, short], loss[:, short], term[:, short], below[:, short]
+        loss = loss - (1 - below)
+        term = term * (sizes + s) / (s + 1) * odds
+        below = below + term
+        s += 1
+    return level
 
 
 def stock_table(shelves: Shelves, reserved: pd.DataFrame, places: Places, parts: Assortment) -> pd.DataFrame:
