@@ -207,7 +207,7 @@ def cycles(successor: Mapping[str, str]) -> dict[str, list[str]]:
             turn = members.index(min(members))
             members = members[turn:] + members[:turn]
             found |= dict.fromkeys(members, members)
-        settled |= chain.keys()
+        settled.update(chain)
     return found
 
 

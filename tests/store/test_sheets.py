@@ -1,0 +1,135 @@
+import csv
+import io
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from partsopt.settings import ReadParams
+from partsopt.store.sheets import check_header, read_sheet, split_any, split_regular
+from partsopt.tables import PARTS, STOCK
+
+NAMES = ["site_id", "part_id", "on_hand"]
+
+values = st.text(st.characters(exclude_characters='\x00",\n\r', exclude_categories=["Cs"]), max_size=6)
+lines = st.lists(st.lists(values, min_size=3, max_size=3).filter(any), max_size=8)
+
+
+def cells_of(rows):
+    return {name: cell.to_pylist() for name, cell in rows.cells.items()}
+
+
+@given(lines, st.sampled_from(["\n", "\r\n"]), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_both_ways_to_split_a_regular_file_give_the_same_rows(rows, line_end, is_ended):
+    written = line_end.join(",".join(row) for row in [NAMES, *rows]) + (line_end if is_ended else "")
+    quick = split_regular(written.encode(), NAMES)
+    slow = split_any(written.encode(), NAMES, STOCK, "stock.csv", 1)
+    assert quick is not None
+    assert cells_of(quick) == {name: [row[place] for row in rows] for place, name in enumerate(NAMES)}
+    assert slow.malformed == ()
+    assert {name: cells for name, cells in cells_of(slow).items() if rows} == (cells_of(quick) if rows else {})
+    assert slow.first.tolist() == quick.first.tolist() == list(range(2, len(rows) + 2))
+
+
+anything = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=6)
+
+
+@given(st.lists(st.lists(anything, min_size=3, max_size=3), max_size=8), st.sampled_from(["\n", "\r\n"]))
+@settings(max_examples=100, deadline=None)
+def test_whatever_is_quoted_by_the_rules_is_read_back(rows, line_end):
+    written = io.StringIO(newline="")
+    csv.writer(written, lineterminator=line_end, quoting=csv.QUOTE_ALL).writerows([NAMES, *rows])
+    data = written.getvalue().encode()
+    found = split_any(data, NAMES, STOCK, "stock.csv", 1)
+    assert not found.faults
+    kept = [row for row, fault in zip(rows, _looks_like_rows(rows), strict=True) if not fault]
+    assert [list(row) for row in zip(*cells_of(found).values(), strict=True)] == kept
+    starts = np.cumsum([2, *(sum(value.count("\n") for value in row) + 1 for row in rows)])[:-1]
+    assert sorted([*found.first.tolist(), *(one.line for one in found.malformed)]) == starts.tolist()
+
+
+def _looks_like_rows(rows):
+    """Rows over several lines each of which has as many commas as the header: refused, see split_any."""
+    for row in rows:
+        physical = ",".join('"' + value.replace('"', '""') + '"' for value in row).split("\n")
+        yield len(physical) > 1 and all(line.count(",") == 2 for line in physical)
+
+
+def test_an_irregular_file_is_not_split_quickly():
+    for data in (b"a,b\n1,2\n\n3,4\n", b'a,b\n"1",2\n', b"a,b\n1\n", b"a,b\n1,2,3\n", b"a,b\n1,2\r3,4\n"):
+        assert split_regular(data, ["a", "b"]) is None
+
+
+def test_a_refused_row_is_shown_as_it_stood():
+    data = b'site_id,part_id,on_hand\r\nBJ,"a\nb",1\r\n D01 ,x,2\r\n'
+    sheet = read_sheet(data, "stock.csv", STOCK, ReadParams())
+    assert sheet.lines.tolist() == [2, 4]
+    assert sheet.row_texts(np.array([0, 1])) == ['BJ,"a\nb",1', " D01 ,x,2"]
+
+
+def test_gb18030_is_read_where_it_is_declared():
+    written = "part_id,description,unit_cost,weight_kg,volume_m3\nA1,机油滤清器,1,1,1\n"
+    params = ReadParams(encoding_of={"parts": "gb18030"})
+    for data in (written.encode("gb18030"), ("\ufeff" + written).encode("gb18030")):
+        sheet = read_sheet(data, "parts.csv", PARTS, params)
+        assert (sheet.faults, sheet.cells["description"].to_pylist()) == ((), ["机油滤清器"])
+
+
+def test_the_mark_of_utf8_is_passed_over():
+    sheet = read_sheet(b"\xef\xbb\xbfsite_id,part_id,on_hand\nBJ,A1,1\n", "stock.csv", STOCK, ReadParams())
+    assert sheet.faults == ()
+    assert sheet.cells["site_id"].to_pylist() == ["BJ"]
+
+
+def test_columns_may_stand_in_any_order_and_further_ones_are_noted():
+    header = check_header(["on_hand", "note", "note", "part_id", "site_id"], STOCK, "stock.csv", 1)
+    assert header.faults == ()
+    assert header.notes == ('stock.csv: "note" is not a column of stock and is not read.',)
+
+
+def test_types_of_parquet_are_written_out_without_loss():
+    import pyarrow.parquet as pq
+
+    from partsopt.tables import Table, clock, day, flag, moment, number, text, whole
+
+    kinds = Table(
+        name="kinds",
+        says="one column of each kind",
+        columns={
+            "id": text("a"), "pieces": whole("b"), "share": number("c"), "is_it": flag("d"), "on": day("e"),
+            "at": moment("f"), "opens_at": clock("g"), "more": whole("h"), "cost": number("i"), "none": text("j"),
+        },
+    )  # fmt: skip
+    stored = pa.table(
+        {
+            "id": pa.array(["00123", None]).dictionary_encode(),
+            "pieces": pa.array([3.0, None]),
+            "share": pa.array([1e-05, 1e15]),
+            "is_it": pa.array([True, False]),
+            "on": pa.array([20_000, None], pa.date32()),
+            "at": pa.array([1_500_000, None], pa.timestamp("us", tz="Asia/Shanghai")),
+            "opens_at": pa.array([510, 1439]),
+            "more": pa.array([12, -3], pa.int16()),
+            "cost": pa.array([1250, None], pa.decimal128(12, 2)),
+            "none": pa.nulls(2),
+        }
+    )
+    stream = io.BytesIO()
+    pq.write_table(stored, stream)
+    sheet = read_sheet(stream.getvalue(), "kinds.parquet", kinds, ReadParams())
+    assert sheet.faults == ()
+    assert {name: cell.to_pylist() for name, cell in sheet.cells.items()} == {
+        "id": ["00123", ""],
+        "pieces": ["3", ""],
+        "share": ["0.00001", "1e+15"],
+        "is_it": ["true", "false"],
+        "on": ["2024-10-04", ""],
+        "at": ["1970-01-01 00:00:01.500000Z", ""],
+        "opens_at": ["08:30", "23:59"],
+        "more": ["12", "-3"],
+        "cost": ["1250.00", ""],
+        "none": ["", ""],
+    }
+    assert sheet.row_texts(np.array([1])) == [",,1e+15,false,,,23:59,-3,,"]
