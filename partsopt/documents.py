@@ -6,6 +6,7 @@ import pandas as pd
 
 from partsopt.tables import (
     DELIVERIES,
+    EXCEPTIONS,
     PICK_LISTS,
     PURCHASE_ORDERS,
     TIERS,
@@ -116,6 +117,32 @@ def pick_lists_of(lines: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
         ),
         PICK_LISTS,
     )
+
+
+def digest_of(exceptions: pd.DataFrame, most: int) -> pd.DataFrame:
+    """The exceptions a person can go through: of each code the lines with most money, and one line for the rest.
+
+    Parameters
+    ----------
+    exceptions
+        Every exception of the night.
+    most
+        Lines to keep of a code; what is beyond is counted and summed in a line of its own.
+    """
+    by_money = exceptions.sort_values(["money", *EXCEPTIONS.key], ascending=[False] + [True] * len(EXCEPTIONS.key))
+    beyond = by_money[by_money.groupby("code").cumcount() >= most]
+    if beyond.empty:
+        return exceptions
+    rest = beyond.groupby("code").agg(
+        stage=("stage", "first"), action=("action", "first"), money=("money", "sum"), n=("what", "size")
+    )
+    lines = rest.reset_index().assign(
+        site_id="",
+        part_id="",
+        line_id="",
+        what=rest["n"].map("{:,} more lines, in all_exceptions.parquet".format).to_numpy(),
+    )
+    return conform(pd.concat([exceptions.drop(beyond.index), lines], ignore_index=True), EXCEPTIONS)
 
 
 def local_days(moments: pd.Series, zones: pd.Series) -> pd.Series:

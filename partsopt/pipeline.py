@@ -11,7 +11,7 @@ import pandas as pd
 from partsopt.allocate.shares import allocate_stock
 from partsopt.classify import classify_parts
 from partsopt.demand import build_demand
-from partsopt.documents import documents_of
+from partsopt.documents import digest_of, documents_of
 from partsopt.forecast.select import forecast_demand
 from partsopt.replenish.orders import replenish_sites
 from partsopt.report.kpis import kpis_of
@@ -165,7 +165,7 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         "solver_runs": _together(
             [replenishment.solver_runs, allocation.solver_runs, deliveries.solver_runs], SOLVER_RUNS
         ),
-        "exceptions": _together(
+        "all_exceptions": _together(
             [
                 demand.exceptions,
                 forecast.exceptions,
@@ -178,8 +178,9 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         "rejects": rejects,
     }
     tables = {**derived, **documents_of(derived, parts, sites)}
+    tables["exceptions"] = digest_of(tables["all_exceptions"], settings.write.exceptions_per_code)
     kpis = kpis_of(tables, inputs, today)
-    watch("documents", f"{len(tables['exceptions']):,} exceptions")
+    watch("documents", f"{len(tables['all_exceptions']):,} exceptions")
     return Plan(today=today, tables=tables, kpis=kpis)
 
 

@@ -281,9 +281,13 @@ class WriteParams:
     """How a run is written."""
 
     profile: str = setting("machine", "CSV for machines, or excel (BOM, CRLF, formula-neutral text)")
+    exceptions_per_code: int = setting(
+        100, "exceptions.csv shows this many of a code, by money, and sums up the rest", "lines"
+    )
 
     def __post_init__(self) -> None:
         _choice("write.profile", self.profile, ("machine", "excel"))
+        _need(self.exceptions_per_code >= 1, "write.exceptions_per_code", self.exceptions_per_code, "1 or more")
 
 
 @dataclass(frozen=True, kw_only=True)

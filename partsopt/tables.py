@@ -894,7 +894,7 @@ EXCEPTIONS = Table(
     role="output",
     file="exceptions.csv",
     key=("code", "site_id", "part_id", "line_id", "what"),
-    says="every line a person should look at",
+    says="the lines a person should look at; all_exceptions.parquet has those beyond write.exceptions_per_code too",
     columns={
         "code": text("kind of exception, see the operating guide"),
         "stage": text("where in the night it was seen"),

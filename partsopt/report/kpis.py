@@ -31,7 +31,7 @@ def kpis_of(tables: Tables, inputs: Tables, today: date) -> dict[str, object]:
         "service": service_by_kind_and_class(tables["levels"], sites),
         "shortages": shortages_by_tier(tables["shortages"]),
         "deliveries": deliveries_by_depot(tables),
-        "exceptions": exceptions_by_code(tables["exceptions"]),
+        "exceptions": exceptions_by_code(tables["all_exceptions"]),
         "stock": stock_by_kind(inputs["stock"], inputs["parts"], sites, tables["positions"]),
         "rejects": len(tables["rejects"]),
     }

@@ -18,7 +18,7 @@ from partsopt.settings import Settings
 from partsopt.store.publish import publish
 from partsopt.store.readers import InputFile, Inputs
 from partsopt.store.writers import write_csv, write_parquet
-from partsopt.tables import DERIVED_TABLES, LINEAGE, OUTPUT_TABLES
+from partsopt.tables import DERIVED_TABLES, EXCEPTIONS, LINEAGE, OUTPUT_TABLES
 
 PARQUET_TABLES = (
     "forecasts",
@@ -72,6 +72,7 @@ def publish_plan(runs: Path, run_id: str, plan: Night, inputs: Inputs, settings:
             if table.file.endswith(".csv"):
                 write_csv(plan.tables[name], table, folder / table.file, zones=zones, profile=settings.write.profile)
         write_parquet(plan.tables["lineage"], LINEAGE, folder / LINEAGE.file)
+        write_parquet(plan.tables["all_exceptions"], EXCEPTIONS, folder / "all_exceptions.parquet")
         for name in PARQUET_TABLES:
             write_parquet(plan.tables[name], DERIVED_TABLES[name], folder / f"{name}.parquet")
         kpis = json.dumps(plan.kpis, ensure_ascii=False, indent=2, sort_keys=True)
