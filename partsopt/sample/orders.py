@@ -18,7 +18,7 @@ from partsopt.tables import OPEN_ORDERS, RESERVATIONS, URGENT_ORDERS, conform
 OVERDUE_SHARE, OVERDUE_SHARE_WHEN_SHORT = 0.04, 0.4
 FAR_SHARE = 0.02  # of DC pairs with orders, one at least: a further line due in three to ten months
 SPLIT_SHARE = 0.35
-URGENT_PER_DEALER = 0.8
+URGENT_PER_DEALER, LEAST_URGENT = 0.8, 16
 REPAIRS_PER_DEALER = 1.5
 HOURS_FROM_UTC = 8  # Asia/Shanghai keeps no summer time
 RECENT_DAYS = 180
@@ -123,7 +123,7 @@ def urgent_orders_table(
 ) -> pd.DataFrame:
     """Orders that dealers placed last evening: a car off the road in two of five, some for parts the DC lacks."""
     random = stream(seed, "urgent orders")
-    n = max(6, round(URGENT_PER_DEALER * places.n_dealers))
+    n = max(LEAST_URGENT, round(URGENT_PER_DEALER * places.n_dealers))
     site, part = _recent_pairs(random, history, current, places, n)
     n = len(site)
     n_lacking = max(1, n // 10)

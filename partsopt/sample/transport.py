@@ -14,15 +14,17 @@ DETOUR_FACTOR = 1.3
 OWN_VEHICLE_RADIUS_KM = 400.0
 DEALERS_PER_VEHICLE = 5
 AIR_FROM_KM = 800.0  # by road; nearer, the fast service is an express lorry
+TWO_DAYS_FROM_KM = 1500.0
+NEIGHBOURS = 60
 HANDLING_DAYS = 1.0
 MEASURED_PER_DC = 3
 
 # name, kg, m3, CNY a day, CNY a km, CNY an hour, leaves, is back, trips a day, loading in minutes
 VEHICLE_TYPES = (
-    ("VAN", 1100.0, 8.5, 240.0, 1.6, 48.0, 480, 1140, 3, 25.0),
-    ("LORRY", 3500.0, 19.0, 380.0, 2.4, 52.0, 480, 1140, 2, 40.0),
-    ("VAN", 1100.0, 8.5, 240.0, 1.6, 48.0, 420, 1080, 3, 25.0),
-    ("TRUCK", 8000.0, 42.0, 620.0, 3.6, 58.0, 420, 1140, 1, 60.0),
+    ("VAN", 1100.0, 8.5, 180.0, 1.2, 42.0, 480, 1140, 3, 25.0),
+    ("LORRY", 3500.0, 19.0, 320.0, 2.1, 48.0, 480, 1140, 2, 40.0),
+    ("VAN", 1100.0, 8.5, 180.0, 1.2, 42.0, 420, 1080, 3, 25.0),
+    ("TRUCK", 8000.0, 42.0, 560.0, 3.3, 55.0, 420, 1140, 1, 60.0),
 )
 
 
@@ -42,37 +44,45 @@ def vehicles_table(places: Places) -> pd.DataFrame:
 
 
 def lanes_table(places: Places) -> pd.DataFrame:
-    """Carriers from each DC to its dealers and to the other DCs: by road in 1 to 5 days, express or air in 1 to 2."""
-    dealers = np.arange(places.n_dcs, len(places.site_ids))
-    pairs = [(one, two) for one in range(places.n_dcs) for two in range(places.n_dcs) if one != two]
-    origin = np.concatenate([places.dc[dealers], np.array([one for one, _ in pairs], dtype=np.int64)])
-    destination = np.concatenate([dealers, np.array([two for _, two in pairs], dtype=np.int64)])
-    km = DETOUR_FACTOR * great_circle_km(
+    """Carriers between sites: by road in 1 to 5 days, express or by air in 1 to 2.
+
+    Both services run from every DC to every other site, the fast one also from each dealer to the nearest 60
+    dealers of the same DC, so that pieces can be moved between them.
+    """
+    sites = np.arange(len(places.site_ids))
+    from_dc = [(np.full(len(sites) - 1, dc), sites[sites != dc]) for dc in range(places.n_dcs)]
+    between = [_neighbours(places, dc) for dc in range(places.n_dcs)]
+    origin, destination = (np.concatenate(one) for one in zip(*from_dc, strict=True))
+    fast_origin, fast_destination = (np.concatenate(one) for one in zip(*from_dc, *between, strict=True))
+    km = _road_km(places, origin, destination)
+    fast_km = _road_km(places, fast_origin, fast_destination)
+    road = _lanes(places, origin, destination, "road", road_days(km), 1020, 38 + 0.02 * km, 0.6 + 0.0011 * km)
+    fast = _lanes(
+        places,
+        fast_origin,
+        fast_destination,
+        np.where(fast_km > AIR_FROM_KM, "air", "express"),
+        np.where(fast_km > TWO_DAYS_FROM_KM, 2, 1),
+        1080,
+        60 + 0.04 * fast_km,
+        4.5 + 0.0045 * fast_km,
+    )
+    return conform(pd.concat([road, fast], ignore_index=True), CARRIER_LANES)
+
+
+def _neighbours(places: Places, dc: int) -> tuple[Array, Array]:
+    dealers = places.dealers_of(dc)
+    latitude, longitude = places.latitude[dealers], places.longitude[dealers]
+    km = great_circle_km(latitude[:, None], longitude[:, None], latitude[None, :], longitude[None, :])
+    np.fill_diagonal(km, np.inf)
+    near = np.argsort(km, axis=1, kind="stable")[:, : max(min(NEIGHBOURS, len(dealers) - 1), 0)]
+    return np.repeat(dealers, near.shape[1]), dealers[near.ravel()]
+
+
+def _road_km(places: Places, origin: Array, destination: Array) -> Array:
+    return DETOUR_FACTOR * great_circle_km(
         places.latitude[origin], places.longitude[origin], places.latitude[destination], places.longitude[destination]
     )
-    frames = [
-        _lanes(
-            places,
-            origin,
-            destination,
-            np.full(len(km), "road"),
-            road_days(km),
-            1020,
-            12 + 0.01 * km,
-            0.6 + 0.0011 * km,
-        ),
-        _lanes(
-            places,
-            origin,
-            destination,
-            np.where(km > AIR_FROM_KM, "air", "express"),
-            np.where(km > 1500, 2, 1),
-            1080,
-            28 + 0.02 * km,
-            4.5 + 0.0045 * km,
-        ),
-    ]
-    return conform(pd.concat(frames, ignore_index=True), CARRIER_LANES)
 
 
 def road_days(km: Array) -> Array:
@@ -109,7 +119,7 @@ def _lanes(
     places: Places,
     origin: Array,
     destination: Array,
-    service: Array,
+    service: Array | str,
     days: Array,
     cutoff: int,
     fixed: Array,
