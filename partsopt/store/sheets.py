@@ -1,7 +1,7 @@
 """The cells of one input file as text, with the physical line of each row.
 
-A regular CSV file (no quote, no blank line, the same number of values on every line) is split by
-pyarrow; any other by Python's ``csv`` module, which counts physical lines. Both give the same
+A regular CSV file (no quote that matters, no blank line, the same number of values on every line)
+is split by pyarrow; any other by Python's ``csv`` module, which counts physical lines. Both give the same
 cells. The typed columns of a Parquet file are written out as text without loss, so that one
 contract, that of :mod:`partsopt.store.casts`, holds for every file.
 """
@@ -28,6 +28,7 @@ from partsopt.store.casts import nearest
 from partsopt.tables import Column, Kind, Table
 
 BATCH_ROWS = 65_536
+QUOTES_AT_ONCE = 4_000_000
 MAX_SHOWN = 200
 TEXT = pa.large_string()
 
@@ -151,7 +152,8 @@ def _read_csv(data: bytes, blank: Sheet, params: ReadParams) -> Sheet:
     n_lines = decoded.count(b"\n") + (not decoded.endswith(b"\n")) - header_lines[1]
     if n_lines * len(names) > params.max_cells:
         return replace(blank, faults=(_too_many_cells(blank, n_lines, len(names), params),))
-    rows = split_regular(decoded, names) if header_lines == (1, 1) else None
+    plain = without_needless_quotes(decoded) if header_lines == (1, 1) else None
+    rows = split_regular(plain, names) if plain is not None else None
     if rows is None:
         rows = split_any(decoded, names, table, file, header_lines[1])
     if rows.faults:
@@ -248,6 +250,49 @@ class Rows(NamedTuple):
     n_blank: int = 0
     malformed: tuple[Violation, ...] = ()
     faults: tuple[Violation, ...] = ()
+
+
+def without_needless_quotes(data: bytes) -> bytes | None:
+    r"""A CSV file without its quotes, where all of them stand around values that need none; else None.
+
+    Parameters
+    ----------
+    data
+        UTF-8 without its mark.
+
+    Examples
+    --------
+    >>> without_needless_quotes(b'"A1","7",\n')
+    b'A1,7,\n'
+    >>> without_needless_quotes(b'"A1","1,7"\n') is None
+    True
+    """
+    if b'"' not in data:
+        return data
+    content = np.frombuffer(data, dtype=np.uint8)
+    start = 0
+    while start < len(data):  # whole lines at a time: no needless quote reaches beyond its line
+        end = data.find(b"\n", start + QUOTES_AT_ONCE) + 1 or len(data)
+        if not _quotes_are_needless(content[start:end]):
+            return None
+        start = end
+    plain = data.translate(None, b'"')
+    is_last_line_lost = plain.endswith(b"\n") and not data.endswith(b"\n")
+    return None if is_last_line_lost else plain
+
+
+def _quotes_are_needless(lines: Array) -> bool:
+    """Whether each quote of whole lines, given as bytes, is next to the end of a value without marks in it."""
+    quote, comma, line_feed, carriage_return = (lines == ord(one) for one in '",\n\r')
+    marks = np.flatnonzero(quote | comma | line_feed)
+    quotes = np.flatnonzero(quote[marks])
+    opening, closing = quotes[0::2], quotes[1::2]
+    if len(opening) != len(closing) or (closing != opening + 1).any():  # none to close, or a mark between the two
+        return False
+    before, after = marks[opening] - 1, marks[closing] + 1
+    starts = (before < 0) | (comma | line_feed)[before]
+    ends = (after == len(lines)) | (comma | line_feed | carriage_return)[np.minimum(after, len(lines) - 1)]
+    return bool((starts & ends).all())
 
 
 def split_regular(data: bytes, names: Sequence[str]) -> Rows | None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partsopt.settings import ReadParams
-from partsopt.store.sheets import check_header, read_sheet, split_any, split_regular
+from partsopt.store.sheets import check_header, read_sheet, split_any, split_regular, without_needless_quotes
 from partsopt.tables import PARTS, STOCK
 
 NAMES = ["site_id", "part_id", "on_hand"]
@@ -55,6 +55,26 @@ def _looks_like_rows(rows):
     for row in rows:
         physical = ",".join('"' + value.replace('"', '""') + '"' for value in row).split("\n")
         yield len(physical) > 1 and all(line.count(",") == 2 for line in physical)
+
+
+@given(st.text(st.sampled_from('a,"\n\r'), max_size=14), st.sampled_from(["\n", "\r\n"]))
+@settings(max_examples=400, deadline=None)
+def test_a_file_is_read_without_its_quotes_only_where_that_changes_nothing(body, line_end):
+    """``x`` and ``y`` name its columns; the rest is any mixture of letters, commas, quotes and line ends."""
+    names = ["x", "y"]
+    data = f"x,y{line_end}{body}".encode()
+    plain = without_needless_quotes(data)
+    quick = split_regular(plain, names) if plain is not None else None
+    if quick is not None and len(quick.first):
+        slow = split_any(data, names, STOCK, "stock.csv", 1)
+        assert (slow.malformed, slow.faults) == ((), ())
+        assert cells_of(slow) == cells_of(quick)
+        assert slow.first.tolist() == quick.first.tolist()
+
+
+def test_a_file_with_every_value_quoted_is_split_quickly():
+    data = b'"x","y"\r\n"1",""\r\n"","2"\r\n'
+    assert cells_of(split_regular(without_needless_quotes(data), ["x", "y"])) == {"x": ["1", ""], "y": ["", "2"]}
 
 
 def test_an_irregular_file_is_not_split_quickly():
