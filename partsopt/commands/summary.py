@@ -114,7 +114,7 @@ def _print_deliveries(console: Console, deliveries: list[dict[str, Any]]) -> Non
     if not deliveries:
         console.print("Nothing to deliver.\n")
         return
-    names = ["DC", "vans", "trips", "stops", "km", "kg", "mean load", "cost", "lanes", "kg", "price", "unserved"]
+    names = ["from", "vans", "trips", "stops", "km", "kg", "mean load", "cost", "lanes", "kg", "price", "unserved"]
     table = _table("Deliveries: own vehicles, carrier lanes", names, numbers_from=1)
     for row in deliveries:
         own = (
