@@ -223,7 +223,7 @@ def _solve(cost: Floats, value: Floats, budget: float) -> tuple[Wholes | None, s
     """One choice for each line by an integer programme: the choices, the status, and solutions found."""
     n, k = cost.shape
     problem = pulp.LpProblem("order_budget", pulp.LpMaximize)
-    take = [[pulp.LpVariable(f"take_{i}_{j}", cat="Binary") for j in range(1, k)] for i in range(n)]
+    take = [[problem.add_variable(f"take_{i}_{j}", cat="Binary") for j in range(1, k)] for i in range(n)]
     problem += pulp.lpSum(value[i, j] * take[i][j - 1] for i in range(n) for j in range(1, k))
     for i in range(n):
         problem += pulp.lpSum(take[i]) <= 1

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from partsopt.replenish.pairs import Pairs, rows_of, sums_of
-from partsopt.tables import declare_exception, exceptions_of
+from partsopt.tables import EXCEPTIONS, declare_exception, empty, exceptions_of
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
@@ -196,6 +196,8 @@ def largest_of_site(code: str, rows: pd.DataFrame, others: str) -> pd.DataFrame:
     others
         The sentence for the other rows of a site; ``{n}`` is their number.
     """
+    if not len(rows):
+        return empty(EXCEPTIONS)
     by = ["site_id", "money", "part_id", *(["line_id"] if "line_id" in rows else [])]
     ranked = rows.sort_values(by, ascending=[True, False, *[True] * (len(by) - 2)], ignore_index=True)
     is_listed = ranked.groupby("site_id").cumcount() < LARGEST_LISTED
