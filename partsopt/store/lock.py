@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from partsopt.errors import LockError
-from partsopt.store.publish import storage_error
+from partsopt.store.publish import make_folder, storage_error
 
 LOCK = ".partsopt.lock"
 HOLDER = ".partsopt.lock.holder"
@@ -32,7 +32,7 @@ def run_lock(directory: Path) -> Iterator[None]:
     """
     lock, holder = FileLock(directory / LOCK, timeout=0), directory / HOLDER
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        make_folder(directory)
         lock.acquire()
     except Timeout as error:
         raise LockError(

@@ -65,7 +65,7 @@ def publish(runs: Path, run_id: str, write_files: Callable[[Path], None], manife
         raise StorageError(f'The run id "{run_id}" names no folder. Remedy: use letters, digits, ".", "_" and "-".')
     final, staging = runs / run_id, runs / f"{STAGING}{run_id}"
     try:
-        _make_folder(runs)
+        make_folder(runs)
         _remove_remains(runs)
         staging.mkdir()
         write_files(staging)
@@ -143,6 +143,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder that is still there after a power cut."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in missing:
+        _sync(one.parent)
+
+
 def storage_error(place: Path, error: OSError) -> StorageError:
     """What the disk refused, where, and what to do about it."""
     at = error.filename or place
@@ -166,13 +174,6 @@ _REMEDIES = {
 
 
 # --------------------------------------------------------------------------- steps
-
-
-def _make_folder(runs: Path) -> None:
-    missing = [folder for folder in (runs, *runs.parents) if not folder.exists()]
-    runs.mkdir(parents=True, exist_ok=True)
-    for folder in missing:
-        _sync(folder.parent)
 
 
 def _remove_remains(runs: Path) -> None:

@@ -20,8 +20,10 @@ import pyarrow as pa
 from partsopt.errors import InputError, SettingsError, Violation
 from partsopt.settings import ReadParams
 from partsopt.store.casts import Fault, Moments, cast_moments, cast_texts, nearest
+from partsopt.store.csv_sheets import read_csv_sheet
 from partsopt.store.links import LINK_RULES, BrokenLink, Referred, broken_references, repeated_keys
-from partsopt.store.sheets import Sheet, file_fault, read_sheet, shortened
+from partsopt.store.parquet_sheets import read_parquet_sheet
+from partsopt.store.sheets import Sheet, file_fault, shortened
 from partsopt.tables import INPUT_TABLES, REJECTS, Table, conform, empty
 
 SUFFIXES = (".csv", ".parquet")
@@ -207,6 +209,7 @@ def _check_file(files: Sequence[Path], table: Table, params: ReadParams, checked
         rule = f"cannot be read ({error.strerror})"
         fault = file_fault(table, file.name, rule, "give a file that may be read")
         return nothing._replace(faults=(fault,), is_whole=False)
+    read_sheet = read_parquet_sheet if file.suffix == ".parquet" else read_csv_sheet
     sheet = read_sheet(data, file.name, table, params)
     del data
     if sheet.faults:

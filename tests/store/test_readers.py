@@ -144,8 +144,8 @@ def test_tables_in_chinese_are_read_alike_in_every_encoding(sound):
 
 @pytest.mark.parametrize("line_end", ["\n", "\n\n"])
 def test_many_quoted_rows_are_read_quickly_or_with_blank_lines_in_batches(sound, monkeypatch, line_end):
-    monkeypatch.setattr("partsopt.store.sheets.QUOTES_AT_ONCE", 1000)
-    monkeypatch.setattr("partsopt.store.sheets.BATCH_ROWS", 100)
+    monkeypatch.setattr("partsopt.store.csv_sheets.QUOTES_AT_ONCE", 1000)
+    monkeypatch.setattr("partsopt.store.csv_sheets.BATCH_ROWS", 100)
     rows = "".join(f'"2026-09-01","D01","00123","{n}"{line_end}' for n in range(1, 251))
     (sound / "demand_lines.csv").write_text('"demanded_on","site_id","part_id","quantity"\n' + rows)
     lines = read_inputs(sound, ReadParams()).tables["demand_lines"]
