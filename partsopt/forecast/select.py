@@ -371,6 +371,9 @@ def _chosen_for(block: _Block, year: int, params: ForecastParams) -> _Chosen:
     reason = np.zeros(n_series, dtype=np.int64)
     is_silent = silence(demand, share)
     naive = naive_rate(demand, share)
+    time = exposure(demand, share).sum(axis=0)
+    # a series begins with a demand, so a single one tells no interval: it counts as one in min_periods
+    naive = np.where(n_demands == 1, naive * np.minimum(time / params.min_periods, 1.0), naive)
     rates = np.broadcast_to(naive, (len(demand) + 1, n_series)).copy()
     for settings, first, is_own in (
         (REGULAR_SETTINGS, REGULAR, sbc <= SBC_CLASSES.index("erratic")),
@@ -550,6 +553,7 @@ def _sentences(chosen: _Chosen, n_periods: Array) -> Array:
             "reason": chosen.reason,
             "sbc": chosen.sbc,
             "n": np.where(chosen.place == _NAIVE, n_periods, 0),
+            "n_demands": np.where(chosen.place == _NAIVE, chosen.n_demands, 0),
             "out": chosen.is_out_always & (chosen.place == _ZERO),
         }
     )
@@ -558,11 +562,16 @@ def _sentences(chosen: _Chosen, n_periods: Array) -> Array:
     return np.array([*texts, ""], dtype=object)[codes]
 
 
-def _sentence(place: int, reason: int, sbc: int, n_periods: int, is_out_always: bool) -> str:
+def _sentence(place: int, reason: int, sbc: int, n_periods: int, n_demands: int, is_out_always: bool) -> str:
     if place == _ZERO:
         if is_out_always:
             return "No demand in the history, and no stock in any of its periods: nothing is known about demand."
         return "No demand in the history."
+    if place == _NAIVE and n_demands == 1:
+        return (
+            f"Only {n_periods} period(s) of history, with a single demand, which tells no interval: "
+            "it counts as one demand in forecast.min_periods periods."
+        )
     if place == _NAIVE:
         return f"Only {n_periods} period(s) of history: the plain mean of what there is."
     setting = SETTINGS[place]
@@ -630,7 +639,7 @@ def _trend_or_season(
     """
     block = rows.block(slice(at, at + 1))
     place, reason, sbc = int(chosen.place[at]), int(chosen.reason[at]), int(chosen.sbc[at])
-    own_why = _sentence(place, reason, sbc, 0, False)
+    own_why = _sentence(place, reason, sbc, 0, 0, False)
     is_warm_up = warm_up(block.demand, block.share, params.warm_up_periods)
     start = start_values(block.demand, block.share, is_warm_up)
     origins = len(block.demand) - params.ets_horizon * np.arange(params.ets_origins, 0, -1)

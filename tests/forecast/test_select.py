@@ -64,6 +64,17 @@ def test_three_periods_take_the_plain_mean():
     assert one["why"] == "Only 3 period(s) of history: the plain mean of what there is."
 
 
+def test_a_single_demand_in_a_short_history_tells_no_interval():
+    """A new pair sold 2 pieces this month: one demand in four months, half a piece a month."""
+    made = forecast({"P": [2], "Q": [2, 0, 0]})
+    assert made.forecasts["mean_per_period"].tolist() == [0.5, 0.5]
+    assert of(made, "P")["method"] == "naive"
+    assert of(made, "P")["why"] == (
+        "Only 1 period(s) of history, with a single demand, which tells no interval: "
+        "it counts as one demand in forecast.min_periods periods."
+    )
+
+
 def test_steady_demand_is_smooth_and_forecast_at_its_level():
     one = of(forecast({"P": [5] * 24}), "P")
     assert (one["method"], one["sbc_class"], one["adi"], one["cv2"]) == ("ses", "smooth", 1, 0)
