@@ -10,6 +10,7 @@ Every function is pure, vectorised over rows and knows no column names.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -554,7 +555,9 @@ def _walk(mean_lead: Floats | None, mean: Floats, spread: Floats, weights: Float
     return found
 
 
-def _settle(start: Floats, misses, mean: Floats, spread: Floats) -> Wholes:  # type: ignore[no-untyped-def]  # a closure
+def _settle(
+    start: Floats, misses: Callable[[Floats, Wholes], npt.NDArray[np.bool_]], mean: Floats, spread: Floats
+) -> Wholes:
     """The smallest level that does not miss: by bisection where ``start`` is -1, else checked around it."""
     everyone = np.arange(len(start))
     level = np.maximum(start, 0.0)
