@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DEMAND = ROOT.parent / "shared" / "data" / "demand"
 SETS = {
     "carparts": ["--like", DEMAND / "carparts.parquet"],
-    "man": ["--like", DEMAND / "man.parquet", "--items", DEMAND / "man_items.parquet"],
+    "man": ["--like", DEMAND / "man.parquet"],
 }
 
 

@@ -23,7 +23,7 @@ import click
 @click.option(
     "--items",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Prices, lead times, minimums and packs of the --like series.",
+    help="Prices, lead times, minimums and packs of the --like series; default: FILE_items.parquet beside it.",
 )
 @click.option("--format", "file_format", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True)
 @click.option("--force", is_flag=True, help="Replace the tables and settings that are there.")
@@ -48,6 +48,9 @@ def sample(
 
     _refuse_what_is_there(directory, force)
     day = day_of(today)
+    if like is not None and items is None and (beside := like.with_name(f"{like.stem}_items.parquet")).exists():
+        items = beside
+        click.echo(f"Prices, lead times, minimums and packs are taken from {items.name}.", err=True)
     series = None if like is None else read_like(like, items)
     tables = make_sample(
         n_dcs=dcs,

@@ -17,7 +17,7 @@ EXIT_FALLBACK = 3
 @click.command(short_help="Plan one night and publish its orders.")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--today", metavar="DATE", help="Day to plan, YYYY-MM-DD; default: run.today, else the machine's date.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Where runs go; default: DIRECTORY/runs.")
+@click.option("--out", type=click.Path(path_type=Path), help="Where runs go; default: DIRECTORY/runs.")
 @click.option(
     "--settings",
     "settings_file",
