@@ -53,7 +53,7 @@ def reference_rates(setting: Setting, demand, share, rate, size, interval):
 
 
 @given(SERIES)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_start_rates_and_losses_match_their_twins(series):
     demand, share = [d for d, _ in series], [w for _, w in series]
     columns = np.array(demand)[:, None], np.array(share)[:, None]
