@@ -26,6 +26,7 @@ from partsopt.errors import StorageError
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
 STAGING = ".staging-"
+ASIDE = ".aside-"
 POINTER_DRAFT = ".current-draft"
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _RENAME_EXCHANGE = 2
@@ -177,7 +178,12 @@ _REMEDIES = {
 
 
 def _remove_remains(runs: Path) -> None:
-    """Remove what a killed run left half done."""
+    """Put a run back that was moved aside when its successor was killed; remove what is half done."""
+    for aside in sorted(runs.glob(f"{ASIDE}*")):
+        home = runs / aside.name.removeprefix(ASIDE)
+        if not home.exists():
+            os.rename(aside, home)  # noqa: PTH104 - the kill tests count the system's own calls
+            _sync(runs)
     for remains in sorted(runs.glob(f"{STAGING}*")):
         shutil.rmtree(remains)
     (runs / POINTER_DRAFT).unlink(missing_ok=True)
@@ -219,12 +225,12 @@ def _point_to(runs: Path, run_id: str) -> None:
 def _exchange(staging: Path, final: Path) -> None:
     """Let the new folder and the one published before change places, at once.
 
-    Where the system cannot exchange two folders the old one is moved aside first: for that moment
-    the run is not there, and a reader waits or takes the night before.
+    Where the system cannot exchange two folders the old one is moved aside first. A kill at that
+    moment leaves it aside, and no current run; the next call puts it back before anything else.
     """
     if sys.platform == "linux" and _exchanged(staging, final):
         return
-    aside = final.parent / f"{STAGING}old-{final.name}"
+    aside = final.parent / f"{ASIDE}{final.name}"
     os.rename(final, aside)  # noqa: PTH104 - the kill tests count the system's own calls
     os.rename(staging, final)  # noqa: PTH104 - the same
     os.rename(aside, staging)  # noqa: PTH104 - the same

@@ -84,6 +84,20 @@ def test_where_folders_cannot_be_exchanged_the_run_is_replaced_all_the_same(tmp_
     assert sorted(everything(tmp_path)) == ["CURRENT", "night-1/manifest.json", "night-1/orders.csv"]
 
 
+def test_a_run_that_was_left_aside_is_put_back(tmp_path):
+    """Where folders cannot be exchanged, a kill may leave the old run aside; a later run that fails still has it."""
+    publish(tmp_path, "night-1", files(), {})
+    before = everything(tmp_path)
+    (tmp_path / "night-1").rename(tmp_path / ".aside-night-1")
+
+    def write_files(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(StorageError, match="No space left"):
+        publish(tmp_path, "night-1", write_files, {})
+    assert everything(tmp_path) == before
+
+
 def test_what_a_killed_run_left_is_removed(tmp_path):
     (tmp_path / ".staging-night-0").mkdir()
     (tmp_path / ".staging-night-0" / "orders.csv").write_bytes(b"half")
