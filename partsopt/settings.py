@@ -255,20 +255,19 @@ class RoutingParams:
     urgent_pick_min: float = setting(180.0, "picking and packing of an urgent order", "minutes of the DC's hours")
     stock_wave_at: str = setting("10:00", "stock orders of the night are packed by", "HH:MM at the DC")
     stock_within_working_days: int = setting(3, "a stock order leaves within", "working days")
-    wave_every_min: int = setting(60, "vehicles may start on waves this far apart", "minutes")
     detour_factor: float = setting(1.3, "road distance over great-circle distance, where no travel row is given")
     speed_km_per_hour: float = setting(55.0, "average speed, where no travel row is given", "km per hour")
     own_vehicle_radius_km: float = setting(400.0, "dealers farther from the DC by road than this go by carrier", "km")
     late_cost_per_hour: float = setting(500.0, "penalty of lateness of the vor and urgent tiers", "money per hour")
     solution_limit: int = setting(
-        400, "improving solutions a DC's search may visit (the plan does not depend on the clock)", "solutions"
+        100, "solutions each search of a DC may visit (the plan does not depend on the clock)", "solutions"
     )
     time_limit_s: int = setting(120, "safety net of a DC's search; hitting it is reported", "seconds")
 
     def __post_init__(self) -> None:
         for name in ("vor_pick_min", "urgent_pick_min", "late_cost_per_hour"):
             _need(getattr(self, name) >= 0, f"routing.{name}", getattr(self, name), "0 or more")
-        for name in ("wave_every_min", "solution_limit", "time_limit_s", "stock_within_working_days"):
+        for name in ("solution_limit", "time_limit_s", "stock_within_working_days"):
             _need(getattr(self, name) >= 1, f"routing.{name}", getattr(self, name), "1 or more")
         _need(self.detour_factor >= 1, "routing.detour_factor", self.detour_factor, "1 or more")
         for name in ("speed_km_per_hour", "own_vehicle_radius_km"):

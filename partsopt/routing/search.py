@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
@@ -11,6 +12,7 @@ from ortools.constraint_solver import pywrapcp, routing_enums_pb2
 from partsopt.errors import NoPlan
 from partsopt.routing.model import (
     RoutingModel,
+    Slot,
     Terms,
     Weights,
     build_model,
@@ -18,7 +20,9 @@ from partsopt.routing.model import (
     trips_of,
     weights_of,
 )
+from partsopt.routing.stops import EXPRESS_TIERS
 from partsopt.routing.timetable import (
+    HORIZON_S,
     Broken,
     DayProblem,
     Delivery,
@@ -30,11 +34,19 @@ from partsopt.routing.timetable import (
     times_of_day,
 )
 from partsopt.settings import RoutingParams
+from partsopt.tables import TIERS
 
 Status: TypeAlias = Literal["optimal", "feasible", "time_limit", "fallback", "nothing_to_do"]
 
 FIRST_STRATEGIES = ("PARALLEL_CHEAPEST_INSERTION", "LOCAL_CHEAPEST_INSERTION", "SAVINGS")
-FAILURES_PER_SOLUTION = 50
+FAILURES_PER_SOLUTION = 10
+BOOL_FALSE = 2
+SLOW_OPERATORS = (
+    "use_global_cheapest_insertion_path_lns",
+    "use_local_cheapest_insertion_path_lns",
+    "use_relocate_path_global_cheapest_insertion_insert_unperformed",
+)
+EXPRESS_RANKS = tuple(TIERS.index(tier) for tier in EXPRESS_TIERS)
 STATUS_NAMES = {number: name for name, number in routing_enums_pb2.RoutingSearchStatus.Value.items()}
 
 
@@ -102,7 +114,7 @@ def search_day(problem: DayProblem, params: RoutingParams) -> Found:
                 if problem.deliveries[number].tier == tiers[level]:
                     terms[number] = _open_terms(problem.deliveries[number], weights)
             last = level == len(tiers) - 1
-            trips, has_answer = _search_pass(problem, terms, trips, weights, params, budget, last=last)
+            trips, has_answer = _search_pass(problem, terms, trips, tiers[level], weights, params, budget, last=last)
             level += 1
         else:
             admitted = _admit_higher(problem, terms, trips, by_vehicle)
@@ -201,9 +213,13 @@ def _value(problem: DayProblem, terms: Mapping[int, Terms], trips: Trips, weight
 
 
 def _times(
-    problem: DayProblem, number: int, day: tuple[tuple[int, ...], ...], latest_s: Sequence[int]
+    problem: DayProblem,
+    number: int,
+    day: tuple[tuple[int, ...], ...],
+    latest_s: Sequence[int],
+    waves_s: Sequence[int] | None = None,
 ) -> list[TripTimes]:
-    times = times_of_day(problem, number, day, latest_s)
+    times = times_of_day(problem, number, day, latest_s, waves_s)
     if isinstance(times, Broken):
         raise NoPlan(f"the trips found for vehicle {number} break {times.rule} by {times.by}; report it")
     return times
@@ -216,6 +232,7 @@ def _search_pass(
     problem: DayProblem,
     terms: Mapping[int, Terms],
     start: Trips,
+    tier: int,
     weights: Weights,
     params: RoutingParams,
     budget: _Budget,
@@ -225,36 +242,80 @@ def _search_pass(
     """The best plan found for the deliveries of a pass, never worse than inserting the new ones into the old plan."""
     best = insert_cheapest(problem, terms, start, weights)
     best_value = _value(problem, terms, best, weights)
+    max_failures = params.solution_limit * FAILURES_PER_SOLUTION
     answered = False
     for strategy in FIRST_STRATEGIES:
-        model = build_model(problem, terms, weights, params.solution_limit * FAILURES_PER_SOLUTION)
+        slots = _slots_of(problem, terms, tier, start)
+        model = build_model(problem, terms, weights, slots, max_failures, optional=True)
         answer = _solve(model, None, strategy, "GREEDY_DESCENT", problem, params, budget)
         if answer is not None:
             answered = True
             best, best_value = _better(problem, terms, weights, best, best_value, answer)
             break
         budget.without_answer = (*budget.without_answer, strategy)
-    if not last and all(_is_settled(problem, one, best) for one in terms):
+    if not last and _is_settled(problem, terms, tier, best):
         return best, answered
-    model = build_model(problem, terms, weights, params.solution_limit * FAILURES_PER_SOLUTION)
+    slots = _slots_of(problem, terms, tier, best)
+    is_express = tier in EXPRESS_RANKS
+    model = build_model(problem, terms, weights, slots, max_failures, free_departure=is_express)
     answer = _solve(model, best, FIRST_STRATEGIES[0], "GUIDED_LOCAL_SEARCH", problem, params, budget)
     if answer is not None:
         answered = True
         best, best_value = _better(problem, terms, weights, best, best_value, answer)
-    return insert_cheapest(problem, terms, best, weights), answered
+    return best, answered
 
 
-def _is_settled(problem: DayProblem, one: int, trips: Trips) -> bool:
-    """Whether a later pass can only keep what this delivery got: it is served, and no minute of it counts."""
-    delivery = problem.deliveries[one]
-    if delivery.wanted_s is not None:
-        return False
-    return one in _on_board(trips) or (delivery.lane_cost is not None and delivery.lane_keeps_promise)
+def _slots_of(problem: DayProblem, terms: Mapping[int, Terms], tier: int, trips: Trips) -> list[Slot]:
+    """Room for each trip of the plan so far, and for one trip of each vehicle at home.
+
+    A trip waits for everything the pass's tier has packed where nothing on board minds; otherwise it
+    leaves by what it carries. The time between two trips of a vehicle is split evenly between them. A vehicle
+    at home leaves on the tier's last release. Further trips are added by :func:`insert_cheapest`.
+    """
+    latest_s = _latest(problem, terms)
+    wave_s = max(problem.deliveries[one].released_s for one in terms if problem.deliveries[one].tier == tier)
+    slots = []
+    for number, van in enumerate(problem.vans):
+        day = trips[number]
+        if not day:
+            slots.append(Slot(number, True, max(van.start_s, wave_s), van.end_s))
+            continue
+        packed = [max(problem.deliveries[one].released_s for one in trip) for trip in day]
+        for trip in range(len(day)):
+            waiting = [*packed[:trip], max(packed[trip], wave_s), *packed[trip + 1 :]]
+            if not isinstance(times_of_day(problem, number, day, latest_s, waiting), Broken):
+                packed = waiting
+        times = _times(problem, number, day, latest_s, packed)
+        from_s = max(van.start_s, packed[0])
+        for trip, (here, following) in enumerate(itertools.zip_longest(times, times[1:])):
+            until_s, next_s = van.end_s, 0
+            if following is not None:
+                next_s = max((here.returns_s + van.reload_s + following.departs_s) // 2, packed[trip + 1])
+                until_s = min(next_s, following.departs_s) - van.reload_s
+            slots.append(Slot(number, trip == 0, from_s, until_s))
+            from_s = next_s
+    return slots
+
+
+def _is_settled(problem: DayProblem, terms: Mapping[int, Terms], tier: int, trips: Trips) -> bool:
+    """Whether this tier cannot do better: each is served within its promise, and none could come sooner."""
+    starts = starts_of(problem, trips, _latest(problem, terms))
+    for one in terms:
+        delivery = problem.deliveries[one]
+        if delivery.tier != tier:
+            continue
+        arrives_s = starts.get(one, delivery.lane_arrives_s if delivery.lane_keeps_promise else HORIZON_S)
+        if one not in starts and not delivery.lane_keeps_promise:
+            return False
+        if delivery.wanted_s is not None and arrives_s > delivery.wanted_s:
+            return False
+    return True
 
 
 def _better(
     problem: DayProblem, terms: Mapping[int, Terms], weights: Weights, best: Trips, best_value: int, answer: Trips
 ) -> tuple[Trips, int]:
+    answer = insert_cheapest(problem, terms, answer, weights)
     if not _is_whole(terms, answer):
         return best, best_value
     value = _value(problem, terms, answer, weights)
@@ -278,6 +339,9 @@ def _solve(
     parameters.first_solution_strategy = getattr(routing_enums_pb2.FirstSolutionStrategy, strategy)
     parameters.local_search_metaheuristic = getattr(routing_enums_pb2.LocalSearchMetaheuristic, metaheuristic)
     parameters.solution_limit = params.solution_limit
+    parameters.disable_scheduling_beware_this_may_degrade_performance = True  # times are recomputed exactly, see _value
+    for operator in SLOW_OPERATORS:
+        setattr(parameters.local_search_operators, operator, BOOL_FALSE)
     parameters.time_limit.FromMilliseconds(budget.time_left_ms)
     model.routing.CloseModelWithParameters(parameters)
     if start is None:

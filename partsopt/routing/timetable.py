@@ -158,14 +158,22 @@ def times_of_trip(
 
 
 def times_of_day(
-    problem: DayProblem, number: int, trips: Sequence[Sequence[int]], latest_s: Sequence[int]
+    problem: DayProblem,
+    number: int,
+    trips: Sequence[Sequence[int]],
+    latest_s: Sequence[int],
+    waves_s: Sequence[int] | None = None,
 ) -> list[TripTimes] | Broken:
-    """Times of all trips of a vehicle, each leaving after the one before is back and loading is done."""
+    """Times of all trips of a vehicle, each leaving after the one before is back and loading is done.
+
+    ``waves_s`` are moments before which the trips do not leave, one for each; None: they leave when they can.
+    """
     van = problem.vans[number]
     if len(trips) > van.max_trips:
         return Broken("trips", len(trips) - van.max_trips)
     free_from_s, times = van.start_s, []
-    for sequence in trips:
+    for place, sequence in enumerate(trips):
+        free_from_s = max(free_from_s, waves_s[place]) if waves_s is not None else free_from_s
         trip = times_of_trip(problem, van, sequence, free_from_s, latest_s)
         if isinstance(trip, Broken):
             return trip

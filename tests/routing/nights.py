@@ -104,12 +104,12 @@ def night(**rows: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
 
 
 def plan(tables: dict[str, pd.DataFrame], today: date = MONDAY, **params: Any) -> Deliveries:
-    settings = RoutingParams(**{"solution_limit": 60, "time_limit_s": 600, **params})
+    settings = RoutingParams(**{"solution_limit": 60, "time_limit_s": 60, **params})
     return plan_deliveries(**tables, today=today, params=settings, seed=1)
 
 
 def problems(deliveries: Deliveries, tables: dict[str, pd.DataFrame], today: date = MONDAY, **params: Any) -> list[str]:
-    settings = RoutingParams(**{"solution_limit": 60, "time_limit_s": 600, **params})
+    settings = RoutingParams(**{"solution_limit": 60, "time_limit_s": 60, **params})
     return verify_deliveries(
         deliveries.routes, deliveries.stops, deliveries.delivery_lines, **tables, today=today, params=settings
     )
