@@ -22,9 +22,9 @@ Wholes = npt.NDArray[np.int64]
 CHOICES = 6  # quantities of a line that are weighed, the smallest and the full one among them
 CLOSE_LINES = 300  # lines left to the integer programme
 PRICE_STEPS = 60  # halvings of the price of money
-MAX_NODES = 20_000  # of the search tree: the plan does not depend on the clock
+SEARCH_GAP = 1e-5  # where the search stops: the plan does not depend on the clock (PuLP knows no node limit)
 SAFETY_NET_S = 120
-GAP = 1e-6
+GAP = 1e-6  # "optimal" is said below this
 
 
 class Share(NamedTuple):
@@ -109,8 +109,7 @@ def share_budget(quantity: Wholes, cost: Floats, value: Floats, budget: float) -
     fixed[close] = False
     row = np.arange(n)
     left = budget - float(cost[row, taken][fixed].sum())
-    answer = _solve(cost[close], value[close], left)
-    solved, status, solutions = answer
+    solved, status, solutions, close_bound = _solve(cost[close], value[close], left)
     if solved is not None:
         candidate = taken.copy()
         candidate[close] = solved
@@ -121,8 +120,8 @@ def share_budget(quantity: Wholes, cost: Floats, value: Floats, budget: float) -
         else:
             status = "fallback"
     objective = float(value[row, taken].sum())
-    if len(close) == n and status == "optimal":
-        bound = min(bound, objective)
+    if len(close) == n:
+        bound = min(bound, close_bound)
     bound = max(bound, objective)
     gap = (bound - objective) / bound if bound > 0 else 0.0
     if status == "optimal" and gap > GAP:
@@ -219,8 +218,8 @@ def _closest(price: float, cost: Floats, value: Floats) -> Wholes:
     return np.sort(np.argsort(best - net.max(axis=1), kind="stable")[:CLOSE_LINES])
 
 
-def _solve(cost: Floats, value: Floats, budget: float) -> tuple[Wholes | None, str, int]:
-    """One choice for each line by an integer programme: the choices, the status, and solutions found."""
+def _solve(cost: Floats, value: Floats, budget: float) -> tuple[Wholes | None, str, int, float]:
+    """One choice for each line by an integer programme: the choices, status, solutions found, and a bound."""
     n, k = cost.shape
     problem = pulp.LpProblem("order_budget", pulp.LpMaximize)
     take = [[problem.add_variable(f"take_{i}_{j}", cat="Binary") for j in range(1, k)] for i in range(n)]
@@ -228,20 +227,17 @@ def _solve(cost: Floats, value: Floats, budget: float) -> tuple[Wholes | None, s
     for i in range(n):
         problem += pulp.lpSum(take[i]) <= 1
     problem += pulp.lpSum(cost[i, j] * take[i][j - 1] for i in range(n) for j in range(1, k)) <= max(budget, 0.0)
-    solver = pulp.HiGHS(
-        msg=False, threads=1, timeLimit=SAFETY_NET_S, gapRel=GAP / 10, mip_max_nodes=MAX_NODES, random_seed=1
-    )
-    problem.solve(solver)
+    problem.solve(pulp.HiGHS(msg=False, threads=1, timeLimit=SAFETY_NET_S, gapRel=SEARCH_GAP, random_seed=1))
     match problem.sol_status:
         case pulp.LpSolutionOptimal:
             status = "optimal"
         case pulp.LpSolutionIntegerFeasible:
             status = "time_limit" if problem.solutionTime >= SAFETY_NET_S else "feasible"
         case _:
-            return None, "fallback", 0
+            return None, "fallback", 0, np.inf
     chosen = np.zeros(n, dtype=np.int64)
     for i in range(n):
         for j in range(1, k):
             if (take[i][j - 1].varValue or 0.0) > 0.5:
                 chosen[i] = j
-    return chosen, status, 1
+    return chosen, status, 1, abs(float(problem.solverModel.getInfo().mip_dual_bound))

@@ -26,7 +26,7 @@ def test_share_is_as_good_as_trying_every_combination(lines, budget):
     assert spent <= budget + 1e-9
     if share.status != "nothing_to_do":
         best = twin.best_choice(cost.tolist(), value.tolist(), budget)
-        assert share.objective == pytest.approx(best, rel=1e-6, abs=1e-9)
+        assert share.objective == pytest.approx(best, rel=1e-5, abs=1e-9)
         assert share.bound >= best - 1e-6
 
 
