@@ -35,6 +35,8 @@ REBALANCE_FALLBACK = declare_exception(
 )
 
 EARTH_RADIUS_KM = 6371.0
+CLOSE = 1e-9
+"""Two sums of the same money in another order differ by less than this share."""
 
 
 class Rebalance(NamedTuple):
@@ -351,20 +353,19 @@ def best_moves(
         pieces = np.zeros((rows.size, columns.size), dtype=np.int64)
         found = Moves(pieces, 0.0, 0.0, "optimal", "closed form")
     else:
-        closed = (
-            _one_consignment_each(given, wanted, allowed[part], distance[part], saving_per_piece, freight)
-            if rows.size > 1
-            else None
-        )
-        if closed is None and columns.size == 1:
-            closed = _one_taker(given, wanted[0], distance[part][:, 0], saving_per_piece, freight)
-        elif closed is None and rows.size == 1:
+        there = allowed[part]
+        closed: Array | None
+        if columns.size == 1:
+            closed = _one_taker(given, wanted[0], distance[part][:, 0], saving_per_piece, freight)[:, None]
+        elif rows.size == 1:
             closed = _one_giver(int(given[0]), wanted, saving_per_piece, freight)
+        else:
+            closed = _taker_by_taker(given, wanted, there, distance[part], saving_per_piece, freight)
         if closed is not None:
             worth = _worth(closed, wanted, saving_per_piece, freight)
             found = Moves(closed, worth, worth, "optimal", "closed form")
         else:
-            found = _programme(given, wanted, allowed[part], saving_per_piece, freight, node_limit, time_limit_s)
+            found = _programme(given, wanted, there, saving_per_piece, freight, node_limit, time_limit_s)
     pieces = np.zeros(allowed.shape, dtype=np.int64)
     pieces[part] = found.pieces
     return found._replace(pieces=pieces)
@@ -376,44 +377,51 @@ def _worth(pieces: Array, needs: Array, saving_per_piece: float, freight: float)
     return float(saving_per_piece * stock.sum() - freight * np.count_nonzero(pieces))
 
 
-def _one_consignment_each(
+def _taker_by_taker(
     excess: Array, needs: Array, allowed: Array, distance: Array, saving_per_piece: float, freight: float
 ) -> Array | None:
-    """Every taker worth serving from one giver, the nearest that can; None where that does not come out.
+    """Takers one after the other, the largest need first; None where that is not proven to be the best.
 
-    Optimal where it comes out: a taker with a waiting customer needs one consignment at least, no taker
-    gains from a second, and a taker of stock orders alone is served exactly where that pays.
+    Each is served as by :func:`_one_taker` from what is left, first with the nearest giver that has enough, then
+    with the one it empties most. Proven where every waiting customer is served and each taker gains as
+    much as it would if it had all the excess for itself.
     """
     waiting, total = needs[:, :-1].sum(axis=1), needs.sum(axis=1)
-    worth = (waiting > 0) | (saving_per_piece * total > freight)
-    by_need = sorted(np.flatnonzero(worth).tolist(), key=lambda taker: (-total[taker], taker))
+    serve = np.flatnonzero((waiting > 0) | (saving_per_piece * total > freight))
+    alone = np.zeros(len(needs))
+    for taker in serve.tolist():
+        pieces = _one_taker(excess * allowed[:, taker], needs[taker], distance[:, taker], saving_per_piece, freight)
+        alone[taker] = _worth(pieces[:, None], needs[[taker]], saving_per_piece, freight)
     for nearest in (True, False):
-        left, pieces = excess.copy(), np.zeros(allowed.shape, dtype=np.int64)
-        for taker in by_need:
-            able = np.flatnonzero(allowed[:, taker] & (left >= total[taker])).tolist()
-            if not able:
+        left, moved = excess.copy(), np.zeros(allowed.shape, dtype=np.int64)
+        for taker in serve[np.argsort(-total[serve], kind="stable")].tolist():
+            first = distance[:, taker] if nearest else left
+            moved[:, taker] = _one_taker(left * allowed[:, taker], needs[taker], first, saving_per_piece, freight)
+            left -= moved[:, taker]
+            gained = _worth(moved[:, [taker]], needs[[taker]], saving_per_piece, freight)
+            if moved[:, taker].sum() < waiting[taker] or gained < alone[taker] - CLOSE * max(1.0, abs(alone[taker])):
                 break
-            giver = able[int(np.argmin(distance[able, taker] if nearest else left[able]))]
-            pieces[giver, taker] = total[taker]
-            left[giver] -= total[taker]
         else:
-            return pieces
+            return moved
     return None
 
 
 def _one_taker(excess: Array, needs: Array, distance: Array, saving_per_piece: float, freight: float) -> Array:
-    """The largest givers first, while the taker's customers wait or a further consignment pays."""
+    """Pieces of each giver: the nearest that has all that is missing, else the largest, as long as it pays.
+
+    Waiting customers are served whatever the freight; fewest consignments, and most pieces in them.
+    """
     waiting, stock = int(needs[:-1].sum()), int(needs[-1])
-    pieces = np.zeros((len(excess), 1), dtype=np.int64)
-    for giver in sorted(range(len(excess)), key=lambda row: (-excess[row], distance[row], row)):
-        given = min(int(excess[giver]), waiting + stock)
+    left, pieces = excess.copy(), np.zeros(len(excess), dtype=np.int64)
+    while waiting + stock > 0 and left.any():
+        able = np.flatnonzero(left >= waiting + stock)
+        giver = int(able[np.argmin(distance[able])]) if able.size else int(np.argmax(left))
+        given = min(int(left[giver]), waiting + stock)
         if waiting == 0 and not saving_per_piece * given > freight:
             break
-        pieces[giver, 0] = given
+        pieces[giver], left[giver] = given, 0
         for_waiting = min(given, waiting)
         waiting, stock = waiting - for_waiting, stock - (given - for_waiting)
-        if waiting + stock == 0:
-            break
     return pieces
 
 
@@ -567,7 +575,8 @@ def _programme(
         if _is_plan(pieces, excess, needs, allowed, by_tier):
             worth = _worth(pieces, needs, saving_per_piece, freight)
             bound = worth if status == "optimal" else min(-float(answer.getInfo().mip_dual_bound), most_gained)
-            return Moves(pieces, worth, max(bound, worth), status, "HiGHS")
+            proven = "optimal" if bound - worth <= CLOSE * max(1.0, abs(bound)) else status
+            return Moves(pieces, worth, max(bound, worth), proven, "HiGHS")
     worth = _worth(flow, needs, saving_per_piece, freight)
     return Moves(flow, worth, max(most_gained, worth), "fallback", "maximum flow")
 

@@ -174,23 +174,48 @@ def test_two_givers_two_takers_need_the_programme():
     assert moves.pieces.tolist() == [[0, 2], [3, 0]]
 
 
-def test_programme_splits_where_no_giver_has_enough():
-    """3 and 3 for needs of 4 and 2: three consignments serve all."""
+def test_large_need_is_split_and_proven_without_the_programme():
+    """3 and 3 for needs of 4 and 2: two consignments for the first, one for the other; fewer cannot serve them."""
     moves = moves_of([3, 3], [[0, 0, 0, 4, 0], [0, 0, 0, 2, 0]], [[True, True], [True, True]])
-    assert moves.solver == "HiGHS"
+    assert moves.solver == "closed form"
     assert moves.pieces.sum(axis=0).tolist() == [4, 2]
     assert np.count_nonzero(moves.pieces) == 3
 
 
+def test_too_little_for_all_goes_to_the_programme():
+    """3 and 3 for needs of 4 and 4: all six pieces move, in two consignments rather than three."""
+    moves = moves_of([3, 3], [[0, 0, 0, 4, 0], [0, 0, 0, 4, 0]], [[True, True], [True, True]])
+    assert moves.solver == "HiGHS"
+    assert moves.pieces.sum() == 6
+    assert np.count_nonzero(moves.pieces) == 2
+
+
 def test_search_stopped_early_says_so_with_its_bound():
-    rng = np.random.default_rng(5)
-    needs = np.zeros((14, N_TIERS), dtype=int)
-    needs[:, -1] = rng.integers(3, 30, 14)
-    moves = moves_of(rng.integers(5, 19, 12), needs, np.ones((12, 14), bool), saving=3.0, nodes=1)
-    assert moves.status in ("feasible", "optimal", "fallback")
-    assert moves.bound >= moves.objective
-    full = moves_of(rng.integers(5, 19, 12), needs, np.ones((12, 14), bool), saving=3.0, nodes=1)
-    assert full.bound >= full.objective
+    """Eight dealers want more than seven sites have; one node is not enough for the proof, a thousand are."""
+    rng = np.random.default_rng(0)
+    needs = np.zeros((8, N_TIERS), dtype=int)
+    needs[:, -1], needs[:, 3] = rng.integers(3, 30, 8), rng.integers(0, 9, 8)
+    excess = rng.integers(5, 25, 7)
+    early = moves_of(excess, needs, np.ones((7, 8), bool), saving=3.0, nodes=1)
+    proven = moves_of(excess, needs, np.ones((7, 8), bool), saving=3.0)
+    assert (early.status, proven.status) == ("feasible", "optimal")
+    assert early.objective <= proven.objective <= early.bound + 1e-6
+    assert early.objective < early.bound
+
+
+@settings(max_examples=40, deadline=None)
+@given(small_problems())
+def test_programme_alone_matches_brute_force(problem):
+    """What closed forms answer, the programme answers as well."""
+    excess, needs, allowed, saving, freight = problem
+    needs = [[*row[:-1], row[-1] if saving > 0 else 0] for row in needs]
+    arrays = (np.array(excess), np.array(needs), np.array(allowed))
+    moves = rebalance._programme(*arrays, saving, freight, 1000, 60)
+    waiting, money = reference_best_moves(excess, needs, allowed, saving, freight)
+    got = by_tier(moves.pieces, arrays[1])
+    assert tuple(got[:-1]) == waiting
+    assert saving * got[-1] - freight * np.count_nonzero(moves.pieces) == pytest.approx(money)
+    assert (moves.status, moves.bound) == ("optimal", pytest.approx(money))
 
 
 def test_unproven_moves_are_an_exception(monkeypatch):
@@ -201,7 +226,7 @@ def test_unproven_moves_are_an_exception(monkeypatch):
         return found._replace(status="feasible", bound=found.objective + 5.0)
 
     monkeypatch.setattr(rebalance, "_programme", stopped)
-    rows = [request("a", "D01", quantity=4), request("b", "D02", quantity=2)]
+    rows = [request("a", "D01", quantity=4), request("b", "D02", quantity=4)]
     stock = [position("D03", on_hand=3, excess_quantity=3), position("BJ", on_hand=3, excess_quantity=3)]
     allocation = allocate(rows, stock)
     runs = allocation.solver_runs.set_index("name")
@@ -213,7 +238,7 @@ def test_unproven_moves_are_an_exception(monkeypatch):
 
 def test_answer_that_breaks_a_rule_is_replaced_and_reported(monkeypatch):
     monkeypatch.setattr(rebalance, "_is_plan", lambda *_: False)
-    rows = [request("a", "D01", tier="backorder", quantity=4), request("b", "D02", tier="backorder", quantity=2)]
+    rows = [request("a", "D01", tier="backorder", quantity=4), request("b", "D02", tier="backorder", quantity=4)]
     stock = [position("D03", on_hand=3, excess_quantity=3), position("BJ", on_hand=3, excess_quantity=3)]
     allocation = allocate(rows, stock)
     assert sum(pieces for *_, pieces in lateral(allocation)) == 6
