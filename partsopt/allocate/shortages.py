@@ -107,7 +107,7 @@ def shortage_reasons(short: pd.DataFrame, pools: pd.DataFrame, today: date) -> l
     kept = np.where(is_stock, pool["kept"], 0)
     left = np.where(is_stock, pool["left"], 0)
     due = [
-        "none on order"
+        "none on order before tonight"
         if pd.isna(on)
         else (
             f"next receipt of {quantity:.0f} on {on:%Y-%m-%d}"

@@ -35,7 +35,7 @@ def test_other_dc_sends_to_a_waiting_customer_and_the_shortage_shrinks():
     assert allocation.shipments["shortage"].tolist() == [1, 1]
     assert allocation.shortages["shipped_quantity"].tolist() == [2]
     assert allocation.shortages["shortage_because"].tolist() == [
-        "Shanghai has 1 of 3 pieces asked for; sent from other sites: 1; none on order"
+        "Shanghai has 1 of 3 pieces asked for; sent from other sites: 1; none on order before tonight"
     ]
     assert allocation.shipments["why"][0] == (
         "Beijing has 1 more than it will use: 1 moved, a customer waits; freight of the consignment of 1: 22.00"

@@ -122,7 +122,7 @@ def test_reserved_and_committed_pieces_are_kept_even_from_vor():
     allocation = allocate(rows, [position("SH", on_hand=6, reserved=2, committed=3)])
     assert sent(allocation) == {"a": 1}
     assert allocation.shortages["shortage_because"].tolist() == [
-        "Shanghai has 1 of 5 pieces asked for and 5 promised already; none on order"
+        "Shanghai has 1 of 5 pieces asked for and 5 promised already; none on order before tonight"
     ]
 
 
@@ -145,7 +145,7 @@ def test_protected_stock_is_kept_from_stock_orders_only():
     allocation = allocate(rows, [position("SH", on_hand=6)], levels=levels)
     assert sent(allocation) == {"a": 1, "b": 2}
     assert allocation.shortages["shortage_because"].tolist() == [
-        "Shanghai has 6 of 7 pieces asked for; kept for urgent orders: 3; none on order"
+        "Shanghai has 6 of 7 pieces asked for; kept for urgent orders: 3; none on order before tonight"
     ]
 
 
@@ -184,7 +184,7 @@ def test_overdue_receipt_is_called_overdue():
 def test_part_the_dc_never_had_is_short_and_said_so():
     allocation = allocate([request("a", "D01", quantity=2)], [])
     assert allocation.shipments.empty
-    assert allocation.shortages["shortage_because"].tolist() == ["no stock at Shanghai; none on order"]
+    assert allocation.shortages["shortage_because"].tolist() == ["no stock at Shanghai; none on order before tonight"]
 
 
 def test_open_transfer_of_the_same_day_takes_the_number():
@@ -216,9 +216,9 @@ def test_short_urgent_orders_are_listed_one_by_one_and_stock_orders_by_part():
     assert lines["site_id"].tolist() == ["SH", "D02", "D01"]
     assert lines["money"].tolist() == [700.0, 100.0, 200.0]
     assert lines["what"].tolist() == [
-        "7 pieces asked for by 2 dealers missing; no stock at Shanghai; none on order",
-        "order U2 line 3: 1 of 1 missing; no stock at Shanghai; none on order",
-        "order U1 line 1: 2 of 2 missing; no stock at Shanghai; none on order",
+        "7 pieces asked for by 2 dealers missing; no stock at Shanghai; none on order before tonight",
+        "order U2 line 3: 1 of 1 missing; no stock at Shanghai; none on order before tonight",
+        "order U1 line 1: 2 of 2 missing; no stock at Shanghai; none on order before tonight",
     ]
 
 
