@@ -28,6 +28,12 @@ DEMAND_AFTER_TODAY = declare_exception(
     says="demand lines dated today or later; they do not count",
     action="check the date of the run and the dates of the export",
 )
+DEMAND_MISSING = declare_exception(
+    "demand_missing",
+    stage="demand",
+    says="a site that asks regularly has had no demand line for long; where the export is incomplete, forecasts are low",
+    action="check the export of this site's demand, complete it and run again",
+)
 CAMPAIGN_LEFT_OUT = declare_exception(
     "campaign_left_out",
     stage="demand",
@@ -45,6 +51,8 @@ MIN_DEMANDS_FOR_OUTLIERS = 4
 """Fewer periods with demand say nothing about what is usual."""
 MAD_FLOOR_SHARE = 0.25
 """The median absolute deviation counts as at least this share of the median, and as at least one piece."""
+DAYS_OF_A_RATE = 90
+"""Lines a day are taken over at least this many days."""
 _EVER = np.iinfo(np.int64).max // 4
 
 
@@ -98,7 +106,7 @@ def build_demand(
     Demand
         DEMAND_SERIES: a row for each period with demand, with returns or with days out of stock.
         SERIES: a row for each site-part with a demand line in a complete period.
-        EXCEPTIONS: demand_after_today, campaign_left_out, demand_outlier.
+        EXCEPTIONS: demand_after_today, demand_missing, campaign_left_out, demand_outlier.
 
     Raises
     ------
@@ -172,10 +180,12 @@ def build_demand(
             "history_of": _history_of(pair, site, own_part, part, supplied_by, part_ids),
         }
     )
+    news = last - params.told_for_periods + 1
     exceptions = [
         _after_today(demand_lines[~is_before], today),
-        _left_out(site, part, day, lines, is_left_out, site_ids, part_ids, first, last, params.period),
-        _outliers(demand_series, params),
+        _missing(site, day, site_ids, today, params),
+        _left_out(site, part, day, lines, is_left_out, site_ids, part_ids, max(first, news), last, params.period),
+        _outliers(demand_series, pd.Timestamp(period_start(np.array([news]), params.period)[0]), params),
     ]
     return Demand(
         conform(demand_series, DEMAND_SERIES),
@@ -503,6 +513,23 @@ def _after_today(lines: pd.DataFrame, today: date) -> pd.DataFrame:
     return exceptions_of(DEMAND_AFTER_TODAY, pd.DataFrame(index=[0]), what=[what])
 
 
+def _missing(site: Array, day: Array, site_ids: pd.Index, today: date, params: DemandParams) -> pd.DataFrame:
+    """Sites whose silence is too long to be chance: an export that stopped must not read as no demand."""
+    counts = np.bincount(site, minlength=len(site_ids))
+    first, last = np.full(len(site_ids), _EVER), np.full(len(site_ids), -_EVER)
+    np.minimum.at(first, site, day)
+    np.maximum.at(last, site, day)
+    silent_days = _day_number(today) - last - 1
+    per_day = np.where(counts > 0, counts / np.maximum(last - first + 1, DAYS_OF_A_RATE), 0.0)
+    found = np.flatnonzero(per_day * silent_days >= params.missing_lines)
+    what = [
+        f"no demand line since {np.datetime64(int(last[at]), 'D')}, {silent_days[at]} days; "
+        f"usually {per_day[at] * 7:.1f} lines a week"
+        for at in found
+    ]
+    return exceptions_of(DEMAND_MISSING, pd.DataFrame({"site_id": site_ids[found].to_numpy()}), what=what)
+
+
 def _left_out(
     site: Array,
     part: Array,
@@ -543,11 +570,11 @@ def _left_out(
     return exceptions_of(CAMPAIGN_LEFT_OUT, _named(by_pair, site_ids, part_ids), what=what)
 
 
-def _outliers(demand_series: pd.DataFrame, params: DemandParams) -> pd.DataFrame:
-    """One line for each site-part with outliers: the largest one, and how many there are."""
+def _outliers(demand_series: pd.DataFrame, news_from: pd.Timestamp, params: DemandParams) -> pd.DataFrame:
+    """One line for each site-part with outliers lately: the largest one, and how many there are."""
     rows = demand_series.loc[demand_series["demand"] > 0, ["site_id", "part_id", "pair", "period", "demand"]]
     limit, median = outlier_limits(rows["pair"].to_numpy(), rows["demand"].to_numpy(), params.outlier_mads)
-    is_out = rows["demand"].to_numpy() > limit
+    is_out = (rows["demand"].to_numpy() > limit) & (rows["period"] >= news_from).to_numpy()
     if not is_out.any():
         return empty(EXCEPTIONS)
     found = rows.assign(median=median)[is_out]

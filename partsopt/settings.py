@@ -93,9 +93,17 @@ class DemandParams:
     outlier_mads: float = setting(
         8.0, "a period this many median absolute deviations above the median size is an exception", "MADs"
     )
+    told_for_periods: int = setting(
+        3, "outliers and demand left out are exceptions for this long; later they are no news", "periods"
+    )
+    missing_lines: float = setting(
+        20.0, "a site is an exception when it is silent for as long as it usually asks for this many lines", "lines"
+    )
 
     def __post_init__(self) -> None:
         _choice("demand.period", self.period, ("month", "week"))
+        _need(self.told_for_periods >= 1, "demand.told_for_periods", self.told_for_periods, "1 or more")
+        _need(self.missing_lines >= 1, "demand.missing_lines", self.missing_lines, "1 or more")
         _need(self.max_periods >= 1, "demand.max_periods", self.max_periods, "1 or more")
         _need(
             0 < self.censored_from_share <= 1,

@@ -361,7 +361,8 @@ def test_a_campaign_is_no_rate_and_is_told_once_for_each_site_and_part():
             ("2026-06-05", "D1", "P", 100, "campaign"),
             ("2026-07-05", "D1", "P", 50, "campaign"),
             ("2026-08-05", "D1", "P", 2),
-        )
+        ),
+        told_for_periods=5,
     )
     assert demand_of(made, "D1", "P") == {"2026-08-01": 2}
     assert series_of(made, "D1", "P")["n_periods"] == 5
@@ -390,6 +391,27 @@ def test_an_outlier_is_told_and_counts_in_full():
         "11 piece(s) in the period from 2026-08-01, where 2 is the median of periods with demand"
     )
     assert codes_of(built(lines_of(*rows, ("2026-08-05", "D1", "P", 10)))) == []
+
+
+def test_what_happened_longer_ago_is_no_news():
+    """August is the third of the last three complete periods; with two, neither outlier nor campaign is told."""
+    rows = [(f"2026-0{month}-05", "D1", "P", 2) for month in range(1, 7)]
+    lines = lines_of(*rows, ("2026-08-05", "D1", "P", 11), ("2026-08-06", "D1", "P", 5, "campaign"))
+    assert codes_of(built(lines)) == ["campaign_left_out", "demand_outlier", "demand_outlier"]
+    assert codes_of(built(lines, told_for_periods=2)) == []
+
+
+def test_a_site_that_falls_silent_is_told_by_name():
+    """D1 asks every day until the end of September; 51 days of silence at one line a day are no chance."""
+    days = pd.date_range("2026-06-01", "2026-09-30").strftime("%Y-%m-%d")
+    made = built(lines_of(*((day, "D1", "P", 1) for day in days), ("2026-11-20", "D2", "P", 1)))
+    assert codes_of(made) == ["demand_missing"]
+    said = made.exceptions.iloc[0]
+    assert (said["site_id"], said["what"]) == (
+        "D1",
+        "no demand line since 2026-09-30, 51 days; usually 7.0 lines a week",
+    )
+    assert codes_of(built(lines_of(*((day, "D1", "P", 1) for day in days)), missing_lines=52.0)) == []
 
 
 def test_three_periods_with_demand_have_no_outlier():
