@@ -31,7 +31,7 @@ DEMAND_AFTER_TODAY = declare_exception(
 DEMAND_MISSING = declare_exception(
     "demand_missing",
     stage="demand",
-    says="a site that asks regularly has had no demand line for long; where the export is incomplete, forecasts are low",
+    says="a site that asks regularly has had no demand line for long; an incomplete export makes forecasts low",
     action="check the export of this site's demand, complete it and run again",
 )
 CAMPAIGN_LEFT_OUT = declare_exception(
