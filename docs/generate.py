@@ -47,7 +47,9 @@ def _cli() -> str:
 
 def _help(command: click.Command, path: str) -> str:
     os.environ["COLUMNS"] = "100"
-    context = click.Context(command, info_name=path, max_content_width=100, terminal_width=100)
+    context = click.Context(
+        command, info_name=path, max_content_width=100, terminal_width=100, help_option_names=["-h", "--help"]
+    )
     return command.get_help(context).rstrip()
 
 

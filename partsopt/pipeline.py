@@ -17,7 +17,7 @@ from partsopt.replenish.orders import replenish_sites
 from partsopt.report.kpis import kpis_of
 from partsopt.routing.plan import plan_deliveries
 from partsopt.settings import Settings
-from partsopt.tables import EXCEPTIONS, LINEAGE, SOLVER_RUNS, Table, Tables, conform, empty
+from partsopt.tables import CARRIER_LANES, EXCEPTIONS, LINEAGE, SOLVER_RUNS, Table, Tables, conform, empty
 
 STAGES = ("demand", "forecast", "classify", "replenish", "allocate", "routing", "documents")
 
@@ -123,6 +123,7 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         open_orders=inputs["open_orders"],
         parts=parts,
         sites=sites,
+        carrier_lanes=inputs["carrier_lanes"],
         lineage=replenishment.lineage,
         today=today,
         params=settings.allocate,
@@ -134,7 +135,7 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         shipments=allocation.shipments,
         sites=sites,
         vehicles=inputs["vehicles"],
-        carrier_lanes=inputs["carrier_lanes"],
+        carrier_lanes=_together([inputs["carrier_lanes"], allocation.courier_lanes], CARRIER_LANES),
         travel=inputs["travel"],
         holidays=inputs["holidays"],
         today=today,

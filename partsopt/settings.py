@@ -239,6 +239,9 @@ class AllocateParams:
     rebalance: bool = setting(True, "meet shortages from the excess of other sites")
     freight_cost_per_kg: float = setting(2.0, "price of moving a part between sites of equal rank", "money per kg")
     freight_cost_fixed: float = setting(20.0, "price of a consignment between sites of equal rank", "money")
+    courier_days: int = setting(
+        2, "a move between sites without a carrier lane goes by a courier at that price and takes", "calendar days"
+    )
     shortage_cost_share: float = setting(
         0.5, "what a missing piece costs, when a move is weighed", "share of unit cost"
     )
@@ -250,6 +253,7 @@ class AllocateParams:
     def __post_init__(self) -> None:
         for name in ("rebalance_node_limit", "rebalance_time_limit_s"):
             _need(getattr(self, name) >= 1, f"allocate.{name}", getattr(self, name), "1 or more")
+        _need(self.courier_days >= 0, "allocate.courier_days", self.courier_days, "0 or more")
         _share("allocate.urgent_share", self.urgent_share)
         for name in ("protected_days", "freight_cost_per_kg", "freight_cost_fixed", "shortage_cost_share"):
             _need(getattr(self, name) >= 0, f"allocate.{name}", getattr(self, name), "0 or more")

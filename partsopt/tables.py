@@ -701,7 +701,7 @@ POSITIONS = Table(
         "on_order_later": whole("receipts due after it: not counted", unit="pieces", min=0),
         "backordered": whole("pieces promised, not delivered", unit="pieces", min=0),
         "reserved": whole("pieces for booked repairs and named orders", unit="pieces", min=0),
-        "committed": whole("at a DC: proposed transfers not yet in its stock figures", unit="pieces", min=0),
+        "committed": whole("proposed transfers out of the site, not yet in its stock figures", unit="pieces", min=0),
         "requested": whole("at a DC: what dealers ask for tonight", unit="pieces", min=0),
         "superseded": whole("net stock of older numbers that this part replaces", unit="pieces"),
         "inventory_position": whole("what orders are computed from", unit="pieces"),

@@ -17,7 +17,7 @@ from partsopt.allocate.rebalance import Rebalance, move_excess
 from partsopt.allocate.shortages import next_receipts, shortage_exceptions, shortage_reasons
 from partsopt.errors import TableError
 from partsopt.settings import AllocateParams
-from partsopt.tables import EXCEPTIONS, LINEAGE, SHIPMENTS, SHORTAGES, TIERS, conform, empty
+from partsopt.tables import CARRIER_LANES, EXCEPTIONS, LINEAGE, SHIPMENTS, SHORTAGES, TIERS, conform, empty
 
 Array: TypeAlias = np.ndarray
 
@@ -35,10 +35,11 @@ CALLED = {
 
 
 class Allocation(NamedTuple):
-    """What moves tonight, what is missing and why."""
+    """What moves tonight, what is missing and why; ``courier_lanes`` are for moves that no carrier lane covers."""
 
     shipments: pd.DataFrame
     shortages: pd.DataFrame
+    courier_lanes: pd.DataFrame
     lineage: pd.DataFrame
     solver_runs: pd.DataFrame
     exceptions: pd.DataFrame
@@ -52,6 +53,7 @@ def allocate_stock(
     open_orders: pd.DataFrame,
     parts: pd.DataFrame,
     sites: pd.DataFrame,
+    carrier_lanes: pd.DataFrame,
     lineage: pd.DataFrame,
     today: date,
     params: AllocateParams,
@@ -72,6 +74,8 @@ def allocate_stock(
         Unit cost, weight and volume of a piece.
     sites
         Names, places and who supplies whom.
+    carrier_lanes
+        Carriers between sites; a move between sites without one goes by a courier at the freight of ``params``.
     lineage
         The terms of each request, under its request_id; other rows are left alone.
 
@@ -87,7 +91,14 @@ def allocate_stock(
     asked = _in_order_of_service(requests, sites)
     if asked.empty:
         moves = Rebalance.nothing("no request tonight")
-        return Allocation(empty(SHIPMENTS), empty(SHORTAGES), empty(LINEAGE), moves.solver_runs, moves.exceptions)
+        return Allocation(
+            empty(SHIPMENTS),
+            empty(SHORTAGES),
+            empty(CARRIER_LANES),
+            empty(LINEAGE),
+            moves.solver_runs,
+            moves.exceptions,
+        )
     pools = _pools(asked, positions, levels, params)
     asked = asked.join(_shares(asked, pools))
     pools["sent"] = _sum_by(asked["group"], asked["sent"], len(pools))
@@ -110,10 +121,47 @@ def allocate_stock(
     return Allocation(
         shipments=shipments,
         shortages=shortages,
+        courier_lanes=courier_lanes_of(shipments, carrier_lanes, params),
         lineage=_lineage(shipments, asked, lineage),
         solver_runs=moves.solver_runs,
         exceptions=conform(pd.concat([shortage_exceptions(shortages, asked), moves.exceptions]), EXCEPTIONS),
     )
+
+
+def courier_lanes_of(shipments: pd.DataFrame, carrier_lanes: pd.DataFrame, params: AllocateParams) -> pd.DataFrame:
+    """Lanes for the moves between sites of equal rank that no carrier lane covers, at the price they were weighed with.
+
+    Parameters
+    ----------
+    shipments
+        Tonight's shipments.
+    carrier_lanes
+        Lanes there are.
+    params
+        Price and days of a courier.
+
+    Returns
+    -------
+    pandas.DataFrame
+        CARRIER_LANES, one row with the service "courier" for each such pair of sites.
+
+    Examples
+    --------
+    >>> moves = pd.DataFrame({"origin_id": ["D01"], "destination_id": ["D02"], "shipment_kind": ["transshipment"]})
+    >>> courier_lanes_of(moves, empty(CARRIER_LANES), AllocateParams())[["service", "days"]].values.tolist()
+    [['courier', 2]]
+    """
+    pair = ["origin_id", "destination_id"]
+    moved = shipments.loc[shipments["shipment_kind"] == "transshipment", pair].drop_duplicates()
+    is_covered = pd.MultiIndex.from_frame(moved).isin(pd.MultiIndex.from_frame(carrier_lanes[pair]))
+    lanes = moved[~is_covered].assign(
+        service="courier",
+        days=params.courier_days,
+        cutoff_at=CARRIER_LANES.columns["cutoff_at"].default,
+        cost_fixed=params.freight_cost_fixed,
+        cost_per_kg=params.freight_cost_per_kg,
+    )
+    return conform(lanes, CARRIER_LANES)
 
 
 # --------------------------------------------------------------------------- tables

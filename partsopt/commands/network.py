@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -37,7 +38,7 @@ def sample(
     today: str,
     like: Path | None,
     items: Path | None,
-    file_format: str,
+    file_format: Literal["csv", "parquet"],
     force: bool,
 ) -> int:
     """Make a sample network of any size in DIRECTORY: every input table and the settings."""

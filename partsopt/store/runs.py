@@ -41,9 +41,17 @@ LIBRARIES = ("numpy", "ortools", "pandas", "pulp", "pyarrow", "scipy", "statsmod
 class Night(Protocol):
     """What is published: tables by name and the figures of the night."""
 
-    today: date
-    tables: dict[str, pd.DataFrame]
-    kpis: dict[str, object]
+    @property
+    def today(self) -> date:
+        """The planned day."""
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Derived and output tables by name."""
+
+    @property
+    def kpis(self) -> dict[str, object]:
+        """The figures a manager reads."""
 
 
 def run_id_of(files: Iterable[InputFile], settings: Settings, today: date) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from partsopt.allocate.shares import Allocation, allocate_stock
 from partsopt.settings import AllocateParams
-from partsopt.tables import LINEAGE, OPEN_ORDERS, PARTS, POSITIONS, REQUESTS, SITES, conform, empty
+from partsopt.tables import CARRIER_LANES, LINEAGE, OPEN_ORDERS, PARTS, POSITIONS, REQUESTS, SITES, conform, empty
 
 TODAY = date(2026, 11, 2)
 NO_REBALANCE = AllocateParams(rebalance=False)
@@ -133,6 +133,7 @@ def allocate(
             pd.DataFrame({"part_id": list(parts), "unit_cost": unit_cost, "weight_kg": 1.0, "volume_m3": 0.01}), PARTS
         ),
         "sites": sites(),
+        "carrier_lanes": empty(CARRIER_LANES),
         "lineage": lineage if lineage is not None else (pd.DataFrame(terms) if terms else empty(LINEAGE)),
     }
     copies = {name: table.copy(deep=True) for name, table in tables.items()}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from partsopt.allocate.shares import (
+    courier_lanes_of,
     equal_run_out,
     fair_shares,
     first_come_first_served,
@@ -19,7 +20,8 @@ from partsopt.allocate.shares import (
     transfer_order_ids,
 )
 from partsopt.errors import TableError
-from partsopt.tables import SHIPMENTS, TIERS
+from partsopt.settings import AllocateParams
+from partsopt.tables import CARRIER_LANES, SHIPMENTS, TIERS, conform
 from tests.allocate.night import NO_REBALANCE, TODAY, allocate, order, position, request
 from tests.reference_allocate import reference_equal_run_out, reference_first_come, reference_tiers
 
@@ -523,4 +525,21 @@ def test_full_and_short_lines_say_why():
         "1 asked for, sent in full",
         "2 of 3 asked for: Shanghai is short, stock orders share to run out on the same day (fair share 1.50)",
         "1 of 3 asked for: Shanghai is short, stock orders share to run out on the same day (fair share 1.50)",
+    ]
+
+
+def test_a_move_without_a_carrier_lane_goes_by_courier_at_the_freight_it_was_weighed_with():
+    """D01 to D02 has a lane of its own; DC-B to D02 has none."""
+    moves = pd.DataFrame(
+        {
+            "origin_id": ["D01", "DC-B", "DC-B", "DC"],
+            "destination_id": ["D02", "D02", "D02", "D02"],
+            "shipment_kind": ["transshipment"] * 3 + ["replenishment"],
+        }
+    )
+    lane = {"origin_id": ["D01"], "destination_id": ["D02"], "service": ["road"], "days": [1]}
+    lanes = conform(pd.DataFrame({**lane, "cost_fixed": 9.0, "cost_per_kg": 1.0}), CARRIER_LANES)
+    made = courier_lanes_of(moves, lanes, AllocateParams(freight_cost_fixed=30.0, courier_days=3))
+    assert made[["origin_id", "destination_id", "service", "days", "cost_fixed"]].to_numpy().tolist() == [
+        ["DC-B", "D02", "courier", 3, 30.0]
     ]
