@@ -43,6 +43,8 @@ def site(site_id: str, kind: str = "dealer", north: float = 30.0, east: float = 
         "longitude": east,
         "supplied_by": supplied_by,
         "service_min": 15.0,
+        "time_zone": "Asia/Shanghai",
+        "calendar": "CN",
         **clocks,
         **given,
     }
