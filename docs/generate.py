@@ -2,17 +2,22 @@
 
 ``docs/tables.md`` comes from the tables' declarations, ``docs/cli.md`` from the commands,
 ``docs/exceptions.md`` from the register of exception codes, ``docs/settings.md`` from the
-settings' declarations.
+settings' declarations; the README's picture of the result is the sample night's summary.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 from pathlib import Path
 
 import click
 
 DOCS = Path(__file__).resolve().parent
+README = DOCS.parent / "README.md"
+SUMMARY_BEGINS = "<!-- summary -->\n```\n"
+SUMMARY_ENDS = "```\n<!-- end of summary -->\n"
 
 
 def pages() -> dict[str, str]:
@@ -82,10 +87,36 @@ def _settings() -> str:
     )
 
 
+def with_summary(readme: str) -> str:
+    """The README with the summary of the sample night as it is printed today."""
+    before, rest = readme.split(SUMMARY_BEGINS)
+    _, after = rest.split(SUMMARY_ENDS)
+    return f"{before}{SUMMARY_BEGINS}{_summary()}{SUMMARY_ENDS}{after}"
+
+
+def _summary() -> str:
+    from partsopt.commands.options import day_of
+    from partsopt.commands.summary import print_summary
+    from partsopt.pipeline import plan_night
+    from partsopt.settings import read_settings
+    from partsopt.store.readers import read_inputs
+
+    sample = DOCS.parent / "data" / "sample"
+    settings = read_settings(sample / "settings.toml", {})
+    inputs = read_inputs(sample, settings.read)
+    today = day_of(settings.run.today)
+    plan = plan_night(inputs.tables, inputs.rejects, settings, today, lambda _stage, _counted: None)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        print_summary(plan.kpis, inputs.rejects, Path("data/sample/runs/20261102-..."))
+    return "\n".join(line.rstrip() for line in printed.getvalue().strip("\n").splitlines()) + "\n"
+
+
 def main() -> None:
     """Write the pages."""
     for name, text in pages().items():
         (DOCS / name).write_text(text, encoding="utf-8", newline="\n")
+    readme = README.read_text(encoding="utf-8")
+    README.write_text(with_summary(readme), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate import pages
+from docs.generate import pages, with_summary
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -16,6 +16,12 @@ ROOT = Path(__file__).resolve().parents[1]
 def test_a_generated_page_equals_the_code(page: str):
     """`make docs` writes the page; run it after changing a table, a command, a setting or a code."""
     assert (ROOT / "docs" / page).read_text(encoding="utf-8") == pages()[page]
+
+
+def test_the_readme_shows_the_summary_as_it_is_printed():
+    """The picture of the result is the sample night's own summary."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme == with_summary(readme)
 
 
 def test_the_sample_settings_hold_every_setting_with_its_default():

@@ -42,6 +42,7 @@ def _validate(directory: Path, settings_file: Path | None, as_json: bool) -> int
         said = {
             "exit_code": exit_code,
             "files": [asdict(file) for file in inputs.files],
+            "notes": list(inputs.notes),
             "rejects": inputs.rejects.to_dict(orient="records"),
         }
         click.echo(json.dumps(said, ensure_ascii=False, indent=2))

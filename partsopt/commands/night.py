@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from partsopt.errors import InputError
+
 if TYPE_CHECKING:
+    from partsopt.settings import ReadParams
     from partsopt.store.readers import Inputs
 
 EXIT_QUARANTINED = 1
@@ -60,7 +63,6 @@ def _run(
     from partsopt.commands.progress import shown_progress
     from partsopt.pipeline import STAGES, plan_night
     from partsopt.store.lock import run_lock
-    from partsopt.store.readers import read_inputs
     from partsopt.store.runs import publish_plan, run_id_of
 
     settings = read_all_settings(directory, settings_file, overrides)
@@ -68,7 +70,7 @@ def _run(
     runs = out or directory / "runs"
     with run_lock(runs), shown_progress(len(STAGES) + 2) as watch:
         watch("read", "")
-        inputs = read_inputs(directory, settings.read)
+        inputs = _read_or_keep_refused(directory, runs, settings.read)
         rows = sum(file.rows for file in inputs.files)
         watch("read", f"{rows:,} rows of {len(inputs.files)} tables, {len(inputs.rejects):,} refusals")
         plan = plan_night(inputs.tables, inputs.rejects, settings, day, watch)
@@ -81,6 +83,18 @@ def _run(
     return exit_code
 
 
+def _read_or_keep_refused(directory: Path, runs: Path, params: ReadParams) -> Inputs:
+    from partsopt.store.readers import read_inputs
+    from partsopt.store.runs import keep_refused
+
+    try:
+        return read_inputs(directory, params)
+    except InputError as error:
+        if error.rejects is not None and len(error.rejects):
+            click.echo(f"All refused rows are in {keep_refused(runs, error.rejects)}.", err=True)
+        raise
+
+
 def _show(kpis: dict[str, Any], inputs: Inputs, folder: Path, exit_code: int, as_json: bool) -> None:
     from partsopt.commands.summary import print_summary
 
@@ -91,3 +105,5 @@ def _show(kpis: dict[str, Any], inputs: Inputs, folder: Path, exit_code: int, as
         click.echo(json.dumps(said, ensure_ascii=False, indent=2))
         return
     print_summary(kpis, inputs.rejects, folder)
+    for note in inputs.notes:
+        click.echo(f"Note: {note}")

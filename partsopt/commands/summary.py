@@ -40,7 +40,8 @@ def print_summary(kpis: dict[str, Any], rejects: pd.DataFrame, folder: Path) -> 
 def print_inputs(inputs: Inputs) -> None:
     """Print each input file with its rows, and every refusal."""
     console = _console()
-    table = _table("Input tables", ["table", "file", "rows", "refused"], numbers_from=2)
+    console.print("[bold]Input tables[/bold]")
+    table = _table(["table", "file", "rows", "refused"], numbers_from=2)
     for file in inputs.files:
         table.add_row(file.table, file.name, f"{file.rows:,}", f"{file.refused:,}")
     console.print(table)
@@ -62,7 +63,8 @@ def _print_orders(console: Console, orders: list[dict[str, Any]]) -> None:
     if not orders:
         console.print("No purchase orders tonight: every part reviewed today is at its level.\n")
         return
-    table = _table("Purchase orders", ["site", "class", "lines", "pieces", "money"], numbers_from=2)
+    console.print("[bold]Purchase orders[/bold]")
+    table = _table(["site", "class", "lines", "pieces", "money"], numbers_from=2)
     for row in orders:
         table.add_row(row["site_id"], row["abc_class"], f"{row['lines']:,}", f"{row['pieces']:,}", _money(row["money"]))
     table.add_section()
@@ -73,7 +75,8 @@ def _print_orders(console: Console, orders: list[dict[str, Any]]) -> None:
 
 def _print_transfers(console: Console, transfers: list[dict[str, Any]]) -> None:
     names = ["tier", "lines", "pieces", "value", "by vehicle", "by lane", "unserved", "late"]
-    table = _table("Transfers to dealers and between sites", names, numbers_from=1)
+    console.print("[bold]Transfers to dealers and between sites[/bold]")
+    table = _table(names, numbers_from=1)
     for row in transfers:
         counts = (row["by_vehicle"], row["by_lane"], row["unserved"], row["late"])
         table.add_row(
@@ -88,7 +91,8 @@ def _print_transfers(console: Console, transfers: list[dict[str, Any]]) -> None:
 
 def _print_service(console: Console, service: list[dict[str, Any]], stock: list[dict[str, Any]]) -> None:
     names = ["sites", "class", "site-parts", "stocked", "promised fill rate", "demand on stocked parts"]
-    table = _table("Service promised", names, numbers_from=2)
+    console.print("[bold]Service promised[/bold]")
+    table = _table(names, numbers_from=2)
     for row in service:
         shares = (_share(row["promised_fill_rate"]), _share(row["stocked_share_of_demand"]))
         table.add_row(row["site_kind"], row["abc_class"], f"{row['site_parts']:,}", f"{row['stocked']:,}", *shares)
@@ -104,7 +108,8 @@ def _print_shortages(console: Console, shortages: list[dict[str, Any]]) -> None:
     if not shortages:
         console.print("No shortages: every request was met in full.\n")
         return
-    table = _table("Shortages: asked of a DC and not there", ["tier", "lines", "pieces", "money"], numbers_from=1)
+    console.print("[bold]Shortages: asked of a DC and not there[/bold]")
+    table = _table(["tier", "lines", "pieces", "money"], numbers_from=1)
     for row in shortages:
         table.add_row(row["tier"], f"{row['lines']:,}", f"{row['pieces']:,}", _money(row["money"]))
     console.print(table)
@@ -115,7 +120,8 @@ def _print_deliveries(console: Console, deliveries: list[dict[str, Any]]) -> Non
         console.print("Nothing to deliver.\n")
         return
     names = ["from", "vans", "trips", "stops", "km", "kg", "mean load", "cost", "lanes", "kg", "price", "unserved"]
-    table = _table("Deliveries: own vehicles, carrier lanes", names, numbers_from=1)
+    console.print("[bold]Deliveries: own vehicles, carrier lanes[/bold]")
+    table = _table(names, numbers_from=1)
     for row in deliveries:
         own = (
             f"{row['vehicles']}",
@@ -134,7 +140,8 @@ def _print_exceptions(console: Console, exceptions: list[dict[str, Any]]) -> Non
     if not exceptions:
         console.print("No exceptions.\n")
         return
-    table = _table("Exceptions: lines to look at", ["code", "lines", "money", "what to do"])
+    console.print("[bold]Exceptions: lines to look at[/bold]")
+    table = _table(["code", "lines", "money", "what to do"])
     for name in ("lines", "money"):
         next(column for column in table.columns if column.header == name).justify = "right"
     for row in exceptions:
@@ -146,8 +153,8 @@ def _console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=LOG_WIDTH, no_color=True)
 
 
-def _table(title: str, names: Sequence[str], numbers_from: int = 99) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+def _table(names: Sequence[str], numbers_from: int = 99) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for place, name in enumerate(names):
         table.add_column(name, justify="right" if place >= numbers_from else "left")
     return table

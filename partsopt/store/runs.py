@@ -15,10 +15,10 @@ import pandas as pd
 
 from partsopt import __version__
 from partsopt.settings import Settings
-from partsopt.store.publish import publish
+from partsopt.store.publish import publish, storage_error
 from partsopt.store.readers import InputFile, Inputs
 from partsopt.store.writers import write_csv, write_parquet
-from partsopt.tables import DERIVED_TABLES, EXCEPTIONS, LINEAGE, OUTPUT_TABLES
+from partsopt.tables import DERIVED_TABLES, EXCEPTIONS, LINEAGE, OUTPUT_TABLES, REJECTS
 
 PARQUET_TABLES = (
     "forecasts",
@@ -89,6 +89,23 @@ def publish_plan(runs: Path, run_id: str, plan: Night, inputs: Inputs, settings:
     return publish(runs, run_id, write_files, manifest_of(run_id, plan, inputs, settings))
 
 
+def keep_refused(runs: Path, rejects: pd.DataFrame) -> Path:
+    """Write the rows of a night that was refused to ``runs/refused/rejects.csv``, in place of those of the last one.
+
+    Raises
+    ------
+    StorageError
+        The file could not be written.
+    """
+    folder = runs / "refused"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_csv(rejects, REJECTS, folder / REJECTS.file, zones={}, profile="machine")
+    except OSError as error:
+        raise storage_error(folder, error) from error
+    return folder / REJECTS.file
+
+
 def manifest_of(run_id: str, plan: Night, inputs: Inputs, settings: Settings) -> dict[str, object]:
     """What a run was made from: inputs' hashes, settings, versions, seed, and what the solvers answered."""
     solver_runs = plan.tables["solver_runs"].astype(object)
@@ -99,6 +116,7 @@ def manifest_of(run_id: str, plan: Night, inputs: Inputs, settings: Settings) ->
         "version": __version__,
         "libraries": {name: version(name) for name in LIBRARIES},
         "inputs": [dataclasses.asdict(file) for file in sorted(inputs.files, key=lambda one: one.name)],
+        "notes": list(inputs.notes),
         "settings": dataclasses.asdict(settings),
         "solver_runs": solver_runs.where(solver_runs.notna(), None).to_dict(orient="records"),
     }

@@ -145,6 +145,24 @@ def test_a_broken_table_exits_2_and_publishes_nothing(night: Path, tmp_path: Pat
     assert json.loads(as_json.stdout)["exit_code"] == 2
 
 
+def test_the_rows_of_a_refused_night_are_kept(night: Path, tmp_path: Path):
+    """A share of refused rows above the setting stops the night; all of them are in refused/rejects.csv."""
+    with (night / "demand_lines.csv").open("a", encoding="utf-8") as file:
+        file.write("2026-10-15,D01,8K0-615,two,stock,repair,false\n" * 3)
+    done = started("run", night, "--out", tmp_path / "runs")
+    assert done.returncode == 2
+    assert f"All refused rows are in {tmp_path / 'runs' / 'refused' / 'rejects.csv'}." in done.stderr
+    assert len(pd.read_csv(tmp_path / "runs" / "refused" / "rejects.csv")) == 3
+    assert not (tmp_path / "runs" / "CURRENT").exists()
+
+
+def test_a_file_that_no_table_is_named_for_is_told(night: Path, tmp_path: Path):
+    (night / "stok.csv").write_text("a\n1\n", encoding="utf-8")
+    done = started("run", night, "--out", tmp_path / "runs")
+    assert done.returncode == 0
+    assert "Note: stok.csv is not named for an input table and is not read" in done.stdout
+
+
 def test_an_unknown_setting_is_refused_with_the_nearest_name(night: Path):
     (night / "settings.toml").write_text("[demand]\nperoid = 'week'\n", encoding="utf-8")
     done = started("run", night)
