@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from ortools.constraint_solver import pywrapcp
 
+from partsopt.errors import NoPlan
 from partsopt.routing.timetable import HORIZON_S, DayProblem, Trips, Van
 
 LARGEST_OBJECTIVE = 2**53
@@ -68,7 +69,7 @@ def weights_of(problem: DayProblem) -> Weights:
 
     Raises
     ------
-    ValueError
+    NoPlan
         The steps do not fit below 2^53 even in whole units of money.
     """
     n = len(problem.deliveries)
@@ -92,7 +93,7 @@ def weights_of(problem: DayProblem) -> Weights:
         unserved_higher = (no_lane + 1) * unserved
         if (no_lane + 1) * unserved_higher < LARGEST_OBJECTIVE:
             return Weights(scale, late_lane, unserved, unserved_higher)
-    raise ValueError(f"costs of {plan_cost:.3g} for {n} deliveries are too large to rank; give money in larger units")
+    raise NoPlan(f"costs of {plan_cost:.3g} for {n} deliveries are too large to rank; give money in larger units")
 
 
 def build_model(

@@ -7,7 +7,7 @@ import pytest
 
 from partsopt.errors import InputError, NoPlan
 from partsopt.routing import plan as plan_module
-from partsopt.tables import DELIVERY_LINES, EXCEPTIONS, ROUTES, SOLVER_RUNS, STOPS, conform
+from partsopt.tables import DELIVERY_LINES, EXCEPTIONS, ROUTES, SOLVER_RUNS, STOPS, TIERS, conform
 from tests.routing.nights import MONDAY, at, fate, lane, leg, line, night, plan, random_night, site, van
 
 ROADS = [*leg("DC", "D1", 30, 40), *leg("DC", "D2", 20, 30), *leg("D1", "D2", 15, 20)]
@@ -315,3 +315,27 @@ def test_random_nights_hold_every_rule(seed):
         pd.testing.assert_frame_equal(rows, conform(rows, table))
     for name, rows in tables.items():
         pd.testing.assert_frame_equal(rows, before[name])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_no_tier_is_worse_off_for_the_tiers_below_it(seed):
+    """Planned without the lower tiers, a tier has no fewer lines left or late, and none of its lines comes sooner."""
+    tables = random_night(seed, n_dealers=3 + seed % 4, n_vans=1 + seed % 3, n_lines=8 + seed, lane_share=seed % 4 / 4)
+    whole = plan(tables).delivery_lines.set_index("line_id")
+    shipments = tables["shipments"].set_index("line_id")
+    for lowest in range(len(TIERS) - 1):
+        kept = tables["shipments"][tables["shipments"]["tier"].isin(TIERS[: lowest + 1])].reset_index(drop=True)
+        alone = plan({**tables, "shipments": kept}).delivery_lines.set_index("line_id")
+        for tier in TIERS[: lowest + 1]:
+            lines = [line_id for line_id in alone.index if shipments.loc[line_id, "tier"] == tier]
+            without, within = alone.loc[lines], whole.loc[lines]
+            assert _let_down(within) <= _let_down(without)
+            if _let_down(within) < _let_down(without):
+                break
+            if tier in ("vor", "urgent") and without["carried_by"].eq(within["carried_by"]).all():
+                unpromised = shipments.loc[lines, "deliver_by"].isna().to_numpy()
+                assert not (within["arrives_at"] > without["arrives_at"])[unpromised].any()
+
+
+def _let_down(lines):
+    return (int(lines["carried_by"].eq("unserved").sum()), int(lines["is_late"].sum()))
