@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
+from partsopt.errors import InputError
+
 LONGEST_CLOSURE_DAYS = 60
 DAYS_PER_YEAR = 365.25
 
@@ -41,7 +43,7 @@ class Calendar:
 
         Raises
         ------
-        ValueError
+        InputError
             No working day within two months: the holidays table closes the calendar for good.
 
         Examples
@@ -53,7 +55,10 @@ class Calendar:
             candidate = on + timedelta(days=ahead)
             if self.is_working(candidate):
                 return candidate
-        raise ValueError(f"calendar {self.name} has no working day within {LONGEST_CLOSURE_DAYS} days of {on}")
+        raise InputError(
+            f"calendar {self.name} has no working day within {LONGEST_CLOSURE_DAYS} days of {on}. "
+            "Remedy: correct its rows in holidays."
+        )
 
     def days_until_working(self, first: date, n_days: int) -> np.ndarray:
         """Days from each day to the first working day at or after it, shape (n_days,), whole days."""
@@ -168,7 +173,10 @@ def add_working_minutes(
             if begin < closing:
                 left -= closing - begin
         day += timedelta(days=1)
-    raise ValueError(f"calendar {calendar.name} has no {minutes} working minutes after {start}")
+    raise InputError(
+        f"calendar {calendar.name} has no {minutes:g} working minutes after {start}. "
+        "Remedy: correct its rows in holidays."
+    )
 
 
 def moment_at(on: date, minute: int, zone: ZoneInfo) -> datetime:

@@ -862,7 +862,7 @@ DELIVERY_LINES = Table(
         "service": text("the carrier's product; blank where not on a lane", required=False),
         "departs_at": moment("leaves the DC; missing where unserved", required=False),
         "arrives_at": moment("unloading starts, or the carrier's promise; missing where unserved", required=False),
-        "is_late": flag("after deliver_by"),
+        "is_late": flag("after deliver_by, or after the day a booked repair needs it"),
         "cost": money("share of the lane's price; 0 on a vehicle, whose cost is the route's", min=0),
         "unserved_because": text("reason; blank when served", required=False),
     },

@@ -13,7 +13,7 @@ FOUNDATION = {"tables", "settings", "errors", "calendars"}
 STAGES = {"demand", "forecast", "classify", "replenish", "allocate", "routing"}
 MAY_IMPORT = {
     "errors": set(),
-    "calendars": set(),
+    "calendars": {"errors"},
     "settings": {"errors"},
     "tables": {"errors"},
     "documents": FOUNDATION,

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from partsopt.calendars import Calendar, add_working_minutes, calendar_named, calendars_of
+from partsopt.errors import InputError
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 GOLDEN_WEEK = Calendar(
@@ -39,7 +40,9 @@ def test_holidays_make_calendars_and_an_unknown_name_works_monday_to_friday():
 
 def test_a_calendar_closed_for_good_is_refused():
     closed = Calendar("X", closed=frozenset(date.fromordinal(date(2026, 11, 2).toordinal() + day) for day in range(90)))
-    with pytest.raises(ValueError, match="calendar X has no working day within 60 days of 2026-11-02"):
+    with pytest.raises(
+        InputError, match=r"^calendar X has no working day within 60 days of 2026-11-02\. Remedy: correct"
+    ):
         closed.working_day_from(date(2026, 11, 2))
 
 
