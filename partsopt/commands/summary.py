@@ -132,7 +132,7 @@ def _print_deliveries(console: Console, deliveries: list[dict[str, Any]]) -> Non
         )
         lanes = (f"{row['lane_consignments']}", f"{row['lane_kg']:,.0f}", _money(row["lane_cost"]))
         load, cost = _share(row["mean_load_share"]), _money(row["vehicle_cost"])
-        table.add_row(row["depot_id"], *own, load, cost, *lanes, f"{row['unserved_lines']:,}")
+        table.add_row(row["from"], *own, load, cost, *lanes, f"{row['unserved_lines']:,}")
     console.print(table)
 
 

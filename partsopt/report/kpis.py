@@ -30,7 +30,7 @@ def kpis_of(tables: Tables, inputs: Tables, today: date) -> dict[str, object]:
         "transfers": transfers_by_tier(tables["shipments"], tables["delivery_lines"]),
         "service": service_by_kind_and_class(tables["levels"], sites),
         "shortages": shortages_by_tier(tables["shortages"]),
-        "deliveries": deliveries_by_depot(tables),
+        "deliveries": deliveries_by_origin(tables, sites),
         "exceptions": exceptions_by_code(tables["all_exceptions"]),
         "stock": stock_by_kind(inputs["stock"], inputs["parts"], sites, tables["positions"]),
         "rejects": len(tables["rejects"]),
@@ -107,22 +107,25 @@ def shortages_by_tier(shortages: pd.DataFrame) -> Figures:
     return _figures(found)
 
 
-def deliveries_by_depot(tables: Tables) -> Figures:
-    """Trips, load and cost of own vehicles, and what carriers take, by DC."""
-    routes, stops, lines = tables["routes"], tables["stops"], tables["delivery_lines"]
-    origin = tables["shipments"][["line_id", "origin_id"]]
-    lines = lines.merge(origin, on="line_id", validate="1:1")
-    consignments = tables["deliveries"]
+def deliveries_by_origin(tables: Tables, sites: pd.DataFrame) -> Figures:
+    """Trips, load and cost of own vehicles, and what carriers take: a row for each DC, one for all dealers that send."""
+    is_dc = sites.set_index("site_id")["site_kind"].eq("dc")
+    origin_of = {site: site if dc else "dealers" for site, dc in is_dc.items()}
+    routes = tables["routes"].assign(origin=tables["routes"]["depot_id"].map(origin_of))
+    stops = tables["stops"]["depot_id"].map(origin_of)
+    consignments = tables["deliveries"].assign(origin=tables["deliveries"]["depot_id"].map(origin_of))
+    lines = tables["delivery_lines"].merge(tables["shipments"][["line_id", "origin_id"]], on="line_id", validate="1:1")
+    lines = lines.assign(origin=lines["origin_id"].map(origin_of))
     rows = []
-    for depot in sorted(set(routes["depot_id"]) | set(lines["origin_id"])):
-        own, sent = routes[routes["depot_id"] == depot], lines[lines["origin_id"] == depot]
-        by_lane = consignments[(consignments["depot_id"] == depot) & (consignments["carried_by"] == "lane")]
+    for origin in sorted(set(lines["origin"]), key=lambda name: (name == "dealers", name)):
+        own, sent = routes[routes["origin"] == origin], lines[lines["origin"] == origin]
+        by_lane = consignments[(consignments["origin"] == origin) & (consignments["carried_by"] == "lane")]
         rows.append(
             {
-                "depot_id": depot,
+                "from": origin,
                 "vehicles": int(own["route_id"].nunique()),
                 "trips": len(own),
-                "stops": int((stops["depot_id"] == depot).sum()),
+                "stops": int((stops == origin).sum()),
                 "km": round(float(own["distance_m"].sum()) / 1000, 1),
                 "load_kg": round(float(own["load_kg"].sum()), 1),
                 "mean_load_share": round(float(own["load_share"].mean()), 4) if len(own) else None,
