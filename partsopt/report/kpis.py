@@ -108,7 +108,7 @@ def shortages_by_tier(shortages: pd.DataFrame) -> Figures:
 
 
 def deliveries_by_origin(tables: Tables, sites: pd.DataFrame) -> Figures:
-    """Trips, load and cost of own vehicles, and what carriers take: a row for each DC, one for all dealers that send."""
+    """Trips, load and cost of own vehicles, and what carriers take: a row for each DC, one for all dealers."""
     is_dc = sites.set_index("site_id")["site_kind"].eq("dc")
     origin_of = {site: site if dc else "dealers" for site, dc in is_dc.items()}
     routes = tables["routes"].assign(origin=tables["routes"]["depot_id"].map(origin_of))
