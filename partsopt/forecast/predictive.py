@@ -4,65 +4,160 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from partsopt.errors import TableError
-from partsopt.forecast.distribution import quantile
+from partsopt.forecast.kernels import total_quantiles
+from partsopt.forecast.pooled import HORIZONS, MOST_SERIES, History, apply, learn
 from partsopt.forecast.rates import exposure
+from partsopt.forecast.ratios import LEVELS, RatioTable, at_levels
 from partsopt.settings import ForecastParams
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
-DISCOUNT = {"month": 0.9, "week": 0.97}
-PRIOR_PERIODS = 4.0
-OWN_PERIODS = 20.0
+TABLE_WEIGHT = 0.5
+"""Weight of the ratio table's quantile against the negative binomial's."""
+ROUND_DOWN = 0.2
+"""A whole-piece quantile is rounded down where it needs less than this share of its last piece's probability."""
+LARGEST_DEMAND = 1e12
+REFERENCE = 1
+"""Place among the learnt horizons of the one that ``rate`` and ``variance_to_mean`` speak of, where there is one."""
+_REASONS = np.array(
+    [
+        "Own demand, older periods counting less, and what alike series sell, weighted by what past totals came to.",
+        "No demand in the history; what alike series without demand came to sell.",
+        "No series has any demand in the history.",
+    ]
+)
 
 
 @dataclass(frozen=True)
 class Predictive:
-    """Demand to come of each series; every array has shape (series,).
+    """Demand to come of each series: a distribution of the total over any horizon.
 
     Attributes
     ----------
-    rate
-        Expected demand per period, pieces.
-    variance_to_mean
-        Variance over mean of the demand over a horizon, 1 or more.
+    horizons
+        Periods for which totals were learnt, shape (horizons,), rising.
+    means
+        Expected totals there, pieces, shape (series, horizons), rising.
+    ratios
+        Variance over mean of those totals, 1 or more, shape (series, horizons).
+    table
+        Ratios of past totals to their means; None where there were too few.
     method, why
-        How the rate was found, and a sentence about it.
+        How the rate was found, and a sentence about it, shape (series,).
     """
 
-    rate: Array
-    variance_to_mean: Array
+    horizons: Array
+    means: Array
+    ratios: Array
+    table: RatioTable | None
     method: Array
     why: Array
 
+    @property
+    def rate(self) -> Array:
+        """Expected demand per period over the usual horizon, pieces, shape (series,)."""
+        at = min(REFERENCE, len(self.horizons) - 1)
+        return self.means[:, at] / self.horizons[at]
+
+    @property
+    def variance_to_mean(self) -> Array:
+        """Variance over mean of the total over the usual horizon, shape (series,)."""
+        return self.ratios[:, min(REFERENCE, len(self.horizons) - 1)]
+
     def mean(self, horizon: Array | float) -> Array:
         """Expected total over ``horizon`` periods, pieces, shape (series,)."""
-        return self.rate * np.asarray(horizon, dtype=np.float64)
+        ahead = self._ahead(horizon)
+        reached = np.concatenate([[0.0], self.horizons])
+        totals = np.column_stack([np.zeros(len(self.means)), self.means])
+        upper = np.clip(np.searchsorted(reached, ahead), 1, len(reached) - 1)
+        row = np.arange(len(totals))
+        share = np.minimum((ahead - reached[upper - 1]) / (reached[upper] - reached[upper - 1]), 1.0)
+        inside = totals[row, upper - 1] * (1.0 - share) + totals[row, upper] * share
+        return inside + np.maximum(ahead - reached[-1], 0.0) * totals[:, -1] / reached[-1]
 
     def sd(self, horizon: Array | float) -> Array:
         """Standard deviation of the total over ``horizon`` periods, pieces, shape (series,)."""
-        return np.sqrt(self.mean(horizon) * self.variance_to_mean)
+        place, share = self._place(self._ahead(horizon))
+        return np.sqrt(self.mean(horizon) * self._ratio(place, share))
 
     def quantiles(self, horizon: Array | float, levels: Sequence[float] | Array) -> Array:
-        """Whole pieces that the total over ``horizon`` periods stays within, int64, shape (series, levels)."""
-        wanted = np.asarray(levels, dtype=np.float64)
-        return quantile(self.mean(horizon)[:, None], self.variance_to_mean[:, None], wanted[None, :])
+        """Whole pieces that the total over ``horizon`` periods stays within.
+
+        Parameters
+        ----------
+        horizon
+            Periods, above 0, one for all or shape (series,).
+        levels
+            Probabilities above 0 and below 1, rising.
+
+        Returns
+        -------
+        Array
+            Pieces, int64, shape (series, levels), rising along levels.
+
+        Raises
+        ------
+        ValueError
+            A horizon or level is out of its bounds, or levels do not rise.
+        """
+        ahead = self._ahead(horizon)
+        return self._quantiles(self.mean(ahead), *self._place(ahead), levels)
 
     def step_mean(self, step: int) -> Array:
         """Expected demand of the single period ``step`` ahead (1: the next), pieces, shape (series,)."""
         if step < 1:
             raise ValueError(f"step is {step}; it must be 1 or more.")
-        return self.mean(1.0)
+        return self.mean(float(step)) - (self.mean(float(step - 1)) if step > 1 else 0.0)
 
     def step_quantiles(self, step: int, levels: Sequence[float] | Array) -> Array:
         """Whole pieces that the demand of the period ``step`` ahead stays within, int64, shape (series, levels)."""
-        if step < 1:
-            raise ValueError(f"step is {step}; it must be 1 or more.")
-        return self.quantiles(1.0, levels)
+        return self._quantiles(self.step_mean(step), *self._place(np.ones(len(self.means))), levels)
+
+    def _ahead(self, horizon: Array | float) -> Array:
+        ahead = np.broadcast_to(np.asarray(horizon, dtype=np.float64), (len(self.means),))
+        is_wrong = ~((ahead > 0) & np.isfinite(ahead))
+        if is_wrong.any():
+            raise ValueError(f"horizon is {ahead[is_wrong][0]}; it must be above 0 and finite (periods).")
+        return ahead
+
+    def _place(self, ahead: Array) -> tuple[Array, Array]:
+        """The learnt horizon at or below each horizon, and the share of the next one (by logarithm)."""
+        place = np.clip(np.searchsorted(self.horizons, ahead, side="right") - 1, 0, max(len(self.horizons) - 2, 0))
+        if len(self.horizons) == 1:
+            return place, np.zeros(len(ahead))
+        low, high = np.log(self.horizons[place]), np.log(self.horizons[place + 1])
+        return place, np.clip((np.log(ahead) - low) / (high - low), 0.0, 1.0)
+
+    def _ratio(self, place: Array, share: Array) -> Array:
+        row = np.arange(len(self.ratios))
+        beyond = np.minimum(place + 1, len(self.horizons) - 1)
+        return self.ratios[row, place] * (1.0 - share) + self.ratios[row, beyond] * share
+
+    def _quantiles(self, mean: Array, place: Array, share: Array, levels: Sequence[float] | Array) -> Array:
+        wanted = np.atleast_1d(np.asarray(levels, dtype=np.float64))
+        if not ((wanted > 0) & (wanted < 1)).all() or (np.diff(wanted) < 0).any():
+            raise ValueError(f"levels are {wanted.tolist()}; they must lie between 0 and 1 and rise.")
+        last = float(LEVELS[-1])
+        inner = np.unique(np.append(wanted, last)) if wanted[-1] > last else wanted
+        kept = np.minimum(np.arange(len(inner)), int(np.searchsorted(inner, last)))
+        z = np.array([NormalDist().inv_cdf(float(level)) for level in inner])
+        found = np.empty((len(mean), len(inner)), dtype=np.int64)
+        if self.table is None:
+            centres, edges, ratios, weight = np.zeros((1, 1)), np.zeros((1, 1, 0)), np.zeros((1, 1, 1, len(inner))), 0.0
+        else:
+            centres, edges, weight = self.table.centres, self.table.edges, TABLE_WEIGHT
+            ratios = at_levels(self.table, inner)
+        total_quantiles(
+            mean, self._ratio(place, share), place, share, inner, z, kept, centres, edges, ratios, weight, ROUND_DOWN,
+            found,
+        )  # fmt: skip
+        return found if len(inner) == len(wanted) else found[:, np.searchsorted(inner, wanted)]
 
 
 def fit_predictive(
@@ -109,9 +204,28 @@ def fit_predictive(
     >>> made.quantiles(3.0, [0.5, 0.99]).shape
     (1, 2)
     """
-    del groups, value, params, seed
-    demand = np.asarray(demand, dtype=np.float64)
-    is_wrong = (demand < 0) | np.isinf(demand)
+    del params, seed
+    if period not in HORIZONS:
+        raise ValueError(f"period is {period!r}; it must be one of {', '.join(HORIZONS)}.")
+    history = _history(demand, starts, share)
+    n_series = len(history.demand)
+    codes = [np.unique(one, return_inverse=True)[1] for one in (groups or {}).values() if one is not None]
+    if n_series == 0:
+        return Predictive(np.ones(1), np.empty((0, 1)), np.empty((0, 1)), None, *(np.empty(0, dtype="U1"),) * 2)
+    sample = np.arange(0, n_series, -(-n_series // MOST_SERIES))
+    learnt = learn(
+        history.of(sample), [one[sample] for one in codes], None if value is None else np.asarray(value)[sample], period
+    )
+    means, ratios, n_demands = apply(learnt, history, codes)
+    reason = np.where(n_demands > 0, 0, 1 if learnt.prior > 0 else 2)
+    method = np.array(["pooled", "pooled", "zero"])[reason]
+    return Predictive(learnt.horizons, means, ratios, learnt.table, method, _REASONS[reason])
+
+
+def _history(demand: Array, starts: Array | None, share: Array | None) -> History:
+    """Check the series, and leave out what was not observed."""
+    demand = np.ascontiguousarray(demand, dtype=np.float64)
+    is_wrong = (demand < 0) | (demand > LARGEST_DEMAND)
     if is_wrong.any():
         row, column = (int(one) for one in np.argwhere(is_wrong)[0])
         raise TableError(
@@ -119,31 +233,12 @@ def fit_predictive(
             row=f"series {row}, period {column}",
             column="qty",
             value=float(demand[row, column]),
-            rule="must be 0 or more and finite",
+            rule=f"must be 0 or more and at most {LARGEST_DEMAND:.0f}",
             remedy="leave what is not known missing",
             more=int(is_wrong.any(axis=1).sum()) - 1,
         )
-    n_series, n_periods = demand.shape
-    time = np.isfinite(demand).astype(np.float64)
-    if starts is not None:
-        time *= np.arange(n_periods) >= np.asarray(starts)[:, None]
-    seen = np.where(time > 0, np.nan_to_num(demand), 0.0)
-    if share is not None:
-        time = time * exposure(seen, np.nan_to_num(np.asarray(share, dtype=np.float64), nan=1.0))
-    weight = DISCOUNT[period] ** np.arange(n_periods - 1, -1, -1)
-    total, weighted_time = seen @ weight, time @ weight
-    pooled = float(total.sum() / max(weighted_time.sum(), 1e-12))
-    rate = (total + PRIOR_PERIODS * pooled) / (weighted_time + PRIOR_PERIODS)
-    all_time = time.sum(axis=1)
-    flat = seen.sum(axis=1) / np.maximum(all_time, 1.0)
-    squares = ((seen - flat[:, None] * time) ** 2).sum(axis=1)
-    own = squares / np.maximum(flat * all_time, 1e-12)
-    shared = float(squares.sum() / max(float((flat * all_time).sum()), 1e-12))
-    evidence = np.count_nonzero(seen > 0, axis=1)
-    ratio = (own * evidence + shared * OWN_PERIODS) / (evidence + OWN_PERIODS)
-    return Predictive(
-        rate,
-        np.clip(np.nan_to_num(ratio, nan=1.0), 1.0, 1e9),
-        np.full(n_series, "pooled"),
-        np.full(n_series, "Pooled with all series."),
-    )
+    first = np.zeros(len(demand), dtype=np.int64) if starts is None else np.asarray(starts, dtype=np.int64)
+    if share is None:
+        return History(demand, np.empty((0, 0)), first)
+    shown = np.nan_to_num(np.asarray(share, dtype=np.float64), nan=1.0)
+    return History(demand, np.ascontiguousarray(exposure(np.nan_to_num(demand), shown)), first)

@@ -1,0 +1,325 @@
+"""Compiled loops over blocks of series; each has a plain twin in ``tests/reference_forecast.py``.
+
+Kernels know no names: rows are series, columns are periods or levels. They release the interpreter's lock and are
+cached beside the module.
+"""
+
+from __future__ import annotations
+
+from math import ceil, exp, isnan, lgamma, log, sqrt
+from typing import Any, TypeAlias
+
+import numpy as np
+from numba import njit
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+LONGEST_SUM = 4000.0
+"""Negative binomial probabilities are summed up to this many pieces; beyond, a gamma of same mean and variance."""
+
+
+@njit(cache=True, nogil=True)
+def discounted_rates(
+    demand: Array,
+    time: Array,
+    starts: Array,
+    end: int,
+    discounts: Array,
+    prior: float,
+    prior_periods: float,
+    rates: Array,
+    moments: Array,
+) -> None:
+    """Power-discounted rates before column ``end``, and the sums from which a series' own dispersion follows.
+
+    Parameters
+    ----------
+    demand
+        Pieces, shape (series, periods), NaN where not observed.
+    time
+        Exposure of each period, same shape; shape (0, 0) where every observed period counts in full.
+    starts
+        First column of each series, shape (series,).
+    end
+        Columns from here on are not read.
+    discounts
+        Weight of a period against the one after it, shape (discounts,), the first being 1.
+    prior, prior_periods
+        A series counts as having shown ``prior`` for half a period, and for up to ``prior_periods`` more as far as its
+        history is shorter than the whole.
+    rates
+        Written: pieces per period, shape (series, discounts).
+    moments
+        Written: exposure, demand, squared demand, demand x exposure, squared exposure and number of demands, shape
+        (series, 6).
+    """
+    n_discounts = len(discounts)
+    whole = np.zeros(n_discounts)
+    for _ in range(end):
+        for j in range(n_discounts):
+            whole[j] = discounts[j] * whole[j] + 1.0
+    pieces, exposed = np.empty(n_discounts), np.empty(n_discounts)
+    has_time = time.size > 0
+    for i in range(len(demand)):
+        pieces[:] = 0.0
+        exposed[:] = 0.0
+        m0 = m1 = m2 = m3 = m4 = m5 = 0.0
+        for t in range(starts[i], end):
+            y = demand[i, t]
+            e = 1.0
+            if isnan(y):
+                y = 0.0
+                e = 0.0
+            elif has_time:
+                e = time[i, t]
+            for j in range(n_discounts):
+                pieces[j] = discounts[j] * pieces[j] + y
+                exposed[j] = discounts[j] * exposed[j] + e
+            m0 += e
+            m1 += y
+            m2 += y * y
+            m3 += y * e
+            m4 += e * e
+            if y > 0.0:
+                m5 += 1.0
+        for j in range(n_discounts):
+            missing = 0.0
+            if whole[j] > 0.0 and exposed[j] < whole[j]:
+                missing = prior_periods * (1.0 - exposed[j] / whole[j])
+            shown = 0.5 + missing
+            rates[i, j] = (pieces[j] + shown * prior) / (exposed[j] + shown)
+        moments[i, 0], moments[i, 1], moments[i, 2] = m0, m1, m2
+        moments[i, 3], moments[i, 4], moments[i, 5] = m3, m4, m5
+
+
+@njit(cache=True, nogil=True)
+def credibility_weights(rates: Array, total: Array, weight: Array, horizon: float, start: Array) -> Array:
+    """Non-negative weights of rates that explain totals best: Poisson quasi-likelihood by Fisher scoring.
+
+    Parameters
+    ----------
+    rates
+        Shape (rows, rates), pieces per period.
+    total
+        Pieces over the horizon that followed, shape (rows,).
+    weight
+        Weight of each row, shape (rows,).
+    horizon
+        Periods.
+    start
+        First guess, shape (rates,), also what the weights keep to where the rows do not tell.
+
+    Returns
+    -------
+    Array
+        Shape (rates,).
+    """
+    n, k = rates.shape
+    found = start.copy()
+    for _ in range(4):
+        square, cross = np.zeros((k, k)), np.zeros(k)
+        for i in range(n):
+            mu = 1e-9
+            for a in range(k):
+                mu += rates[i, a] * found[a] * horizon
+            one = weight[i] / mu
+            for a in range(k):
+                part = one * horizon * rates[i, a]
+                cross[a] += part * total[i]
+                for b in range(a + 1):
+                    square[a, b] += part * horizon * rates[i, b]
+        scale = 0.0
+        for a in range(k):
+            for b in range(a):
+                square[b, a] = square[a, b]
+            scale += square[a, a] / k
+        ridge = 1e-3 * scale
+        for a in range(k):
+            square[a, a] += ridge
+            cross[a] += ridge * start[a]
+        if scale <= 0.0:
+            return found
+        for _sweep in range(200):
+            change = 0.0
+            for a in range(k):
+                gradient = cross[a]
+                for b in range(k):
+                    gradient -= square[a, b] * found[b]
+                new = max(found[a] + gradient / square[a, a], 0.0)
+                change = max(change, abs(new - found[a]))
+                found[a] = new
+            if change < 1e-5:
+                break
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _gamma_probability(shape: float, x: float) -> float:
+    """Regularised lower incomplete gamma function, by series or continued fraction."""
+    if x <= 0.0:
+        return 0.0
+    front = exp(shape * log(x) - x - lgamma(shape))
+    if x < shape + 1.0:
+        term = total = 1.0 / shape
+        at = shape
+        while term > total * 1e-14:
+            at += 1.0
+            term *= x / at
+            total += term
+        return min(front * total, 1.0)
+    b = x + 1.0 - shape
+    c = 1e300
+    d = 1.0 / b
+    h = d
+    for i in range(1, 500):
+        a = -i * (i - shape)
+        b += 2.0
+        d = a * d + b
+        d = 1.0 / (d if abs(d) > 1e-300 else 1e-300)
+        c = b + a / c
+        c = c if abs(c) > 1e-300 else 1e-300
+        h *= d * c
+        if abs(d * c - 1.0) < 1e-13:
+            break
+    return max(1.0 - front * h, 0.0)
+
+
+@njit(cache=True, nogil=True)
+def _gamma_quantile(shape: float, level: float, z: float) -> float:
+    """Quantile of the gamma of scale 1: Wilson and Hilferty (1931) from shape 20 on, else by halving."""
+    if shape >= 20.0:
+        root = 1.0 - 1.0 / (9.0 * shape) + z / (3.0 * sqrt(shape))
+        return shape * max(root, 0.0) ** 3
+    low, high = -700.0, log(shape + 40.0 + 10.0 * sqrt(shape))
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        if _gamma_probability(shape, exp(middle)) < level:
+            low = middle
+        else:
+            high = middle
+    return exp(high)
+
+
+@njit(cache=True, nogil=True)
+def smooth_levels(mean: float, ratio: float, levels: Array, z: Array, out: Array) -> None:
+    """Quantiles of a negative binomial plus an even spread of half a piece either side.
+
+    Parameters
+    ----------
+    mean, ratio
+        Pieces, and variance over mean.
+    levels, z
+        Probabilities, rising, and the standard normal's quantiles there, shape (levels,).
+    out
+        Written: pieces, shape (levels,). The whole-piece quantile is the next whole number from ``out - 1/2`` up.
+    """
+    n = len(levels)
+    if mean <= 0.0:
+        for j in range(n):
+            out[j] = levels[j] - 0.5
+        return
+    excess = ratio - 1.0
+    is_poisson = excess < 1e-9
+    size = 0.0 if is_poisson else mean / excess
+    log_first = -mean if is_poisson else -size * log(ratio)
+    if log_first < -600.0 or mean + 6.0 * sqrt(mean * max(ratio, 1.0)) > LONGEST_SUM:
+        spread = max(ratio, 1.0)
+        shape = mean / spread
+        for j in range(n):
+            out[j] = _gamma_quantile(shape, levels[j], z[j]) * spread
+        return
+    fail = 0.0 if is_poisson else excess / ratio
+    probability = exp(log_first)
+    below, k, j = 0.0, 0.0, 0
+    while j < n:
+        if below + probability >= levels[j]:
+            out[j] = k - 0.5 + (levels[j] - below) / probability
+            j += 1
+            continue
+        if k > 4.0 * LONGEST_SUM:
+            out[j] = k
+            j += 1
+            continue
+        below += probability
+        probability *= mean / (k + 1.0) if is_poisson else (size + k) / (k + 1.0) * fail
+        k += 1.0
+
+
+@njit(cache=True, nogil=True)
+def _cell(log_mean: float, ratio: float, centres: Array, edges: Array, at: int, table: Array, level: int) -> float:
+    """Ratio to the mean at a level: between the two cells of nearest mean, in the cell of like dispersion of each."""
+    n = centres.shape[1]
+    upper = 0
+    while upper < n and centres[at, upper] < log_mean:
+        upper += 1
+    lower = max(upper - 1, 0)
+    upper = min(upper, n - 1)
+    share = 0.0
+    if upper > lower:
+        gap = centres[at, upper] - centres[at, lower]
+        share = (log_mean - centres[at, lower]) / gap if gap > 0.0 else 0.0
+    i = 0
+    while i < edges.shape[2] and edges[at, lower, i] < ratio:
+        i += 1
+    j = 0
+    while j < edges.shape[2] and edges[at, upper, j] < ratio:
+        j += 1
+    return (1.0 - share) * table[at, lower, i, level] + share * table[at, upper, j, level]
+
+
+@njit(cache=True, nogil=True)
+def total_quantiles(
+    mean: Array,
+    ratio: Array,
+    place: Array,
+    share: Array,
+    levels: Array,
+    z: Array,
+    kept: Array,
+    centres: Array,
+    edges: Array,
+    table: Array,
+    table_weight: float,
+    round_down: float,
+    out: Array,
+) -> None:
+    """Whole pieces a total stays within: mean of the negative binomial's and the ratio table's quantiles.
+
+    Parameters
+    ----------
+    mean, ratio
+        Mean of the total and its variance over mean, shape (series,).
+    place, share
+        The table's horizon at or below each series' horizon, and the share of the next one, shape (series,).
+    levels, z
+        Probabilities, rising, and the standard normal's quantiles, shape (levels,).
+    kept
+        The level whose table entry stands for each level, shape (levels,), itself or the last the table knows.
+    centres, edges, table
+        The ratio table: log of the mean, shape (horizons, means); upper edges of dispersion, shape (horizons, means,
+        dispersions - 1); ratios at the levels, shape (horizons, means, dispersions, levels).
+    table_weight
+        Weight of the table's quantile against the negative binomial's.
+    round_down
+        Share of a piece's probability step that is rounded down.
+    out
+        Written: pieces, int64, shape (series, levels).
+    """
+    n = len(levels)
+    smooth = np.empty(n)
+    for i in range(len(mean)):
+        smooth_levels(mean[i], ratio[i], levels, z, smooth)
+        log_mean = log(max(mean[i], 1e-300))
+        last = 0
+        for j in range(n):
+            q = smooth[j]
+            if table_weight > 0.0 and mean[i] > 0.0:
+                at = place[i]
+                entry = _cell(log_mean, ratio[i], centres, edges, at, table, kept[j])
+                if share[i] > 0.0:
+                    beyond = _cell(log_mean, ratio[i], centres, edges, at + 1, table, kept[j])
+                    entry = (1.0 - share[i]) * entry + share[i] * beyond
+                q += table_weight * (entry * mean[i] - smooth[kept[j]])
+            whole = ceil(q - 0.5 - round_down)
+            last = max(last, whole)
+            out[i, j] = last

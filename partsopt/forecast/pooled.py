@@ -1,0 +1,293 @@
+"""Pooled rates: each series' own demand at several discounts, and what alike series sell, weighted by what came.
+
+The weights are learnt on rolling origins inside the history, over all series at once, in strata of similar rate. It
+is the linear form of empirical Bayes (credibility): the gamma-Poisson posterior mean is such a sum.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from partsopt.forecast.kernels import credibility_weights, discounted_rates
+from partsopt.forecast.ratios import RatioTable, binned_ratios, cells
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+DISCOUNTS = np.array([1.0, 0.97, 0.93, 0.86, 0.72, 0.45])
+KEY = 2
+"""Place in DISCOUNTS of the rate by which series are alike."""
+SLOW = 1
+"""Place in DISCOUNTS of the rate that groups are averaged on."""
+HORIZONS = {"month": (1, 3, 6, 12), "week": (1, 4, 9, 18)}
+"""Periods ahead at which weights, dispersion and ratios are learnt."""
+SHORTEST_HISTORY = 6
+"""Periods before the first origin."""
+MOST_ORIGINS, MOST_SERIES, MOST_STRATA = 10, 3000, 6
+STRATUM_ROWS = 1000
+PRIOR_PERIODS = 3.0
+OWN_DEMANDS = 20.0
+"""A series' own dispersion weighs as much as that of all when it has shown this many demands."""
+LARGEST_RELATIVE = 20.0
+LARGEST_RATIO = 1e9
+
+
+class History(NamedTuple):
+    """Series side by side: demand (NaN: not observed), exposure (or shape (0, 0)), first column of each."""
+
+    demand: Array
+    time: Array
+    starts: Array
+
+    def of(self, at: Array | slice) -> History:
+        """Some of the series."""
+        return History(self.demand[at], self.time[at] if self.time.size else self.time, self.starts[at])
+
+
+class Learnt(NamedTuple):
+    """What the pooled origins taught.
+
+    Attributes
+    ----------
+    horizons
+        Periods, shape (horizons,), rising.
+    strata
+        Rates up to which each stratum reaches, shape (strata - 1,).
+    weights
+        Shape (horizons, strata, rates).
+    dispersion
+        By how much the shrunk excess dispersion is multiplied at each horizon, shape (horizons,).
+    relative
+        Dispersion over mean size of all series.
+    prior
+        Pieces per period of a series that nothing is known of.
+    table
+        Ratios of totals to means; None where there were too few.
+    n_totals
+        Totals that were learnt from at the first horizon.
+    """
+
+    horizons: Array
+    strata: Array
+    weights: Array
+    dispersion: Array
+    relative: float
+    prior: float
+    table: RatioTable | None
+    n_totals: int
+
+
+class _Origin(NamedTuple):
+    """The series as they were known at an origin."""
+
+    rates: Array
+    ratio: Array
+    is_known: Array
+
+
+def usual_rate(rates: Array) -> float:
+    """Mean of the rates, none counting for more than ten times the median positive one.
+
+    Examples
+    --------
+    >>> usual_rate(np.array([0.0, 1.0, 1.0, 1e9]))
+    3.0
+    """
+    positive = rates[rates > 0]
+    return float(np.minimum(rates, 10.0 * np.median(positive)).mean()) if len(positive) else 0.0
+
+
+def own_dispersion(moments: Array) -> tuple[Array, Array, Array]:
+    """Variance over mean of each series around its flat rate, its mean size, and its number of demands.
+
+    Parameters
+    ----------
+    moments
+        The sums of ``discounted_rates``, shape (series, 6).
+
+    Returns
+    -------
+    tuple of Array
+        Shape (series,) each; dispersion and size are 0 without demand.
+    """
+    time, pieces, squares, mixed, squared_time, n_demands = moments.T
+    flat = pieces / np.maximum(time, 1e-9)
+    around = np.maximum(squares - 2.0 * flat * mixed + flat**2 * squared_time, 0.0)
+    own = around / np.maximum(pieces, 1e-300)
+    return np.where(pieces > 0, own, 0.0), pieces / np.maximum(n_demands, 1.0), n_demands
+
+
+def relative_dispersion(own: Array, size: Array, n_demands: Array) -> float:
+    """Dispersion over mean size of all series, weighted with their demands, up to OWN_DEMANDS each."""
+    weight = np.minimum(n_demands, OWN_DEMANDS)
+    relative = np.minimum(own / np.maximum(size, 1e-300), LARGEST_RELATIVE)
+    return float((weight * relative).sum() / weight.sum()) if weight.sum() > 0 else 1.0
+
+
+def shrunk_dispersion(own: Array, size: Array, n_demands: Array, relative: float) -> Array:
+    """A series' own variance over mean, drawn towards that of all series as far as it has shown few demands."""
+    has_demand = n_demands > 0
+    usual_size = float(np.median(size[has_demand])) if has_demand.any() else 1.0
+    shared = relative * np.where(has_demand, size, usual_size)
+    ratio = (own * n_demands + np.maximum(shared, 1.0) * OWN_DEMANDS) / (n_demands + OWN_DEMANDS)
+    return np.clip(ratio, 1.0, LARGEST_RATIO)
+
+
+def group_means(rates: Array, groups: list[Array], prior: float) -> Array:
+    """Mean rate of each series' group, drawn towards ``prior`` in small groups, shape (series, groups)."""
+    means = np.empty((len(rates), len(groups)))
+    top = 10.0 * float(np.median(rates[rates > 0])) if (rates > 0).any() else 0.0
+    capped = np.minimum(rates, top)
+    for place, codes in enumerate(groups):
+        total = np.bincount(codes, weights=capped)
+        means[:, place] = ((total + 5.0 * prior) / (np.bincount(codes) + 5.0))[codes]
+    return means
+
+
+def rates_and_moments(history: History, end: int, prior: float) -> tuple[Array, Array]:
+    """Discounted rates (series, discounts) and sums (series, 6) of what was known before column ``end``."""
+    n_series = len(history.demand)
+    rates, moments = np.empty((n_series, len(DISCOUNTS))), np.empty((n_series, 6))
+    discounted_rates(history.demand, history.time, history.starts, end, DISCOUNTS, prior, PRIOR_PERIODS, rates, moments)
+    return rates, moments
+
+
+def with_groups(rates: Array, groups: list[Array], prior: float) -> Array:
+    """What a rate is weighted from: the series' own rates, the means of its groups, and the mean of all."""
+    return np.column_stack([rates, group_means(rates[:, SLOW], groups, prior), np.full(len(rates), prior)])
+
+
+def first_weights(n_rates: int) -> Array:
+    """Weights where nothing could be learnt: nine tenths of the own rates alike, one tenth of what others sell."""
+    n_own = len(DISCOUNTS)
+    return np.concatenate([np.full(n_own, 0.9 / n_own), np.full(n_rates - n_own, 0.1 / (n_rates - n_own))])
+
+
+def learn(history: History, groups: list[Array], value: Array | None, period: str) -> Learnt:
+    """Learn weights, dispersion and ratios on rolling origins inside the history.
+
+    Parameters
+    ----------
+    history
+        All series, or as many as are to be learnt from.
+    groups
+        Codes from 0 by grouping, shape (series,) each.
+    value
+        Weight of each series, or None.
+    period
+        ``month`` or ``week``.
+    """
+    n_periods = history.demand.shape[1]
+    rates, moments = rates_and_moments(history, n_periods, 0.0)
+    prior = usual_rate(rates[:, SLOW])
+    relative = relative_dispersion(*own_dispersion(moments))
+    known: dict[int, _Origin] = {}
+    first = max(SHORTEST_HISTORY, n_periods // 4)
+    n_rates = len(DISCOUNTS) + len(groups) + 1
+    horizons: list[int] = []
+    weights, dispersion, parts = [], [], []
+    strata, shape, n_totals = np.empty(0), (0, 0), 0
+    worth = np.ones(len(history.demand)) if value is None else _weights_of(value)
+    for horizon in HORIZONS[period]:
+        ends = [n_periods - horizon - i for i in range(MOST_ORIGINS) if n_periods - horizon - i >= first]
+        rows = [_rows(history, known, end, horizon, groups, prior, relative, worth) for end in ends]
+        if not rows or sum(len(one[1]) for one in rows) < STRATUM_ROWS // 10:
+            break
+        own, total, ratio, weight = (np.concatenate(one) for one in zip(*rows, strict=True))
+        if not horizons:
+            n_totals = len(total)
+            strata = _strata(own[:, KEY])
+            shape = cells(len(total))
+        learnt, mean = _weights(own, total, weight / ratio, float(horizon), strata)
+        scale = _dispersion_scale(total, mean, ratio)
+        horizons.append(horizon)
+        weights.append(learnt)
+        dispersion.append(scale)
+        if shape[0]:
+            parts.append(binned_ratios(total, mean, np.maximum(1.0 + scale * (ratio - 1.0), 1.0), shape))
+    if not horizons:
+        usual = first_weights(n_rates)[None, None, :]
+        return Learnt(np.ones(1), np.empty(0), usual, np.ones(1), relative, prior, None, 0)
+    table = RatioTable(*(np.stack(one) for one in zip(*parts, strict=True))) if parts else None
+    return Learnt(
+        np.array(horizons, dtype=np.float64), strata, np.stack(weights), np.array(dispersion), relative, prior, table,
+        n_totals,
+    )  # fmt: skip
+
+
+def apply(learnt: Learnt, history: History, groups: list[Array]) -> tuple[Array, Array, Array]:
+    """Means of the totals at the learnt horizons and their variance over mean, and the number of demands.
+
+    Returns
+    -------
+    tuple of Array
+        Mean and variance over mean, shape (series, horizons), the mean rising; number of demands, shape (series,).
+    """
+    own, moments = rates_and_moments(history, history.demand.shape[1], learnt.prior)
+    dispersion, size, n_demands = own_dispersion(moments)
+    ratio = shrunk_dispersion(dispersion, size, n_demands, learnt.relative)
+    rates = with_groups(own, groups, learnt.prior)
+    stratum = np.searchsorted(learnt.strata, own[:, KEY])
+    mean = np.empty((len(own), len(learnt.horizons)))
+    for place, horizon in enumerate(learnt.horizons):
+        mean[:, place] = horizon * np.einsum("ij,ij->i", rates, learnt.weights[place][stratum])
+    np.maximum.accumulate(mean, axis=1, out=mean)
+    spread = np.maximum(1.0 + learnt.dispersion[None, :] * (ratio[:, None] - 1.0), 1.0)
+    return mean, spread, n_demands
+
+
+def _weights_of(value: Array) -> Array:
+    """Value weights around 1, a tenth at least and ten at most."""
+    positive = np.maximum(np.nan_to_num(np.asarray(value, dtype=np.float64)), 0.0)
+    mean = float(positive.mean())
+    return np.clip(positive / mean, 0.1, 10.0) if mean > 0 else np.ones(len(positive))
+
+
+def _rows(
+    history: History,
+    known: dict[int, _Origin],
+    end: int,
+    horizon: int,
+    groups: list[Array],
+    prior: float,
+    relative: float,
+    worth: Array,
+) -> tuple[Array, Array, Array, Array]:
+    """One origin: what was known of each series, and the total that came, of those observed throughout."""
+    if end not in known:
+        own, moments = rates_and_moments(history, end, prior)
+        ratio = shrunk_dispersion(*own_dispersion(moments), relative)
+        known[end] = _Origin(with_groups(own, groups, prior), ratio, moments[:, 0] > 0)
+    origin = known[end]
+    total = history.demand[:, end : end + horizon].sum(axis=1)
+    at = np.isfinite(total) & origin.is_known & (history.starts < end)
+    if history.time.size:
+        at &= (history.time[:, end : end + horizon] >= 1.0).all(axis=1)
+    return origin.rates[at], total[at], origin.ratio[at], worth[at]
+
+
+def _strata(key: Array) -> Array:
+    n_strata = int(np.clip(len(key) // STRATUM_ROWS, 1, MOST_STRATA))
+    return np.quantile(key, np.arange(1, n_strata) / n_strata)
+
+
+def _weights(rates: Array, total: Array, weight: Array, horizon: float, strata: Array) -> tuple[Array, Array]:
+    """Weights by stratum (strata, rates), and the means they give, shape (rows,)."""
+    stratum = np.searchsorted(strata, rates[:, KEY])
+    found = np.empty((len(strata) + 1, rates.shape[1]))
+    mean = np.empty(len(total))
+    start = first_weights(rates.shape[1])
+    for place in range(len(found)):
+        at = np.flatnonzero(stratum == place)
+        here = rates[at]
+        found[place] = credibility_weights(here, total[at], weight[at], horizon, start)
+        mean[at] = horizon * (here @ found[place])
+    return found, np.maximum(mean, 1e-9)
+
+
+def _dispersion_scale(total: Array, mean: Array, ratio: Array) -> float:
+    """What the excess dispersion must be multiplied by to explain the squared errors of the totals."""
+    error = np.minimum((total - mean) ** 2 / mean, 100.0 * ratio)
+    excess = float(((ratio - 1.0) / ratio).sum())
+    return float(np.clip(((error - 1.0) / ratio).sum() / excess, 0.0, 10.0)) if excess > 0 else 1.0
