@@ -1,0 +1,373 @@
+"""Policies set by cost instead of a service target: base stock, (s, S), (r, Q), final buys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtr
+
+from partsopt.errors import SettingsError
+from partsopt.replenish.lotsizing import economic_order_quantity
+from partsopt.replenish.service import (
+    demand_quantile,
+    expected_on_hand,
+    expected_shortfall,
+    normal_loss,
+    safety_factor,
+)
+
+Floats = npt.NDArray[np.float64]
+
+MOST_ROUNDS = 10_000  # of the (r, Q) iteration; it converges in some ten
+SETTLED = 1e-12  # relative change of the quantity at which the iteration stops
+
+
+class BaseStock(NamedTuple):
+    """A level and its expected cost of holding and shortage for a period."""
+
+    level: float
+    cost: float
+
+
+class OrderPolicy(NamedTuple):
+    """Order up to ``order_up_to_level`` when the position is at or below ``reorder_point``; cost for a period."""
+
+    reorder_point: int
+    order_up_to_level: int
+    cost: float
+
+
+class ReorderPolicy(NamedTuple):
+    """Order ``quantity`` when the position reaches ``reorder_point``; expected cost for a unit of time."""
+
+    reorder_point: float
+    quantity: float
+    cost: float
+
+
+class HorizonPolicy(NamedTuple):
+    """Expected cost of the whole horizon, and the level to order up to in the first period (None: do not order)."""
+
+    cost: float
+    first_level: int | None
+
+
+def base_stock_normal(holding: float, shortage: float, mean: float, sd: float, lead_time: float = 0.0) -> BaseStock:
+    """The cheapest base stock for normal demand, reviewed every period.
+
+    Parameters
+    ----------
+    holding, shortage
+        Money for a piece left, and short, at the end of a period.
+    mean, sd
+        Demand of a period.
+    lead_time
+        Periods; 0 is the newsvendor.
+
+    Notes
+    -----
+    S covers lead_time + 1 periods at probability p / (p + h) (Snyder & Shen 2019, sections 4.3 and 4.4).
+
+    Examples
+    --------
+    >>> round(base_stock_normal(0.18, 0.7, 50, 8).level, 4)
+    56.604
+    """
+    _costs(holding, shortage)
+    over, spread = mean * (lead_time + 1), sd * (lead_time + 1) ** 0.5
+    z = float(safety_factor(shortage / (shortage + holding)))
+    return BaseStock(over + z * spread, spread * (holding * z + (holding + shortage) * float(normal_loss(z))))
+
+
+def base_stock_discrete(
+    holding: float, shortage: float, mean: float, variance_to_mean: float = 1.0, lead_time: float = 0.0
+) -> BaseStock:
+    """The cheapest whole base stock for Poisson or negative binomial demand, reviewed every period.
+
+    Parameters
+    ----------
+    holding, shortage
+        Money for a piece left, and short, at the end of a period.
+    mean, variance_to_mean
+        Demand of a period; 1 is Poisson.
+    lead_time
+        Periods; 0 is the newsvendor.
+
+    Examples
+    --------
+    >>> level, cost = base_stock_discrete(200, 270, 18)
+    >>> int(level), round(cost, 4)
+    (19, 786.0884)
+    """
+    _costs(holding, shortage)
+    over = mean * (lead_time + 1)
+    level = int(demand_quantile(shortage / (shortage + holding), over, variance_to_mean)[0])
+    cost = holding * float(expected_on_hand(level, over, variance_to_mean))
+    return BaseStock(level, cost + shortage * float(expected_shortfall(level, over, variance_to_mean)))
+
+
+def last_time_buy(mean: float, variance_to_mean: float, shortage: float, left_over: float) -> int:
+    """Pieces to buy when a part can be bought for the last time.
+
+    Parameters
+    ----------
+    mean, variance_to_mean
+        All demand still to come.
+    shortage
+        Money lost on a piece that is missing, over its price.
+    left_over
+        Money lost on a piece that nobody asks for: its price less its scrap value.
+
+    Notes
+    -----
+    The newsvendor's quantile shortage / (shortage + left_over).
+
+    Examples
+    --------
+    >>> last_time_buy(120, 3, shortage=100, left_over=40)
+    130
+    """
+    _costs(left_over, shortage)
+    return int(demand_quantile(shortage / (shortage + left_over), mean, variance_to_mean)[0])
+
+
+def order_policy(order_cost: float, holding: float, shortage: float, demand_pmf: npt.ArrayLike) -> OrderPolicy:
+    """The best (s, S) of all policies, for independent demand of every period and no lead time.
+
+    Parameters
+    ----------
+    order_cost
+        Money for each order.
+    holding, shortage
+        Money for a piece left, and short, at the end of a period.
+    demand_pmf
+        Probability of demand 0, 1, ... of a period; with a lead time of L periods the costs are those of
+        demand over L + 1 periods, which :func:`order_policy_with_lead_time` takes.
+
+    Notes
+    -----
+    Zheng & Federgruen (1991), Operations Research 39(4).
+
+    Examples
+    --------
+    >>> from math import exp, factorial
+    >>> policy = order_policy(5, 1, 4, [exp(-6) * 6.0**k / factorial(k) for k in range(60)])
+    >>> policy.reorder_point, policy.order_up_to_level, round(policy.cost, 4)
+    (4, 10, 8.0341)
+    """
+    return order_policy_with_lead_time(order_cost, holding, shortage, demand_pmf, demand_pmf)
+
+
+def order_policy_with_lead_time(
+    order_cost: float, holding: float, shortage: float, demand_pmf: npt.ArrayLike, exposed_pmf: npt.ArrayLike
+) -> OrderPolicy:
+    """The best (s, S) where an order arrives L periods later.
+
+    Parameters
+    ----------
+    order_cost, holding, shortage, demand_pmf
+        As in :func:`order_policy`.
+    exposed_pmf
+        Probability of demand 0, 1, ... over L + 1 periods.
+    """
+    _costs(holding, shortage)
+    pmf, exposed = np.asarray(demand_pmf, dtype=np.float64), np.asarray(exposed_pmf, dtype=np.float64)
+    if not 0 <= pmf[0] < 1 or order_cost < 0:
+        raise SettingsError("an (s, S) policy needs some demand and an order cost of 0 or more.")
+    size = np.arange(len(exposed))
+    costs: dict[int, float] = {}
+
+    def cost_at(level: int) -> float:
+        if level not in costs:
+            off = level - size
+            costs[level] = float((holding * np.maximum(off, 0) + shortage * np.maximum(-off, 0)) @ exposed)
+        return costs[level]
+
+    visits = [1.0 / (1.0 - pmf[0])]  # expected periods that the position spends j below S before it is ordered up
+
+    def visited(below: int) -> float:
+        while len(visits) <= below:
+            j = len(visits)
+            longest = min(j, len(pmf) - 1)
+            visits.append(float(pmf[1 : longest + 1] @ np.array(visits)[j - longest : j][::-1]) / (1.0 - pmf[0]))
+        return visits[below]
+
+    def policy_cost(reorder: int, level: int) -> float:
+        spent = [visited(j) for j in range(level - reorder)]
+        running = sum(v * cost_at(level - j) for j, v in enumerate(spent))
+        return (order_cost + running) / sum(spent)
+
+    best_level = int(np.argmin([cost_at(level) for level in range(len(exposed))]))
+    reorder = best_level - 1
+    while policy_cost(reorder, best_level) > cost_at(reorder):
+        reorder -= 1
+    up_to, best = best_level, policy_cost(reorder, best_level)
+    level = best_level + 1
+    while cost_at(level) <= best:
+        if policy_cost(reorder, level) < best:
+            up_to = level
+            while policy_cost(reorder, up_to) <= cost_at(reorder + 1):
+                reorder += 1
+            best = policy_cost(reorder, up_to)
+        level += 1
+    return OrderPolicy(reorder, up_to, float(best))
+
+
+def order_policy_of_horizon(
+    order_cost: float, holding: float, shortage: float, demand_pmfs: Sequence[npt.ArrayLike], on_hand: int = 0
+) -> HorizonPolicy:
+    """Least expected cost of a finite horizon whose demand changes from period to period; no lead time.
+
+    Parameters
+    ----------
+    order_cost, holding, shortage
+        As in :func:`order_policy`; what is left or owed at the end is worth nothing.
+    demand_pmfs
+        Of each period: probability of demand 0, 1, ...; made to add up to 1.
+    on_hand
+        Stock before the first order.
+
+    Notes
+    -----
+    Dynamic programme over the stock (Scarf 1960).
+
+    Examples
+    --------
+    >>> certain = [0.0, 0.0, 1.0]
+    >>> order_policy_of_horizon(1.5, 1.0, 10.0, [certain, certain])  # two pieces a period: order twice
+    HorizonPolicy(cost=3.0, first_level=2)
+    """
+    _costs(holding, shortage)
+    pmfs = [np.asarray(pmf, dtype=np.float64) / np.sum(pmf) for pmf in demand_pmfs]
+    reach = sum(len(pmf) - 1 for pmf in pmfs)
+    low, high = min(on_hand, 0) - reach, max(on_hand, 0) + reach
+    stock = np.arange(low, high + 1)
+    value = np.zeros(len(stock))
+    after_order = value
+    for pmf in reversed(pmfs):
+        end_cost = holding * np.maximum(stock, 0) + shortage * np.maximum(-stock, 0) + value
+        below = end_cost[0] + (shortage * len(pmfs) + 1) * np.arange(len(pmf) - 1, 0, -1)
+        after_order = np.convolve(np.concatenate([below, end_cost]), pmf, mode="valid")
+        cheapest_above = np.minimum.accumulate(after_order[::-1])[::-1]
+        value = np.minimum(after_order, order_cost + cheapest_above)
+    at = on_hand - low
+    best = at + int(np.argmin(after_order[at:]))
+    is_ordered = after_order[best] + order_cost < after_order[at]
+    return HorizonPolicy(float(value[at]), int(stock[best]) if is_ordered else None)
+
+
+def reorder_policy(
+    order_cost: float, holding: float, shortage: float, demand: float, lead_mean: float, lead_sd: float
+) -> ReorderPolicy:
+    """(r, Q) under continuous review by the expected-inventory-level approximation, normal lead time demand.
+
+    Parameters
+    ----------
+    order_cost
+        Money for each order.
+    holding
+        Money for a piece and unit of time.
+    shortage
+        Money for each piece short.
+    demand
+        Pieces for a unit of time.
+    lead_mean, lead_sd
+        Demand over the lead time.
+
+    Raises
+    ------
+    SettingsError
+        Holding a lot costs more than being short of it: there is no such policy.
+
+    Notes
+    -----
+    Q = sqrt(2 D (K + p n(r)) / h) and P(X > r) = Q h / (p D), in turn (Hadley & Whitin 1963; Snyder & Shen
+    2019, section 5.3).
+
+    Examples
+    --------
+    >>> policy = reorder_policy(50, 2, 25, 200, 100, 25)  # Nahmias, Harvey's Specialty Shop
+    >>> round(policy.quantity, 2), round(policy.reorder_point, 2)
+    (110.77, 142.57)
+    """
+    _costs(holding, shortage)
+    quantity = economic_order_quantity(order_cost, holding, demand).quantity
+    short = 0.0
+    for _ in range(MOST_ROUNDS):
+        exceeded = quantity * holding / (shortage * demand)
+        if exceeded >= 1:
+            raise SettingsError("holding a lot costs more than being short of it; no reorder point pays.")
+        z = float(safety_factor(1.0 - exceeded))
+        short = lead_sd * float(normal_loss(z))
+        following = (2 * demand * (order_cost + shortage * short) / holding) ** 0.5
+        change, quantity = abs(following - quantity), following
+        if change <= SETTLED * quantity:
+            break
+    reorder = lead_mean + z * lead_sd
+    cost = holding * (reorder - lead_mean + quantity / 2) + demand / quantity * (order_cost + shortage * short)
+    return ReorderPolicy(reorder, quantity, cost)
+
+
+def reorder_policy_from_lot(
+    order_cost: float, holding: float, shortage: float, demand: float, lead_mean: float, lead_sd: float
+) -> ReorderPolicy:
+    """(r, Q) of the economic order quantity and a newsvendor's safety stock; ``shortage`` is per piece and time.
+
+    Notes
+    -----
+    Snyder & Shen (2019), section 5.5; the cost is that of :func:`reorder_policy_cost`.
+
+    Examples
+    --------
+    >>> policy = reorder_policy_from_lot(8, 0.225, 7.5, 1300, 1300 / 12, 150 / 12**0.5)
+    >>> round(policy.reorder_point, 3), round(policy.quantity, 3)
+    (190.337, 304.047)
+    """
+    _costs(holding, shortage)
+    quantity = economic_order_quantity(order_cost, holding, demand).quantity
+    reorder = lead_mean + float(safety_factor(shortage / (shortage + holding))) * lead_sd
+    cost = reorder_policy_cost(reorder, quantity, order_cost, holding, shortage, demand, lead_mean, lead_sd)
+    return ReorderPolicy(reorder, quantity, cost)
+
+
+def reorder_policy_cost(
+    reorder_point: float,
+    quantity: float,
+    order_cost: float,
+    holding: float,
+    shortage: float,
+    demand: float,
+    lead_mean: float,
+    lead_sd: float,
+) -> float:
+    """Exact expected cost of (r, Q) for a unit of time, normal lead time demand, ``shortage`` per piece and time.
+
+    Notes
+    -----
+    (K D + integral over r .. r + Q of the base stock's cost) / Q (Zheng 1992, Management Science 38).
+
+    Examples
+    --------
+    >>> round(reorder_policy_cost(126.8, 328.5, 8, 0.225, 7.5, 1300, 1300 / 12, 150 / 12**0.5), 6)
+    78.071163
+    """
+    _costs(holding, shortage)
+    low, high = ((at - lead_mean) / lead_sd for at in (reorder_point, reorder_point + quantity))
+    held = holding * lead_sd**2 * (high**2 - low**2) / 2
+    short = (holding + shortage) * lead_sd**2 * (_second_normal_loss(low) - _second_normal_loss(high))
+    return float((order_cost * demand + held + short) / quantity)
+
+
+def _second_normal_loss(z: float) -> float:
+    """Integral of the standard normal loss from z on: ((z^2 + 1) P(Z > z) - z phi(z)) / 2."""
+    density = float(np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi))
+    return ((z * z + 1) * float(ndtr(-z)) - z * density) / 2
+
+
+def _costs(holding: float, shortage: float) -> None:
+    for name, value in (("holding cost", holding), ("shortage cost", shortage)):
+        if not value > 0:
+            raise SettingsError(f"the {name} is {value!r}; it must be above 0.")

@@ -1,0 +1,78 @@
+"""Order quantities: published cases, enumeration, refusals."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from partsopt.errors import SettingsError
+from partsopt.replenish.lotsizing import (
+    economic_order_quantity,
+    lot_plan,
+    order_quantity_all_units,
+    order_quantity_incremental,
+)
+from tests import reference_policies as twin
+
+
+def test_economic_order_quantity():
+    """Snyder & Shen, example 3.1."""
+    lot = economic_order_quantity(8, 0.225, 1300)
+    assert lot.quantity == pytest.approx(304.0467800264368, abs=1e-6)
+    assert lot.cost == pytest.approx(68.41052550594827, abs=1e-6)
+
+
+def test_price_breaks_of_the_textbook():
+    """Snyder & Shen, problem 3.12a (all units) and example 3.7 (incremental)."""
+    lot = order_quantity_all_units(2250, 0.25, 182500, [0, 1200, 2400], [1490, 1220, 1100])
+    assert (lot.quantity, lot.region) == (2400, 2)
+    assert lot.cost == pytest.approx(201251093.75, abs=1e-4)
+    lot = order_quantity_incremental(8, 0.3, 1300, [0, 400, 800], [0.75, 0.72, 0.68])
+    assert lot.quantity == pytest.approx(304.0467800264368, abs=0.006)
+    assert lot.cost == pytest.approx(1043.41, abs=0.006)
+
+
+@pytest.mark.parametrize(
+    ("order_cost", "holding", "demand", "cost", "orders"),
+    [(500, 2, [90, 120, 80, 70], 1380, [210, 0, 150, 0]), (30, 1, [10, 20, 30, 40], 110, [30, 0, 30, 40])],
+)
+def test_lot_plans_of_the_textbooks(order_cost, holding, demand, cost, orders):
+    """Snyder & Shen, example 3.9; Rossi, Inventory Analytics."""
+    plan = lot_plan(order_cost, holding, demand)
+    assert plan.cost == cost
+    assert plan.orders == orders
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 60), st.integers(0, 5), st.lists(st.integers(0, 20), min_size=1, max_size=8))
+def test_lot_plan_equals_enumeration(order_cost, holding, demand):
+    plan = lot_plan(order_cost, holding, demand)
+    assert plan.cost == pytest.approx(twin.lots_by_enumeration(order_cost, holding, demand))
+    assert sum(plan.orders) == sum(demand)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.floats(1, 500), st.floats(0.05, 0.5), st.floats(10, 5000), st.floats(10, 800), st.floats(0.5, 1.0),
+)  # fmt: skip
+def test_no_quantity_is_cheaper_with_breaks(order_cost, rate, demand, at, share):
+    prices, breaks = [10.0, 10.0 * share], [0.0, at]
+    every = order_quantity_all_units(order_cost, rate, demand, breaks, prices)
+    extra = order_quantity_incremental(order_cost, rate, demand, breaks, prices)
+    for quantity in (at / 2, at * 0.999, at, at * 1.5, at * 4):
+        price = prices[quantity >= at]
+        cost = price * demand + order_cost * demand / quantity + rate * price * quantity / 2
+        assert every.cost <= cost * (1 + 1e-9)
+        paid = prices[0] * min(quantity, at) + prices[1] * max(quantity - at, 0)
+        cost = (order_cost + paid) * demand / quantity + rate * paid / 2
+        assert extra.cost <= cost * (1 + 1e-9)
+
+
+def test_refusals():
+    with pytest.raises(SettingsError, match="holding_cost is -1; it must be above 0"):
+        economic_order_quantity(1, -1, 1)
+    with pytest.raises(SettingsError, match="breakpoints must rise"):
+        order_quantity_all_units(1, 0.2, 1, [0, 5, 5], [3, 2, 1])
+    with pytest.raises(SettingsError, match="must not rise"):
+        order_quantity_incremental(1, 0.2, 1, [0, 5], [2, 3])
+    with pytest.raises(SettingsError, match="must be 0 or more"):
+        lot_plan(1, 1, [-1])
