@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "sample": FOUNDATION,
     "store": FOUNDATION | {"store"},
     "pipeline": FOUNDATION | STAGES | {"documents", "report"},
-    "commands": FOUNDATION | {"commands", "pipeline", "store", "report", "sample"},
+    "commands": FOUNDATION | {"commands", "pipeline", "store", "report", "sample", "forecast"},
     **{stage: set(FOUNDATION) for stage in STAGES},
 }
 ONE_PLACE = {

@@ -12,6 +12,7 @@ import sys
 import click
 
 from partsopt import __version__
+from partsopt.commands.forecast import forecast
 from partsopt.commands.inputs import schema, validate
 from partsopt.commands.network import init, sample
 from partsopt.commands.night import run
@@ -28,7 +29,7 @@ def partsopt() -> None:
     """Plan a parts network's night: forecasts, levels, orders, allocation and deliveries."""
 
 
-for _command in (init, validate, run, sample, schema):
+for _command in (init, validate, run, forecast, sample, schema):
     partsopt.add_command(_command)
 
 

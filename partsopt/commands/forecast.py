@@ -1,0 +1,227 @@
+"""``partsopt forecast``: the distribution of demand for any long series, without a night around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from partsopt.forecast.predictive import Predictive
+    from partsopt.store.series import ForecastRows, LongDemand, SeriesItems
+
+MAX_HORIZON = 1_000
+MAX_LEVELS = 100
+
+
+@click.command(short_help="Forecast long series from and to Parquet.")
+@click.option(
+    "--demand",
+    required=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Parquet file: series_id, period (a date, its first day), quantity (whole pieces).",
+)
+@click.option(
+    "--period", required=True, type=click.Choice(["month", "week", "day"]), help="Length of a period of the file."
+)
+@click.option(
+    "--horizon",
+    required=True,
+    metavar="N",
+    type=click.IntRange(1, MAX_HORIZON),
+    help="Periods ahead that are forecast.",
+)
+@click.option(
+    "--levels",
+    default="0.5,0.9,0.95,0.99",
+    show_default=True,
+    metavar="LIST",
+    help="Levels of the quantiles, each above 0 and below 1.",
+)
+@click.option("--output", required=True, metavar="FILE", type=click.Path(path_type=Path), help="Parquet file to write.")
+@click.option("--per-period", is_flag=True, help="A row per series and period ahead, instead of the total of all N.")
+@click.option(
+    "--items",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Parquet file: series_id with part_group, unit_cost (or price), or both; like borrows from like.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON on stdout.")
+def forecast(
+    demand: Path,
+    period: str,
+    horizon: int,
+    levels: str,
+    output: Path,
+    per_period: bool,
+    items: Path | None,
+    as_json: bool,
+) -> int:
+    """Forecast every series of a long demand file: mean, spread and whole-piece quantiles.
+
+    A row is the total over the next N periods after the file's last period, or with --per-period one period ahead.
+    A period without a row after a series' first row is zero demand; a blank quantity is not known. Two rows of one
+    series and period are refused.
+
+    Exit codes: 0 written; 2 input refused, nothing written; 4 storage failed; 64 wrong usage.
+    """
+    from partsopt.commands.failure import spoken_as_json
+
+    wanted = levels_of(levels)
+    if output.exists() and output.resolve() in {file.resolve() for file in (demand, items) if file is not None}:
+        raise click.UsageError(f"--output {output} is an input too; give another file.")
+    with spoken_as_json(as_json):
+        return _forecast(demand, period, horizon, wanted, output, per_period, items, as_json)
+
+
+def levels_of(text: str) -> dict[str, float]:
+    """Levels by the text they were asked for.
+
+    Examples
+    --------
+    >>> levels_of("0.5, 0.90")
+    {'0.5': 0.5, '0.90': 0.9}
+    """
+    levels: dict[str, float] = {}
+    for part in text.split(","):
+        said = part.strip()
+        try:
+            level = float(said)
+        except ValueError:
+            raise click.UsageError(f'--levels: "{said}" is no number; give numbers such as 0.5,0.9,0.95.') from None
+        if not 0 < level < 1:
+            raise click.UsageError(f"--levels: {said} must be above 0 and below 1.")
+        if level in levels.values():
+            raise click.UsageError(f"--levels: {said} is there twice; give each level once.")
+        levels[said] = level
+    if len(levels) > MAX_LEVELS:
+        raise click.UsageError(f"--levels: {len(levels)} levels; give at most {MAX_LEVELS}.")
+    return levels
+
+
+def _forecast(
+    file: Path,
+    period: str,
+    horizon: int,
+    levels: dict[str, float],
+    output: Path,
+    per_period: bool,
+    items_file: Path | None,
+    as_json: bool,
+) -> int:
+    from partsopt.forecast.predictive import fit_predictive
+    from partsopt.settings import ForecastParams
+    from partsopt.store.series import read_items, read_long_demand, write_series_forecasts
+
+    history = read_long_demand(file, period)
+    items = None if items_file is None else read_items(items_file, history.series_ids)
+    predictive = fit_predictive(
+        history.demand,
+        starts=history.starts,
+        groups=None if items is None or items.groups is None else {"part_group": items.groups},
+        value=None if items is None else items.value,
+        period="month" if period == "month" else "week",  # days are learnt like weeks: by count of periods
+        params=ForecastParams(),
+    )
+    blocks = (
+        _steps(history, predictive, horizon, levels) if per_period else _totals(history, predictive, horizon, levels)
+    )
+    n_rows = write_series_forecasts(output, blocks)
+    _show(history, items, predictive, output, n_rows, as_json)
+    return 0
+
+
+def _totals(
+    history: LongDemand, predictive: Predictive, horizon: int, levels: dict[str, float]
+) -> Iterator[ForecastRows]:
+    from partsopt.store.series import blocks_of_series, forecast_block
+
+    mean, sd = predictive.mean(horizon), predictive.sd(horizon)
+    rising, back = _rising(levels)
+    quantiles = predictive.quantiles(horizon, rising)[:, back]
+    for rows in blocks_of_series(len(mean)):
+        yield forecast_block(
+            history.series_ids[rows],
+            mean=mean[rows],
+            sd=sd[rows],
+            method=predictive.method[rows],
+            levels=levels,
+            quantiles=quantiles[rows],
+        )
+
+
+def _steps(
+    history: LongDemand, predictive: Predictive, horizon: int, levels: dict[str, float]
+) -> Iterator[ForecastRows]:
+    import numpy as np
+
+    from partsopt.store.series import blocks_of_series, forecast_block, repeated_ids
+
+    steps = range(1, horizon + 1)
+    mean = np.stack([predictive.step_mean(step) for step in steps], axis=1)
+    sd = np.sqrt(mean * predictive.variance_to_mean[:, None])
+    rising, back = _rising(levels)
+    quantiles = np.stack([predictive.step_quantiles(step, rising)[:, back] for step in steps], axis=1)
+    for rows in blocks_of_series(len(mean), horizon):
+        n_series = rows.stop - rows.start
+        yield forecast_block(
+            repeated_ids(history.series_ids, rows, horizon),
+            mean=mean[rows].ravel(),
+            sd=sd[rows].ravel(),
+            method=np.repeat(predictive.method[rows], horizon),
+            levels=levels,
+            quantiles=quantiles[rows].reshape(-1, len(levels)),
+            step=np.tile(np.arange(1, horizon + 1), n_series),
+        )
+
+
+def _rising(levels: dict[str, float]) -> tuple[list[float], list[int]]:
+    """The levels in rising order, and where each level asked for is among them."""
+    rising = sorted(levels.values())
+    return rising, [rising.index(level) for level in levels.values()]
+
+
+def _show(
+    history: LongDemand,
+    items: SeriesItems | None,
+    predictive: Predictive,
+    output: Path,
+    n_rows: int,
+    as_json: bool,
+) -> None:
+    import numpy as np
+
+    names, counts = np.unique(predictive.method, return_counts=True)
+    said: dict[str, Any] = {
+        "output": str(output),
+        "rows": n_rows,
+        "series": len(history.series_ids),
+        "periods": history.demand.shape[1],
+        "first_on": history.first_on.isoformat(),
+        "last_on": history.last_on.isoformat(),
+        "rows_read": history.n_rows,
+        "blank_quantities": history.n_missing,
+        "older_periods_left_out": history.n_periods_left_out,
+        "series_with_items": 0 if items is None else items.n_known,
+        "methods": dict(zip(names.tolist(), counts.tolist(), strict=True)),
+        "exit_code": 0,
+    }
+    if as_json:
+        import json
+
+        click.echo(json.dumps(said, ensure_ascii=False, indent=2))
+        return
+    methods = ", ".join(f"{name} {count:,}" for name, count in said["methods"].items())
+    click.echo(
+        f"{said['series']:,} series to {said['last_on']} ({said['rows_read']:,} rows of {history.file}) forecast in "
+        f"{output}: {n_rows:,} rows. Methods: {methods}."
+    )
+    if said["blank_quantities"]:
+        click.echo(f"Note: {said['blank_quantities']:,} blank quantities were taken as not known.")
+    if said["older_periods_left_out"]:
+        click.echo(f"Note: the oldest {said['older_periods_left_out']:,} periods were not used.")
+    if items is not None and items.n_known < len(history.series_ids):
+        click.echo(f"Note: {len(history.series_ids) - items.n_known:,} series are not in the items file.")

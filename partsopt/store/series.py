@@ -1,0 +1,578 @@
+"""Long demand of a standalone forecast: from Parquet to arrays, and the forecasts back to Parquet.
+
+One row is a series and a period: ``series_id``, ``period`` (a date, the period's first day) and
+``quantity`` (or ``qty``) in whole pieces. A period without a row after a series' first row is zero
+demand, a blank quantity is not known, and the last period of the file is the end of every series.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from partsopt.errors import MAX_LINES_NAMED, InputError, StorageError, TableError, Violation
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+ForecastRows: TypeAlias = pa.Table
+"""Rows in the columns of the contract, as :func:`forecast_block` gives them."""
+
+PERIODS = ("month", "week", "day")
+HISTORY_AT_MOST: Mapping[str, int] = {"month": 120, "week": 260, "day": 1096}
+"""Periods that are used; older history says little of today's demand and takes memory."""
+MAX_ROWS = 400_000_000
+MAX_CELLS = 300_000_000
+MAX_QUANTITY = 1e12
+MAX_YEARS = 100
+ROWS_AT_ONCE = 262_144
+QUANTITY_NAMES = ("quantity", "qty")
+GROUP_NAMES = ("part_group", "group")
+COST_NAMES = ("unit_cost", "price", "unit_price")
+NOT_A_DAY = np.iinfo(np.int64).min
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+EPOCH = date(1970, 1, 1)
+SHAPE = "Give one row a series and period: series_id, period (its first day), quantity (whole pieces)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LongDemand:
+    """Demand of many series up to one common last period.
+
+    ``series_ids`` is sorted and keeps the type it came with. ``demand`` has shape (series, periods),
+    right-aligned at the last period, NaN where a quantity is blank or the series had not begun;
+    ``starts`` is the column of a series' first row (0 where that is older than the history used).
+    """
+
+    file: str
+    period: str
+    series_ids: pa.Array
+    demand: Array
+    starts: Array
+    first_on: date
+    last_on: date
+    n_rows: int
+    n_missing: int
+    n_periods_left_out: int
+
+
+def read_long_demand(file: Path, period: str) -> LongDemand:
+    """Read long demand from a Parquet file.
+
+    Parameters
+    ----------
+    file
+        Columns series_id (text or numbers), period (date, timestamp at midnight or ISO text; months
+        also 2026-11) and quantity or qty (whole pieces, blank: not known). Other columns are not read.
+    period
+        month (first days), week (any weekday, but always the same) or day.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, lacks columns or rows, or rows break a rule; every rule is named
+        with its first rows, all at once.
+    """
+    table, quantity_name = _read(file)
+    complaints = Complaints(file.name, table, quantity_name)
+    series_ids, series = _series(table.column("series_id"))
+    complaints.add("series_id", series < 0, "must be given", "give every row the series it belongs to")
+    period_number, days = _period_numbers(table.column("period"), period, complaints)
+    quantity = _quantities(table.column(quantity_name), quantity_name, complaints)
+    complaints.stop_here()
+    first, last = int(period_number.min()), int(period_number.max())
+    _check_span(file, days)
+    number = period_number - first
+    key = series * (last - first + 1) + number
+    complaints.add(
+        "period",
+        _repeated(key),
+        "must be there once for a series; this row has the series and period of an earlier one",
+        "add the quantities of such rows up, or leave the extra rows out",
+    )
+    complaints.stop_here()
+    n_periods = min(last - first + 1, HISTORY_AT_MOST[period])
+    if len(series_ids) * n_periods > MAX_CELLS:
+        raise InputError(
+            f"{file.name} has {len(series_ids):,} series of up to {n_periods:,} periods, more than the {MAX_CELLS:,} "
+            "series times periods that are planned at once. Split the file by series, or leave old periods out."
+        )
+    left_out = last - first + 1 - n_periods
+    demand, starts = _dense(series, number - left_out, quantity, len(series_ids), n_periods)
+    return LongDemand(
+        file=file.name,
+        period=period,
+        series_ids=series_ids,
+        demand=demand,
+        starts=starts,
+        first_on=EPOCH + timedelta(days=int(days.min())),
+        last_on=EPOCH + timedelta(days=int(days.max())),
+        n_rows=len(table),
+        n_missing=int(np.isnan(quantity).sum()),
+        n_periods_left_out=left_out,
+    )
+
+
+class Complaints:
+    """Broken rules of one file, gathered until :meth:`stop_here` raises them all."""
+
+    def __init__(self, file: str, table: pa.Table, quantity_name: str) -> None:
+        self._file, self._table, self._quantity_name = file, table, quantity_name
+        self._violations: list[Violation] = []
+
+    def add(self, column: str, broken: Array, rule: str, remedy: str) -> None:
+        """Note the rows that break a rule: the first few by name, the others by their number."""
+        rows = np.flatnonzero(broken)
+        for row in rows[:MAX_LINES_NAMED]:
+            self._violations.append(self._violation(int(row) + 1, column, self._said(column, int(row)), rule, remedy))
+        if len(rows) > MAX_LINES_NAMED:
+            more = f"breaks the same rule in {len(rows) - MAX_LINES_NAMED:,} more rows: {column} {rule}"
+            self._violations.append(self._violation(0, "", "", more, remedy))
+
+    def stop_here(self) -> None:
+        """Raise what was noted so far, if anything was."""
+        if self._violations:
+            raise InputError(f"{self._file} is refused; nothing was written.", self._violations)
+
+    def _violation(self, line: int, column: str, value: str, rule: str, remedy: str) -> Violation:
+        return Violation(
+            table="demand", file=self._file, line=line, column=column, value=value, rule=rule, remedy=remedy
+        )
+
+    def _said(self, column: str, row: int) -> str:
+        value = self._table.column(column)[row].as_py()
+        if column == "series_id":
+            return "" if value is None else str(value)
+        series = self._table.column("series_id")[row].as_py()
+        said = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+        return f"{said}, series {series}"
+
+
+def _read(file: Path) -> tuple[pa.Table, str]:
+    try:
+        source = pq.ParquetFile(file)
+        schema, n_rows = source.schema_arrow, source.metadata.num_rows
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise InputError(f"{file} cannot be read as Parquet ({reason}). {SHAPE}.") from None
+    quantity_name = next((name for name in QUANTITY_NAMES if name in schema.names), None)
+    lacking = [name for name in ("series_id", "period") if name not in schema.names]
+    lacking += [] if quantity_name else ["quantity (or qty)"]
+    if lacking or quantity_name is None:
+        raise InputError(
+            f"{file.name} lacks {', '.join(lacking)}; it has {', '.join(schema.names) or 'no column'}. {SHAPE}."
+        )
+    wanted = ["series_id", "period", quantity_name]
+    repeated = [name for name in wanted if schema.names.count(name) > 1]
+    if repeated:
+        raise InputError(f"{file.name} has the column {repeated[0]} more than once. {SHAPE}.")
+    if not n_rows:
+        raise InputError(f"{file.name} has no rows. {SHAPE}.")
+    if n_rows > MAX_ROWS:
+        raise InputError(f"{file.name} has {n_rows:,} rows, more than {MAX_ROWS:,}. Split the file by series.")
+    _check_types(file, schema, quantity_name)
+    texts = [name for name in wanted[:2] if _is_text(schema.field(name).type)]
+    try:
+        table = pq.ParquetFile(file, read_dictionary=texts).read(columns=wanted)
+    except (pa.ArrowException, OSError, MemoryError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise InputError(f"{file} cannot be read as Parquet ({reason}). Write the file again.") from None
+    return table, quantity_name
+
+
+def _check_types(file: Path, schema: pa.Schema, quantity_name: str) -> None:
+    rules: tuple[tuple[str, Callable[[pa.DataType], bool], str], ...] = (
+        ("series_id", lambda kind: _is_text(kind) or pa.types.is_integer(kind), "text or whole numbers"),
+        (
+            "period",
+            lambda kind: _is_text(kind) or pa.types.is_date(kind) or pa.types.is_timestamp(kind),
+            "dates, timestamps at midnight or text such as 2026-11-01",
+        ),
+        (
+            quantity_name,
+            lambda kind: pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind),
+            "numbers",
+        ),
+    )
+    violations = []
+    for column, is_good, stored in rules:
+        kind = schema.field(column).type
+        bare = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if not is_good(bare):
+            violations.append(
+                Violation(
+                    table="demand",
+                    file=file.name,
+                    line=0,
+                    column=column,
+                    value=str(kind),
+                    rule=f"must be stored as {stored}",
+                    remedy="write the column in that type",
+                )
+            )
+    if violations:
+        raise InputError(f"{file.name} is refused; nothing was written.", violations)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    bare = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(bare) or pa.types.is_large_string(bare) or pa.types.is_string_view(bare))
+
+
+def _encoded(column: pa.ChunkedArray) -> tuple[pa.Array, Array]:
+    """The distinct values of a column, and each row's place among them (-1: blank)."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    whole = column.unify_dictionaries().combine_chunks()
+    if isinstance(whole, pa.ChunkedArray):  # a column of one chunk stays chunked in some versions
+        whole = whole.chunk(0)
+    place = _known(whole.indices, blank=-1)
+    values = whole.dictionary
+    if values.null_count:
+        blank = _blank(values)
+        place = np.where((place >= 0) & blank[place], -1, place)
+    return values, place
+
+
+def _series(column: pa.ChunkedArray) -> tuple[pa.Array, Array]:
+    """Sorted distinct ids, and each row's place among them (-1: blank)."""
+    values, place = _encoded(column)
+    used = np.zeros(len(values), dtype=np.bool_)
+    used[place[place >= 0]] = True
+    order = _known(pc.call_function("array_sort_indices", [values]), blank=0)
+    order = order[used[order]]
+    rank = np.full(len(values) + 1, -1, dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    return values.take(_whole_numbers(order)), rank[place]
+
+
+def _period_numbers(column: pa.ChunkedArray, period: str, complaints: Complaints) -> tuple[Array, Array]:
+    """Each row's period as a number without gaps, and the days that occur."""
+    values, place = _encoded(column)
+    days = _days(values, period)
+    is_day = days != NOT_A_DAY
+    row_is_day = np.append(is_day, False)[place]
+    complaints.add(
+        "period",
+        ~row_is_day,
+        "must be a date, the first day of its period, such as 2026-11-01",
+        "give the period's first day without a time of day",
+    )
+    known = np.where(is_day, days, 0)
+    if period == "month":
+        months = known.astype("datetime64[D]").astype("datetime64[M]")
+        number = months.astype(np.int64)
+        is_first = months.astype("datetime64[D]").astype(np.int64) == known
+        rule, remedy = "must be the first day of a month", "give the month's first day, or another --period"
+    elif period == "week":
+        weekday = (known + 3) % 7
+        rows = np.bincount(place[row_is_day], minlength=len(values)) if row_is_day.any() else np.zeros(len(values))
+        usual = int(np.bincount(weekday, weights=rows * is_day, minlength=7).argmax())
+        number = (known + 3 - usual) // 7
+        is_first = weekday == usual
+        rule = f"must be a {WEEKDAYS[usual]}, with which most weeks of this file begin"
+        remedy = "begin every week on the same weekday, or give another --period"
+    else:
+        number, is_first, rule, remedy = known, np.ones(len(known), dtype=np.bool_), "", ""
+    complaints.add("period", np.append(is_day & ~is_first, False)[place], rule, remedy)
+    return np.append(number, 0)[place], days[is_day] if is_day.any() else np.zeros(1, dtype=np.int64)
+
+
+def _days(values: pa.Array, period: str) -> Array:
+    """Days since 1970 of distinct dates; NOT_A_DAY where one is none."""
+    kind = values.type
+    if pa.types.is_date(kind):
+        days = _known(values.cast(pa.date32()).cast(pa.int32()), blank=0)
+    elif pa.types.is_timestamp(kind):
+        local = pc.local_timestamp(values) if kind.tz is not None else values
+        moments = _known(local.cast(pa.int64()), blank=0)
+        a_day = 86_400 * {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
+        days = np.where(moments % a_day == 0, moments // a_day, NOT_A_DAY)
+    else:
+        days = np.array([_day(text, period) for text in values.to_pylist()], dtype=np.int64)
+    if values.null_count:
+        days[_blank(values)] = NOT_A_DAY
+    return days
+
+
+def _day(text: str | None, period: str) -> int:
+    said = (text or "").strip()
+    if period == "month" and len(said) == 7 and said[4] == "-":
+        said += "-01"
+    if len(said) > 10 and said[10] in " T" and not said[10:].strip(" T:0.Z"):
+        said = said[:10]
+    try:
+        return (date.fromisoformat(said) - EPOCH).days if len(said) == 10 else NOT_A_DAY
+    except ValueError:
+        return NOT_A_DAY
+
+
+def _check_span(file: Path, days: Array) -> None:
+    first, last = (np.datetime64(int(day), "D") for day in (days.min(), days.max()))
+    if (
+        int(days.max()) - int(days.min()) > MAX_YEARS * 366
+        or int(days.max()) > (date.max - EPOCH).days
+        or int(days.min()) < (date.min - EPOCH).days
+    ):
+        raise InputError(
+            f"{file.name} has periods from {first} to {last}, more than {MAX_YEARS} years. "
+            "One of these dates is a slip: the last one is taken as the end of every series. Correct it."
+        )
+
+
+def _quantities(column: pa.ChunkedArray, name: str, complaints: Complaints) -> Array:
+    """Pieces as floats; NaN where blank."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    whole = column.cast(pa.float64(), safe=False).combine_chunks()
+    held = np.frombuffer(whole.buffers()[1], dtype=np.float64)
+    quantity = held[whole.offset : whole.offset + len(whole)].copy()
+    if whole.null_count:
+        quantity[_blank(whole)] = np.nan
+    with np.errstate(invalid="ignore"):
+        complaints.add(name, np.isinf(quantity), "must be finite", "give whole pieces, or leave the cell blank")
+        complaints.add(
+            name, (quantity < 0) & ~np.isinf(quantity), "must be 0 or more", "keep returns apart from demand"
+        )
+        finite = np.isfinite(quantity)
+        complaints.add(
+            name, finite & (quantity != np.floor(quantity)), "must be whole pieces", "count in a smaller unit, or round"
+        )
+        complaints.add(
+            name, finite & (quantity > MAX_QUANTITY), f"must be at most {MAX_QUANTITY:.0e}", "correct the slip"
+        )
+    return quantity
+
+
+def _repeated(key: Array) -> Array:
+    """True at rows whose key an earlier row has."""
+    if np.all(key[1:] > key[:-1]):
+        return np.zeros(len(key), dtype=np.bool_)
+    order = np.argsort(key, kind="stable")
+    again = np.zeros(len(key), dtype=np.bool_)
+    again[order[1:]] = key[order[1:]] == key[order[:-1]]
+    return again
+
+
+def _dense(series: Array, number: Array, quantity: Array, n_series: int, n_periods: int) -> tuple[Array, Array]:
+    starts = np.full(n_series, n_periods, dtype=np.int64)
+    np.minimum.at(starts, series, number)
+    starts = np.maximum(starts, 0)
+    demand = np.zeros((n_series, n_periods))
+    columns = np.arange(n_periods)
+    for first in range(0, n_series, ROWS_AT_ONCE):
+        rows = slice(first, first + ROWS_AT_ONCE)
+        demand[rows][columns < starts[rows, None]] = np.nan
+    used = number >= 0
+    demand[series[used], number[used]] = quantity[used]
+    return demand, starts
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesItems:
+    """What an items file says of each series.
+
+    ``groups`` are whole numbers, the same for series of one part group, -1 where none is named; ``value`` is
+    the unit cost, NaN where none is given. Either is None without such a column.
+    """
+
+    groups: Array | None
+    value: Array | None
+    n_known: int
+
+
+def read_items(file: Path, series_ids: pa.Array) -> SeriesItems:
+    """Read part groups and unit costs of series from a Parquet file.
+
+    Parameters
+    ----------
+    file
+        One row a series: series_id, and part_group (or group), unit_cost (or price, unit_price), or both.
+    series_ids
+        The series wanted; rows of other series are not used.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, lacks columns, names a series twice, or a cost is negative.
+    """
+    try:
+        table = pq.ParquetFile(file).read()
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise InputError(f"{file} cannot be read as Parquet ({reason}). Give one row a series.") from None
+    group_name = next((name for name in GROUP_NAMES if name in table.column_names), None)
+    cost_name = next((name for name in COST_NAMES if name in table.column_names), None)
+    if "series_id" not in table.column_names or (group_name is None and cost_name is None):
+        raise InputError(
+            f"{file.name} has {', '.join(table.column_names) or 'no column'}. Give one row a series: series_id, and "
+            "part_group or unit_cost (or price)."
+        )
+    named = [str(one) for one in table.column("series_id").to_pylist()]
+    if len(set(named)) < len(named):
+        twice = next(one for one in named if named.count(one) > 1)
+        raise InputError(f"{file.name} names series {twice} more than once. Give one row a series.")
+    row_of = {one: row for row, one in enumerate(named)}
+    row = np.array([row_of.get(str(one), -1) for one in series_ids.to_pylist()], dtype=np.int64)
+    groups = value = None
+    if group_name is not None:
+        texts = ["" if one is None else str(one) for one in table.column(group_name).to_pylist()]
+        order = {text: number for number, text in enumerate(sorted(set(texts) - {""}))}
+        groups = np.append(np.array([order.get(text, -1) for text in texts], dtype=np.int64), -1)[row]
+    if cost_name is not None:
+        kind = table.column(cost_name).type
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+            raise InputError(f"{file.name} stores {cost_name} as {kind}; store it as numbers.")
+        costs = np.array([np.nan if one is None else float(one) for one in table.column(cost_name).to_pylist()])
+        bad = np.flatnonzero((costs < 0) | np.isinf(costs))
+        if len(bad):
+            raise InputError(
+                f"{file.name} line {bad[0] + 1}: {cost_name} is {costs[bad[0]]:g}, series {named[bad[0]]}; it must be "
+                f"0 or more ({len(bad)} such rows). Correct it, or leave it blank."
+            )
+        value = np.append(costs, np.nan)[row]
+    return SeriesItems(groups=groups, value=value, n_known=int((row >= 0).sum()))
+
+
+def write_series_forecasts(file: Path, blocks: Iterable[pa.Table]) -> int:
+    """Write forecasts of series as one Parquet file, whole or not at all, and give the number of rows.
+
+    Raises
+    ------
+    StorageError
+        The file cannot be written; what was there before is untouched.
+    """
+    unfinished = file.with_name(f".{file.name}.unfinished")
+    n_rows = 0
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        writer = None
+        try:
+            for block in blocks:
+                if writer is None:
+                    writer = pq.ParquetWriter(unfinished, block.schema, compression="snappy")
+                writer.write_table(block)
+                n_rows += len(block)
+        finally:
+            if writer is not None:
+                writer.close()
+        os.replace(unfinished, file)  # noqa: PTH105  the same call on every system, over an existing file
+    except OSError as error:
+        raise StorageError(f"{file} cannot be written ({error.strerror or error}). Nothing was changed.") from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+    return n_rows
+
+
+def blocks_of_series(n_series: int, rows_a_series: int = 1) -> Iterator[slice]:
+    """Slices of series whose rows together stay within what is written at once."""
+    step = max(1, ROWS_AT_ONCE // rows_a_series)
+    for first in range(0, n_series, step):
+        yield slice(first, min(first + step, n_series))
+
+
+def forecast_block(
+    series_ids: pa.Array,
+    *,
+    mean: Array,
+    sd: Array,
+    method: Array,
+    levels: Mapping[str, float],
+    quantiles: Array,
+    step: Array | None = None,
+) -> pa.Table:
+    """Rows of forecasts in the columns of the contract, checked.
+
+    Parameters
+    ----------
+    series_ids, mean, sd, method
+        One entry a row.
+    levels
+        Level by the text it was asked for.
+    quantiles
+        Whole pieces, shape (rows, levels), columns in the order of ``levels``.
+    step
+        Period ahead, from 1; None where a row is the total of all.
+
+    Raises
+    ------
+    TableError
+        A forecast is not finite, negative, or its quantiles cross: a fault in this program.
+    """
+    rising = quantiles[:, np.argsort(list(levels.values()), kind="stable")]
+    bad = ~(np.isfinite(mean) & np.isfinite(sd) & (mean >= 0) & (sd >= 0))
+    bad |= (rising < 0).any(axis=1) | (rising[:, 1:] < rising[:, :-1]).any(axis=1)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise TableError(
+            table="forecasts",
+            row=series_ids[row].as_py(),
+            column=", ".join(levels),
+            value=[float(mean[row]), float(sd[row]), *quantiles[row].tolist()],
+            rule="must be finite, 0 or more and non-crossing",
+            remedy="report the series and its demand",
+            more=int(bad.sum()) - 1,
+        )
+    columns: dict[str, Any] = {"series_id": series_ids}
+    if step is not None:
+        columns["step"] = _whole_numbers(step)
+    columns["mean"] = _numbers(mean)
+    columns["sd"] = _numbers(sd)
+    columns["method"] = _few_texts(method)
+    for number, text in enumerate(levels):
+        columns[f"q{text}"] = _whole_numbers(quantiles[:, number])
+    return pa.Table.from_arrays(list(columns.values()), names=list(columns))
+
+
+def repeated_ids(series_ids: pa.Array, rows: slice, times: int) -> pa.Array:
+    """The ids of some series, each ``times`` times in a row."""
+    return series_ids.take(_whole_numbers(np.repeat(np.arange(rows.start, rows.stop), times)))
+
+
+# pyarrow.array() and pyarrow.scalar() import pandas, which takes a third of a second; buffers do not
+
+
+def _known(values: pa.Array, blank: int) -> Array:
+    """Whole numbers of an Arrow array, with another one where it is blank."""
+    held = np.frombuffer(values.buffers()[1], dtype=values.type.to_pandas_dtype())
+    whole = held[values.offset : values.offset + len(values)].astype(np.int64)
+    if values.null_count:
+        whole[_blank(values)] = blank
+    return whole
+
+
+def _blank(values: pa.Array) -> Array:
+    """True where an Arrow array with blanks is blank."""
+    bits = np.frombuffer(values.buffers()[0], dtype=np.uint8)
+    return np.unpackbits(bits, count=values.offset + len(values), bitorder="little")[values.offset :] == 0
+
+
+def _whole_numbers(values: Array) -> pa.Array:
+    held = np.ascontiguousarray(values, dtype=np.int64)
+    return pa.Array.from_buffers(pa.int64(), len(held), [None, pa.py_buffer(held)])
+
+
+def _numbers(values: Array) -> pa.Array:
+    held = np.ascontiguousarray(values, dtype=np.float64)
+    return pa.Array.from_buffers(pa.float64(), len(held), [None, pa.py_buffer(held)])
+
+
+def _few_texts(values: Array) -> pa.Array:
+    """Texts of which few differ."""
+    place, names = np.full(len(values), -1, dtype=np.int64), []
+    while len(rest := np.flatnonzero(place < 0)[:1]):
+        names.append(str(values[rest[0]]))
+        place[values == values[rest[0]]] = len(names) - 1
+    coded = [name.encode() for name in names]
+    ends = np.cumsum([0, *map(len, coded)]).astype(np.int32)
+    texts = pa.StringArray.from_buffers(len(coded), pa.py_buffer(ends), pa.py_buffer(b"".join(coded)))
+    return texts.take(_whole_numbers(place))
