@@ -6,7 +6,7 @@ cached beside the module.
 
 from __future__ import annotations
 
-from math import ceil, exp, isnan, lgamma, log, sqrt
+from math import exp, isnan, lgamma, log, sqrt
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -116,7 +116,7 @@ def credibility_weights(rates: Array, total: Array, weight: Array, horizon: floa
     """
     n, k = rates.shape
     found = start.copy()
-    for _ in range(4):
+    for _ in range(3):
         square, cross = np.zeros((k, k)), np.zeros(k)
         for i in range(n):
             mu = 1e-9
@@ -280,10 +280,9 @@ def total_quantiles(
     edges: Array,
     table: Array,
     table_weight: float,
-    round_down: float,
     out: Array,
 ) -> None:
-    """Whole pieces a total stays within: mean of the negative binomial's and the ratio table's quantiles.
+    """Smooth quantiles of totals: mean of the negative binomial's and the ratio table's.
 
     Parameters
     ----------
@@ -300,17 +299,15 @@ def total_quantiles(
         dispersions - 1); ratios at the levels, shape (horizons, means, dispersions, levels).
     table_weight
         Weight of the table's quantile against the negative binomial's.
-    round_down
-        Share of a piece's probability step that is rounded down.
     out
-        Written: pieces, int64, shape (series, levels).
+        Written: pieces, shape (series, levels), from -1/2 up, rising along levels.
     """
     n = len(levels)
     smooth = np.empty(n)
     for i in range(len(mean)):
         smooth_levels(mean[i], ratio[i], levels, z, smooth)
         log_mean = log(max(mean[i], 1e-300))
-        last = 0
+        last = -0.5
         for j in range(n):
             q = smooth[j]
             if table_weight > 0.0 and mean[i] > 0.0:
@@ -320,6 +317,32 @@ def total_quantiles(
                     beyond = _cell(log_mean, ratio[i], centres, edges, at + 1, table, kept[j])
                     entry = (1.0 - share[i]) * entry + share[i] * beyond
                 q += table_weight * (entry * mean[i] - smooth[kept[j]])
-            whole = ceil(q - 0.5 - round_down)
-            last = max(last, whole)
+            last = max(last, q)
             out[i, j] = last
+
+
+@njit(cache=True, nogil=True)
+def weighted_means(rates: Array, strata: Array, key: int, weights: Array, out: Array) -> None:
+    """Sum of weights times rates, the weights being those of each row's stratum.
+
+    Parameters
+    ----------
+    rates
+        Shape (rows, rates).
+    strata
+        Rates up to which each stratum reaches, shape (strata - 1,), rising.
+    key
+        Column of ``rates`` that decides the stratum.
+    weights
+        Shape (strata, rates).
+    out
+        Written: shape (rows,).
+    """
+    for i in range(len(rates)):
+        stratum = 0
+        while stratum < len(strata) and strata[stratum] < rates[i, key]:
+            stratum += 1
+        total = 0.0
+        for j in range(rates.shape[1]):
+            total += weights[stratum, j] * rates[i, j]
+        out[i] = total

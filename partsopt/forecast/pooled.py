@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from partsopt.forecast.kernels import credibility_weights, discounted_rates
+from partsopt.forecast.kernels import credibility_weights, discounted_rates, weighted_means
 from partsopt.forecast.ratios import RatioTable, binned_ratios, cells
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
@@ -24,8 +24,16 @@ HORIZONS = {"month": (1, 3, 6, 12), "week": (1, 4, 9, 18)}
 """Periods ahead at which weights, dispersion and ratios are learnt."""
 SHORTEST_HISTORY = 6
 """Periods before the first origin."""
-MOST_ORIGINS, MOST_SERIES, MOST_STRATA = 10, 3000, 6
+MOST_ORIGINS, MOST_SERIES, MOST_STRATA = 5, 3000, 8
+ORIGIN_STEP = 2
+"""Periods between origins at least; else a third of the horizon."""
+OWN_SHARE = 0.5
+"""Weights of a horizon: this share learnt on its own totals, the rest on those of the first horizon, which are more."""
+LEVEL_SHARE = 0.5
+"""Share of what the market was seen to rise or fall by towards a horizon that is carried on."""
 STRATUM_ROWS = 1000
+FEWEST_ROWS = 100
+"""Totals below which nothing is learnt at a horizon."""
 PRIOR_PERIODS = 3.0
 OWN_DEMANDS = 20.0
 """A series' own dispersion weighs as much as that of all when it has shown this many demands."""
@@ -56,6 +64,8 @@ class Learnt(NamedTuple):
         Rates up to which each stratum reaches, shape (strata - 1,).
     weights
         Shape (horizons, strata, rates).
+    level
+        Total over mean of the weighted rates at each horizon, drawn towards that of the first, shape (horizons,).
     dispersion
         By how much the shrunk excess dispersion is multiplied at each horizon, shape (horizons,).
     relative
@@ -71,6 +81,7 @@ class Learnt(NamedTuple):
     horizons: Array
     strata: Array
     weights: Array
+    level: Array
     dispersion: Array
     relative: float
     prior: float
@@ -185,35 +196,45 @@ def learn(history: History, groups: list[Array], value: Array | None, period: st
     known: dict[int, _Origin] = {}
     first = max(SHORTEST_HISTORY, n_periods // 4)
     n_rates = len(DISCOUNTS) + len(groups) + 1
-    horizons: list[int] = []
-    weights, dispersion, parts = [], [], []
     strata, shape, n_totals = np.empty(0), (0, 0), 0
     worth = np.ones(len(history.demand)) if value is None else _weights_of(value)
+    horizons: list[float] = []
+    weights: list[Array] = []
+    levels, dispersion, parts = [], [], []
     for horizon in HORIZONS[period]:
-        ends = [n_periods - horizon - i for i in range(MOST_ORIGINS) if n_periods - horizon - i >= first]
+        ends = range(n_periods - horizon, first - 1, -max(ORIGIN_STEP, horizon // 3))[:MOST_ORIGINS]
         rows = [_rows(history, known, end, horizon, groups, prior, relative, worth) for end in ends]
-        if not rows or sum(len(one[1]) for one in rows) < STRATUM_ROWS // 10:
+        if sum(len(one.total) for one in rows) < FEWEST_ROWS:
             break
-        own, total, ratio, weight = (np.concatenate(one) for one in zip(*rows, strict=True))
+        seen = _Rows(*(np.concatenate(one) for one in zip(*rows, strict=True)))
         if not horizons:
-            n_totals = len(total)
-            strata = _strata(own[:, KEY])
-            shape = cells(len(total))
-        learnt, mean = _weights(own, total, weight / ratio, float(horizon), strata)
-        scale = _dispersion_scale(total, mean, ratio)
-        horizons.append(horizon)
-        weights.append(learnt)
+            n_totals, shape, strata = len(seen.total), cells(len(seen.total)), _strata(seen.rates[:, KEY])
+        found = _weights(seen, float(horizon), strata)
+        weights.append(found if not weights else OWN_SHARE * found + (1.0 - OWN_SHARE) * weights[0])
+        mean = horizon * np.maximum(_weighted(seen.rates, strata, weights[-1]), 1e-9)
+        level = _level(seen, mean) if horizons else 1.0
+        mean *= level
+        scale = _dispersion_scale(seen.total, mean, seen.ratio)
+        horizons.append(float(horizon))
+        levels.append(level)
         dispersion.append(scale)
         if shape[0]:
-            parts.append(binned_ratios(total, mean, np.maximum(1.0 + scale * (ratio - 1.0), 1.0), shape))
+            parts.append(binned_ratios(seen.total, mean, np.maximum(1.0 + scale * (seen.ratio - 1.0), 1.0), shape))
+    table = RatioTable(*(np.stack(one) for one in zip(*parts, strict=True))) if parts else None
     if not horizons:
         usual = first_weights(n_rates)[None, None, :]
-        return Learnt(np.ones(1), np.empty(0), usual, np.ones(1), relative, prior, None, 0)
-    table = RatioTable(*(np.stack(one) for one in zip(*parts, strict=True))) if parts else None
+        return Learnt(np.ones(1), strata, usual, np.ones(1), np.ones(1), relative, prior, None, 0)
     return Learnt(
-        np.array(horizons, dtype=np.float64), strata, np.stack(weights), np.array(dispersion), relative, prior, table,
+        np.array(horizons),
+        strata,
+        np.stack(weights),
+        np.array(levels),
+        np.array(dispersion),
+        relative,
+        prior,
+        table,
         n_totals,
-    )  # fmt: skip
+    )
 
 
 def apply(learnt: Learnt, history: History, groups: list[Array]) -> tuple[Array, Array, Array]:
@@ -228,10 +249,8 @@ def apply(learnt: Learnt, history: History, groups: list[Array]) -> tuple[Array,
     dispersion, size, n_demands = own_dispersion(moments)
     ratio = shrunk_dispersion(dispersion, size, n_demands, learnt.relative)
     rates = with_groups(own, groups, learnt.prior)
-    stratum = np.searchsorted(learnt.strata, own[:, KEY])
-    mean = np.empty((len(own), len(learnt.horizons)))
-    for place, horizon in enumerate(learnt.horizons):
-        mean[:, place] = horizon * np.einsum("ij,ij->i", rates, learnt.weights[place][stratum])
+    rate = np.column_stack([_weighted(rates, learnt.strata, weights) for weights in learnt.weights])
+    mean = rate * (learnt.level * learnt.horizons)
     np.maximum.accumulate(mean, axis=1, out=mean)
     spread = np.maximum(1.0 + learnt.dispersion[None, :] * (ratio[:, None] - 1.0), 1.0)
     return mean, spread, n_demands
@@ -244,6 +263,15 @@ def _weights_of(value: Array) -> Array:
     return np.clip(positive / mean, 0.1, 10.0) if mean > 0 else np.ones(len(positive))
 
 
+class _Rows(NamedTuple):
+    """Totals that came, and what was known before of their series, shape (rows, ...)."""
+
+    rates: Array
+    total: Array
+    ratio: Array
+    weight: Array
+
+
 def _rows(
     history: History,
     known: dict[int, _Origin],
@@ -253,7 +281,7 @@ def _rows(
     prior: float,
     relative: float,
     worth: Array,
-) -> tuple[Array, Array, Array, Array]:
+) -> _Rows:
     """One origin: what was known of each series, and the total that came, of those observed throughout."""
     if end not in known:
         own, moments = rates_and_moments(history, end, prior)
@@ -264,7 +292,7 @@ def _rows(
     at = np.isfinite(total) & origin.is_known & (history.starts < end)
     if history.time.size:
         at &= (history.time[:, end : end + horizon] >= 1.0).all(axis=1)
-    return origin.rates[at], total[at], origin.ratio[at], worth[at]
+    return _Rows(origin.rates[at], total[at], origin.ratio[at], worth[at] / origin.ratio[at])
 
 
 def _strata(key: Array) -> Array:
@@ -272,18 +300,28 @@ def _strata(key: Array) -> Array:
     return np.quantile(key, np.arange(1, n_strata) / n_strata)
 
 
-def _weights(rates: Array, total: Array, weight: Array, horizon: float, strata: Array) -> tuple[Array, Array]:
-    """Weights by stratum (strata, rates), and the means they give, shape (rows,)."""
-    stratum = np.searchsorted(strata, rates[:, KEY])
-    found = np.empty((len(strata) + 1, rates.shape[1]))
-    mean = np.empty(len(total))
-    start = first_weights(rates.shape[1])
-    for place in range(len(found)):
+def _weights(seen: _Rows, horizon: float, strata: Array) -> Array:
+    """Weights by stratum, shape (strata, rates)."""
+    stratum = np.searchsorted(strata, seen.rates[:, KEY])
+    start = first_weights(seen.rates.shape[1])
+    found = []
+    for place in range(len(strata) + 1):
         at = np.flatnonzero(stratum == place)
-        here = rates[at]
-        found[place] = credibility_weights(here, total[at], weight[at], horizon, start)
-        mean[at] = horizon * (here @ found[place])
-    return found, np.maximum(mean, 1e-9)
+        found.append(credibility_weights(seen.rates[at], seen.total[at], seen.weight[at], horizon, start))
+    return np.stack(found)
+
+
+def _weighted(rates: Array, strata: Array, weights: Array) -> Array:
+    out = np.empty(len(rates))
+    weighted_means(rates, strata, KEY, weights, out)
+    return out
+
+
+def _level(seen: _Rows, mean: Array) -> float:
+    """What totals came to against their means, drawn towards 1."""
+    expected = float((seen.weight * mean).sum())
+    found = float((seen.weight * seen.total).sum()) / expected if expected > 0 else 1.0
+    return float(np.clip(1.0 + LEVEL_SHARE * (found - 1.0), 0.5, 2.0))
 
 
 def _dispersion_scale(total: Array, mean: Array, ratio: Array) -> float:

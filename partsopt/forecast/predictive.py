@@ -106,6 +106,13 @@ class Predictive:
         ValueError
             A horizon or level is out of its bounds, or levels do not rise.
         """
+        return whole_pieces(self.smooth_quantiles(horizon, levels))
+
+    def smooth_quantiles(self, horizon: Array | float, levels: Sequence[float] | Array) -> Array:
+        """Quantiles before rounding, of the total spread evenly over half a piece either side, (series, levels).
+
+        The probability of a total of at most ``k`` pieces is the level at which this is ``k + 1/2``.
+        """
         ahead = self._ahead(horizon)
         return self._quantiles(self.mean(ahead), *self._place(ahead), levels)
 
@@ -117,7 +124,7 @@ class Predictive:
 
     def step_quantiles(self, step: int, levels: Sequence[float] | Array) -> Array:
         """Whole pieces that the demand of the period ``step`` ahead stays within, int64, shape (series, levels)."""
-        return self._quantiles(self.step_mean(step), *self._place(np.ones(len(self.means))), levels)
+        return whole_pieces(self._quantiles(self.step_mean(step), *self._place(np.ones(len(self.means))), levels))
 
     def _ahead(self, horizon: Array | float) -> Array:
         ahead = np.broadcast_to(np.asarray(horizon, dtype=np.float64), (len(self.means),))
@@ -147,17 +154,28 @@ class Predictive:
         inner = np.unique(np.append(wanted, last)) if wanted[-1] > last else wanted
         kept = np.minimum(np.arange(len(inner)), int(np.searchsorted(inner, last)))
         z = np.array([NormalDist().inv_cdf(float(level)) for level in inner])
-        found = np.empty((len(mean), len(inner)), dtype=np.int64)
+        found = np.empty((len(mean), len(inner)))
         if self.table is None:
             centres, edges, ratios, weight = np.zeros((1, 1)), np.zeros((1, 1, 0)), np.zeros((1, 1, 1, len(inner))), 0.0
         else:
             centres, edges, weight = self.table.centres, self.table.edges, TABLE_WEIGHT
             ratios = at_levels(self.table, inner)
         total_quantiles(
-            mean, self._ratio(place, share), place, share, inner, z, kept, centres, edges, ratios, weight, ROUND_DOWN,
+            mean, self._ratio(place, share), place, share, inner, z, kept, centres, edges, ratios, weight,
             found,
         )  # fmt: skip
         return found if len(inner) == len(wanted) else found[:, np.searchsorted(inner, wanted)]
+
+
+def whole_pieces(smooth: Array) -> Array:
+    """Round smooth quantiles to whole pieces, int64: up, unless less than ROUND_DOWN of the last step is needed.
+
+    Examples
+    --------
+    >>> whole_pieces(np.array([-0.4, 0.6, 0.8, 1.5])).tolist()
+    [0, 0, 1, 1]
+    """
+    return np.maximum(np.ceil(smooth - (0.5 + ROUND_DOWN)), 0.0).astype(np.int64)
 
 
 def fit_predictive(
