@@ -1,0 +1,223 @@
+"""Compiled kernels of the system approach: fill rates of every level, envelopes, and the bounded search."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Floats = npt.NDArray[np.float64]
+Wholes = npt.NDArray[np.int64]
+
+LARGEST_MEAN = 600.0  # demand that averages more is left open: its first probability would underflow
+LONGEST_WALK = 8192  # levels and neighbouring positions of one part; a longer staircase is left open
+
+
+@njit(cache=True, nogil=True)
+def staircase_walk(
+    lead: Floats,
+    protection: Floats,
+    variance_to_mean: Floats,
+    weights: Floats,
+    batch: Wholes,
+    lowest: Wholes,
+    highest: Wholes,
+    enough: float,
+) -> tuple[Wholes, Wholes, Floats]:
+    """Levels from ``lowest`` to ``highest``, or to where ``enough`` is met, and the fill rate of each.
+
+    A part has at least one entry, and none where its demand is too large to walk.
+    """
+    n, k = protection.shape
+    start = np.zeros(n + 1, dtype=np.int64)
+    size = 1024
+    level, fill = np.empty(size, dtype=np.int64), np.empty(size)
+    pmf, above, per_step, sign = np.empty(2 * k), np.empty(2 * k), np.empty(2 * k), np.empty(2 * k)
+    unmet = np.empty(LONGEST_WALK + 1)
+    used = 0
+    for i in range(n):
+        start[i] = used
+        v = variance_to_mean[i]
+        q = 1.0 - 1.0 / v
+        per_piece = math.log(v) / (v - 1.0) if v - 1.0 >= 1e-9 else 1.0
+        if v - 1.0 < 1e-9:
+            q = 0.0
+        missing, asked, terms, is_open = 0.0, 0.0, 0, v > 1e6
+        for j in range(k):
+            if weights[i, j] == 0.0:
+                continue
+            asked += weights[i, j] * (protection[i, j] - lead[i, j])
+            if protection[i, j] > LARGEST_MEAN:
+                is_open = True
+            for late in range(2):
+                mean = lead[i, j] if late else protection[i, j]
+                if mean <= 0.0:
+                    continue
+                pmf[terms] = math.exp(-mean * per_piece)
+                above[terms] = 1.0 - pmf[terms]
+                per_step[terms] = mean * (1.0 - q)
+                sign[terms] = -weights[i, j] if late else weights[i, j]
+                missing += sign[terms] * mean
+                terms += 1
+        if is_open or lowest[i] + batch[i] > LONGEST_WALK:
+            continue
+        q_size, walked, at, summed, best = batch[i], 0, lowest[i], 0.0, 0.0
+        while True:
+            # unmet demand of every position up to at + batch - 1
+            while walked < at + q_size:
+                if walked > LONGEST_WALK:
+                    break
+                unmet[walked] = max(missing, 0.0)
+                if walked >= lowest[i]:
+                    summed += unmet[walked]
+                drop = 0.0
+                for j in range(terms):
+                    drop += sign[j] * above[j]
+                    pmf[j] *= (per_step[j] + walked * q) / (walked + 1)
+                    above[j] -= pmf[j]
+                missing -= drop
+                walked += 1
+            served = 1.0 - summed / q_size / asked if asked > 0.0 else 1.0
+            best = min(max(served, best), 1.0)
+            if used == size:
+                size *= 2
+                more_level, more_fill = np.empty(size, dtype=np.int64), np.empty(size)
+                more_level[:used], more_fill[:used] = level[:used], fill[:used]
+                level, fill = more_level, more_fill
+            level[used], fill[used] = at, best
+            used += 1
+            if at >= highest[i] or best >= enough or at + 1 + q_size > LONGEST_WALK:
+                break
+            summed -= unmet[at]
+            at += 1
+    start[n] = used
+    return start, level[:used].copy(), fill[:used].copy()
+
+
+@njit(cache=True, nogil=True)
+def envelope(start: Wholes, level: Wholes, fill: Floats) -> tuple[Wholes, Wholes, Wholes]:
+    """Steps of each part's concave envelope: the part, the entry stepped from and the entry stepped to."""
+    n, most = len(start) - 1, len(level)
+    part, before, after = (
+        np.empty(most, dtype=np.int64),
+        np.empty(most, dtype=np.int64),
+        np.empty(most, dtype=np.int64),
+    )
+    corners = np.empty(most + 1, dtype=np.int64)
+    used = 0
+    for i in range(n):
+        top = 0
+        for entry in range(start[i], start[i + 1]):
+            if top > 0 and fill[entry] <= fill[corners[top - 1]]:
+                continue
+            while top >= 2:
+                a, b = corners[top - 2], corners[top - 1]
+                rise = (fill[b] - fill[a]) * (level[entry] - level[b])
+                if rise > (fill[entry] - fill[b]) * (level[b] - level[a]):
+                    break
+                top -= 1
+            corners[top] = entry
+            top += 1
+        for corner in range(1, top):
+            part[used], before[used], after[used] = i, corners[corner - 1], corners[corner]
+            used += 1
+    return part[:used].copy(), before[:used].copy(), after[:used].copy()
+
+
+@njit(cache=True, nogil=True)
+def cheapest_combination(
+    start: Wholes, aim: Floats, limited: Floats, least: float, price: float, first: Wholes, most_nodes: int
+) -> tuple[Wholes, float, int, bool]:
+    """One entry of each part with the smallest sum of ``aim`` whose sum of ``limited`` is at least ``least``.
+
+    ``first`` is a feasible choice. Gives the best choice found, the Lagrangian bound at ``price``, the nodes
+    visited and whether the best was proven.
+    """
+    n = len(start) - 1
+    bound, value = price * least, 0.0
+    lowest = np.empty(n)
+    for i in range(n):
+        lowest[i] = np.inf
+        for entry in range(start[i], start[i + 1]):
+            lowest[i] = min(lowest[i], aim[entry] - price * limited[entry])
+        bound += lowest[i]
+        value += aim[first[i]]
+    best = first.copy()
+    # entries whose reduced cost is below the gap, by part; the parts with one such entry are settled
+    gap = value - bound
+    margin = 1e-13 * max(abs(value), 1.0)
+    count = np.zeros(n, dtype=np.int64)
+    kept = np.empty(len(aim), dtype=np.int64)
+    reduced = np.empty(len(aim))
+    total, settled_aim, settled_limited = 0, 0.0, 0.0
+    begin = np.empty(n, dtype=np.int64)
+    chosen = first.copy()
+    open_parts = np.empty(n, dtype=np.int64)
+    n_open = 0
+    for i in range(n):
+        begin[i] = total
+        for entry in range(start[i], start[i + 1]):
+            cost = aim[entry] - price * limited[entry] - lowest[i]
+            if cost <= gap + margin:
+                place = total
+                while place > begin[i] and reduced[place - 1] > cost:
+                    reduced[place], kept[place] = reduced[place - 1], kept[place - 1]
+                    place -= 1
+                reduced[place], kept[place] = cost, entry
+                total += 1
+        count[i] = total - begin[i]
+        if count[i] == 1:
+            chosen[i] = kept[begin[i]]
+            settled_aim += aim[chosen[i]]
+            settled_limited += limited[chosen[i]]
+        elif count[i] > 1:
+            open_parts[n_open] = i
+            n_open += 1
+        else:
+            settled_aim += aim[chosen[i]]
+            settled_limited += limited[chosen[i]]
+    most_after, least_after = np.zeros(n_open + 1), np.zeros(n_open + 1)
+    for depth in range(n_open - 1, -1, -1):
+        i = open_parts[depth]
+        most, cheapest = -np.inf, np.inf
+        for place in range(begin[i], begin[i] + count[i]):
+            most = max(most, limited[kept[place]])
+            cheapest = min(cheapest, aim[kept[place]])
+        most_after[depth], least_after[depth] = most_after[depth + 1] + most, least_after[depth + 1] + cheapest
+    spent, got, extra = np.zeros(n_open + 1), np.zeros(n_open + 1), np.zeros(n_open + 1)
+    spent[0], got[0] = settled_aim, settled_limited
+    at = np.zeros(n_open + 1, dtype=np.int64)
+    depth, nodes = 0, 0
+    if n_open == 0:
+        if got[0] >= least and spent[0] < value - margin:
+            best[:] = chosen
+        return best, bound, nodes, True
+    while depth >= 0:
+        if nodes >= most_nodes:
+            return best, bound, nodes, False
+        i = open_parts[depth]
+        if at[depth] == count[i]:
+            at[depth] = 0
+            depth -= 1
+            continue
+        place = begin[i] + at[depth]
+        at[depth] += 1
+        nodes += 1
+        if bound + extra[depth] + reduced[place] >= value + margin:
+            at[depth] = 0  # the further entries of this part are dearer still
+            depth -= 1
+            continue
+        entry = kept[place]
+        now_spent, now_got = spent[depth] + aim[entry], got[depth] + limited[entry]
+        if now_got + most_after[depth + 1] < least or now_spent + least_after[depth + 1] >= value - margin:
+            continue
+        chosen[i] = entry
+        if depth == n_open - 1:
+            value = now_spent
+            best[:] = chosen
+            continue
+        depth += 1
+        spent[depth], got[depth], extra[depth] = now_spent, now_got, extra[depth - 1] + reduced[place]
+    return best, bound, nodes, True
