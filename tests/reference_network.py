@@ -46,3 +46,26 @@ def reference_shares(orders: list[float], sizes: list[float], prior: list[float]
         for n, size, p in zip(orders, sizes, prior, strict=True)
     ]
     return [one / sum(pieces) for one in pieces]
+
+
+def reference_services(age: float, interval: float, draws: list[list[float]]) -> float:
+    """Mean number of services up to an age; each car's intervals are given, in units of the usual one."""
+    counted = 0
+    for intervals in draws:
+        passed = 0.0
+        for one in intervals:
+            passed += one * interval
+            if passed > age:
+                break
+            counted += 1
+    return counted / len(draws)
+
+
+def reference_shape_score(orders: list[int], expected: list[float], shape: float) -> float:
+    """Log-likelihood of whole orders, negative binomial around their expectations, without the factorials."""
+    total = 0.0
+    for n, m in zip(orders, expected, strict=True):
+        p = shape / (shape + m)
+        total += shape * math.log(p) + n * math.log(1 - p)
+        total += sum(math.log(shape + k) for k in range(n))
+    return total

@@ -22,7 +22,7 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 BANDS = np.array([1.0, 4.0, 16.0, 64.0])
 """Edges of the bands of orders per network part, discounted, within each of which one concentration is learnt."""
-CONCENTRATIONS = 2.0 ** np.arange(-2.0, 10.5, 0.5)
+CONCENTRATIONS = 2.0 ** np.arange(-2.0, 13.0)
 """Concentrations tried: so many orders of a network part weigh as much as the prior shares do."""
 BAND_ORDERS = 100.0
 """A band's own orders weigh as much as those of all bands when it has so many."""
