@@ -29,8 +29,6 @@ ORIGIN_STEP = 2
 """Periods between origins at least; else a third of the horizon."""
 OWN_SHARE = 0.5
 """Weights of a horizon: this share learnt on its own totals, the rest on those of the first horizon, which are more."""
-LEVEL_SHARE = 0.5
-"""Share of what the market was seen to rise or fall by towards a horizon that is carried on."""
 STRATUM_ROWS = 1000
 FEWEST_ROWS = 100
 """Totals below which nothing is learnt at a horizon."""
@@ -65,7 +63,7 @@ class Learnt(NamedTuple):
     weights
         Shape (horizons, strata, rates).
     level
-        Total over mean of the weighted rates at each horizon, drawn towards that of the first, shape (horizons,).
+        Total over mean of the weighted rates at each horizon, shape (horizons,).
     dispersion
         By how much the shrunk excess dispersion is multiplied at each horizon, shape (horizons,).
     relative
@@ -264,7 +262,11 @@ def _weights_of(value: Array) -> Array:
 
 
 class _Rows(NamedTuple):
-    """Totals that came, and what was known before of their series, shape (rows, ...)."""
+    """Totals that came, and what was known before of their series, shape (rows, ...).
+
+    The weight falls with the root of the series' dispersion: by the whole, which variance asks for, series whose past
+    looked calm by luck would count most and the mean would come out too high; not at all, one wild series decides.
+    """
 
     rates: Array
     total: Array
@@ -292,7 +294,7 @@ def _rows(
     at = np.isfinite(total) & origin.is_known & (history.starts < end)
     if history.time.size:
         at &= (history.time[:, end : end + horizon] >= 1.0).all(axis=1)
-    return _Rows(origin.rates[at], total[at], origin.ratio[at], worth[at] / origin.ratio[at])
+    return _Rows(origin.rates[at], total[at], origin.ratio[at], worth[at] / np.sqrt(origin.ratio[at]))
 
 
 def _strata(key: Array) -> Array:
@@ -318,10 +320,10 @@ def _weighted(rates: Array, strata: Array, weights: Array) -> Array:
 
 
 def _level(seen: _Rows, mean: Array) -> float:
-    """What totals came to against their means, drawn towards 1."""
+    """What totals came to against their means: how the market was seen to rise or fall by this horizon."""
     expected = float((seen.weight * mean).sum())
     found = float((seen.weight * seen.total).sum()) / expected if expected > 0 else 1.0
-    return float(np.clip(1.0 + LEVEL_SHARE * (found - 1.0), 0.5, 2.0))
+    return float(np.clip(found, 0.5, 2.0))
 
 
 def _dispersion_scale(total: Array, mean: Array, ratio: Array) -> float:
