@@ -85,14 +85,7 @@ def pool_dealers(
     at = network.at_pair
     if not len(at) or not (network.orders.pieces > 0).any():
         return Pooled(forecasts, forecast_steps)
-    per_month = 365.25 / 12 / period_days(period)
-    longest = int(series["n_periods"].max())
-    shares = fit_shares(
-        network.orders,
-        network.region,
-        half_lives=tuple(months * per_month for months in HALF_LIFE_MONTHS),
-        tuning_periods=max(min(round(TUNING_MONTHS * per_month), longest // 4), 1),
-    )
+    shares = learnt_shares(network, series, period)
     mean = forecasts["mean_per_period"].to_numpy(dtype=np.float64, copy=True)
     ratio = forecasts["variance_to_mean"].to_numpy(dtype=np.float64, copy=True)
     rates = rate_of_pairs(
@@ -119,6 +112,28 @@ def pool_dealers(
         mean_per_period=mean, variance_to_mean=ratio, sd_per_period=one_step, method=method, why=why, **constants
     )
     return Pooled(changed, _shared_steps(forecast_steps, series, network, rates.share))
+
+
+def learnt_shares(network: Network, series: pd.DataFrame, period: str) -> Shares:
+    """The shares of a network's dealers, with half-lives and tuning in months whatever the period.
+
+    Parameters
+    ----------
+    network
+        Who asked for what.
+    series
+        SERIES.
+    period
+        ``month`` or ``week``.
+    """
+    per_month = 365.25 / 12 / period_days(period)
+    longest = int(series["n_periods"].max())
+    return fit_shares(
+        network.orders,
+        network.region,
+        half_lives=tuple(months * per_month for months in HALF_LIFE_MONTHS),
+        tuning_periods=max(min(round(TUNING_MONTHS * per_month), longest // 4), 1),
+    )
 
 
 def _reasons(shares: Shares, network: Network, n_demands: Array, sites: pd.DataFrame) -> Array:
