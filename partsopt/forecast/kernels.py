@@ -23,14 +23,14 @@ def discounted_rates(
     demand: Array,
     time: Array,
     starts: Array,
-    end: int,
+    ends: Array,
     discounts: Array,
     prior: float,
     prior_periods: float,
     rates: Array,
     moments: Array,
 ) -> None:
-    """Power-discounted rates before column ``end``, and the sums from which a series' own dispersion follows.
+    """Power-discounted rates at several origins, and the sums from which a series' own dispersion follows.
 
     Parameters
     ----------
@@ -40,56 +40,60 @@ def discounted_rates(
         Exposure of each period, same shape; shape (0, 0) where every observed period counts in full.
     starts
         First column of each series, shape (series,).
-    end
-        Columns from here on are not read.
+    ends
+        Origins, shape (origins,), rising: columns from an origin on are not known there.
     discounts
-        Weight of a period against the one after it, shape (discounts,), the first being 1.
+        Weight of a period against the one after it, shape (discounts,).
     prior, prior_periods
         A series counts as having shown ``prior`` for half a period, and for up to ``prior_periods`` more as far as its
         history is shorter than the whole.
     rates
-        Written: pieces per period, shape (series, discounts).
+        Written: pieces per period, shape (origins, series, discounts).
     moments
         Written: exposure, demand, squared demand, demand x exposure, squared exposure and number of demands, shape
-        (series, 6).
+        (origins, series, 6).
     """
-    n_discounts = len(discounts)
-    whole = np.zeros(n_discounts)
-    for _ in range(end):
-        for j in range(n_discounts):
-            whole[j] = discounts[j] * whole[j] + 1.0
+    n_discounts, n_ends = len(discounts), len(ends)
+    whole = np.zeros((n_ends, n_discounts))
+    for place in range(n_ends):
+        for _ in range(ends[place]):
+            for j in range(n_discounts):
+                whole[place, j] = discounts[j] * whole[place, j] + 1.0
     pieces, exposed = np.empty(n_discounts), np.empty(n_discounts)
     has_time = time.size > 0
     for i in range(len(demand)):
         pieces[:] = 0.0
         exposed[:] = 0.0
         m0 = m1 = m2 = m3 = m4 = m5 = 0.0
-        for t in range(starts[i], end):
-            y = demand[i, t]
-            e = 1.0
-            if isnan(y):
-                y = 0.0
-                e = 0.0
-            elif has_time:
-                e = time[i, t]
+        t = starts[i]
+        for place in range(n_ends):
+            while t < ends[place]:
+                y = demand[i, t]
+                e = 1.0
+                if isnan(y):
+                    y = 0.0
+                    e = 0.0
+                elif has_time:
+                    e = time[i, t]
+                for j in range(n_discounts):
+                    pieces[j] = discounts[j] * pieces[j] + y
+                    exposed[j] = discounts[j] * exposed[j] + e
+                m0 += e
+                m1 += y
+                m2 += y * y
+                m3 += y * e
+                m4 += e * e
+                if y > 0.0:
+                    m5 += 1.0
+                t += 1
             for j in range(n_discounts):
-                pieces[j] = discounts[j] * pieces[j] + y
-                exposed[j] = discounts[j] * exposed[j] + e
-            m0 += e
-            m1 += y
-            m2 += y * y
-            m3 += y * e
-            m4 += e * e
-            if y > 0.0:
-                m5 += 1.0
-        for j in range(n_discounts):
-            missing = 0.0
-            if whole[j] > 0.0 and exposed[j] < whole[j]:
-                missing = prior_periods * (1.0 - exposed[j] / whole[j])
-            shown = 0.5 + missing
-            rates[i, j] = (pieces[j] + shown * prior) / (exposed[j] + shown)
-        moments[i, 0], moments[i, 1], moments[i, 2] = m0, m1, m2
-        moments[i, 3], moments[i, 4], moments[i, 5] = m3, m4, m5
+                missing = 0.0
+                if whole[place, j] > 0.0 and exposed[j] < whole[place, j]:
+                    missing = prior_periods * (1.0 - exposed[j] / whole[place, j])
+                shown = 0.5 + missing
+                rates[place, i, j] = (pieces[j] + shown * prior) / (exposed[j] + shown)
+            moments[place, i, 0], moments[place, i, 1], moments[place, i, 2] = m0, m1, m2
+            moments[place, i, 3], moments[place, i, 4], moments[place, i, 5] = m3, m4, m5
 
 
 @njit(cache=True, nogil=True)

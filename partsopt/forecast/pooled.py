@@ -154,11 +154,14 @@ def group_means(rates: Array, groups: list[Array], prior: float) -> Array:
     return means
 
 
-def rates_and_moments(history: History, end: int, prior: float) -> tuple[Array, Array]:
-    """Discounted rates (series, discounts) and sums (series, 6) of what was known before column ``end``."""
-    n_series = len(history.demand)
-    rates, moments = np.empty((n_series, len(DISCOUNTS))), np.empty((n_series, 6))
-    discounted_rates(history.demand, history.time, history.starts, end, DISCOUNTS, prior, PRIOR_PERIODS, rates, moments)
+def rates_and_moments(history: History, ends: list[int], prior: float) -> tuple[Array, Array]:
+    """Discounted rates (origins, series, discounts) and sums (origins, series, 6) of what was known at each origin."""
+    shape = (len(ends), len(history.demand))
+    rates, moments = np.empty((*shape, len(DISCOUNTS))), np.empty((*shape, 6))
+    columns = np.array(ends, dtype=np.int64)
+    discounted_rates(
+        history.demand, history.time, history.starts, columns, DISCOUNTS, prior, PRIOR_PERIODS, rates, moments
+    )
     return rates, moments
 
 
@@ -188,10 +191,9 @@ def learn(history: History, groups: list[Array], value: Array | None, period: st
         ``month`` or ``week``.
     """
     n_periods = history.demand.shape[1]
-    rates, moments = rates_and_moments(history, n_periods, 0.0)
+    (rates,), (moments,) = rates_and_moments(history, [n_periods], 0.0)
     prior = usual_rate(rates[:, SLOW])
     relative = relative_dispersion(*own_dispersion(moments))
-    known: dict[int, _Origin] = {}
     first = max(SHORTEST_HISTORY, n_periods // 4)
     n_rates = len(DISCOUNTS) + len(groups) + 1
     strata, shape, n_totals = np.empty(0), (0, 0), 0
@@ -199,9 +201,10 @@ def learn(history: History, groups: list[Array], value: Array | None, period: st
     horizons: list[float] = []
     weights: list[Array] = []
     levels, dispersion, parts = [], [], []
-    for horizon in HORIZONS[period]:
-        ends = range(n_periods - horizon, first - 1, -max(ORIGIN_STEP, horizon // 3))[:MOST_ORIGINS]
-        rows = [_rows(history, known, end, horizon, groups, prior, relative, worth) for end in ends]
+    origins = {horizon: _origins(n_periods, horizon, first) for horizon in HORIZONS[period]}
+    known = _known(history, sorted({end for ends in origins.values() for end in ends}), groups, prior, relative)
+    for horizon, ends in origins.items():
+        rows = [_rows(history, known[end], end, horizon, worth) for end in ends]
         if sum(len(one.total) for one in rows) < FEWEST_ROWS:
             break
         seen = _Rows(*(np.concatenate(one) for one in zip(*rows, strict=True)))
@@ -243,7 +246,7 @@ def apply(learnt: Learnt, history: History, groups: list[Array]) -> tuple[Array,
     tuple of Array
         Mean and variance over mean, shape (series, horizons), the mean rising; number of demands, shape (series,).
     """
-    own, moments = rates_and_moments(history, history.demand.shape[1], learnt.prior)
+    (own,), (moments,) = rates_and_moments(history, [history.demand.shape[1]], learnt.prior)
     dispersion, size, n_demands = own_dispersion(moments)
     ratio = shrunk_dispersion(dispersion, size, n_demands, learnt.relative)
     rates = with_groups(own, groups, learnt.prior)
@@ -274,22 +277,24 @@ class _Rows(NamedTuple):
     weight: Array
 
 
-def _rows(
-    history: History,
-    known: dict[int, _Origin],
-    end: int,
-    horizon: int,
-    groups: list[Array],
-    prior: float,
-    relative: float,
-    worth: Array,
-) -> _Rows:
+def _origins(n_periods: int, horizon: int, first: int) -> range:
+    """Columns from which a horizon's totals are known, the latest first."""
+    return range(n_periods - horizon, first - 1, -max(ORIGIN_STEP, horizon // 3))[:MOST_ORIGINS]
+
+
+def _known(history: History, ends: list[int], groups: list[Array], prior: float, relative: float) -> dict[int, _Origin]:
+    """The series as they were known at each origin."""
+    rates, moments = rates_and_moments(history, ends, prior)
+    return {
+        end: _Origin(
+            with_groups(own, groups, prior), shrunk_dispersion(*own_dispersion(sums), relative), sums[:, 0] > 0
+        )
+        for end, own, sums in zip(ends, rates, moments, strict=True)
+    }
+
+
+def _rows(history: History, origin: _Origin, end: int, horizon: int, worth: Array) -> _Rows:
     """One origin: what was known of each series, and the total that came, of those observed throughout."""
-    if end not in known:
-        own, moments = rates_and_moments(history, end, prior)
-        ratio = shrunk_dispersion(*own_dispersion(moments), relative)
-        known[end] = _Origin(with_groups(own, groups, prior), ratio, moments[:, 0] > 0)
-    origin = known[end]
     total = history.demand[:, end : end + horizon].sum(axis=1)
     at = np.isfinite(total) & origin.is_known & (history.starts < end)
     if history.time.size:

@@ -230,7 +230,8 @@ def fit_predictive(
     codes = [np.unique(one, return_inverse=True)[1] for one in (groups or {}).values() if one is not None]
     if n_series == 0:
         return Predictive(np.ones(1), np.empty((0, 1)), np.empty((0, 1)), None, *(np.empty(0, dtype="U1"),) * 2)
-    sample = np.arange(0, n_series, -(-n_series // MOST_SERIES))
+    n_sample = min(n_series, MOST_SERIES)
+    sample = np.arange(n_sample) * n_series // n_sample
     learnt = learn(
         history.of(sample), [one[sample] for one in codes], None if value is None else np.asarray(value)[sample], period
     )
