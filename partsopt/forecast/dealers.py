@@ -9,6 +9,7 @@ import pandas as pd
 
 from partsopt.calendars import period_days, period_number
 from partsopt.forecast.network import (
+    Needs,
     Orders,
     Region,
     Shares,
@@ -59,6 +60,7 @@ def pool_dealers(
     parts: pd.DataFrame,
     *,
     period: str,
+    services: pd.DataFrame | None = None,
 ) -> Pooled:
     """Give every dealer its share in the forecast of its DC.
 
@@ -72,6 +74,8 @@ def pool_dealers(
         SITES and PARTS.
     period
         ``month`` or ``week``.
+    services
+        What the cars around each dealer will need (:func:`partsopt.forecast.causal.service_demand`); None: unknown.
 
     Returns
     -------
@@ -85,7 +89,7 @@ def pool_dealers(
     at = network.at_pair
     if not len(at) or not (network.orders.pieces > 0).any():
         return Pooled(forecasts, forecast_steps)
-    shares = learnt_shares(network, series, period)
+    shares = learnt_shares(network, series, period, needs_of(network, series, sites, services))
     mean = forecasts["mean_per_period"].to_numpy(dtype=np.float64, copy=True)
     ratio = forecasts["variance_to_mean"].to_numpy(dtype=np.float64, copy=True)
     rates = rate_of_pairs(
@@ -114,7 +118,39 @@ def pool_dealers(
     return Pooled(changed, _shared_steps(forecast_steps, series, network, rates.share))
 
 
-def learnt_shares(network: Network, series: pd.DataFrame, period: str) -> Shares:
+def needs_of(
+    network: Network, series: pd.DataFrame, sites: pd.DataFrame, services: pd.DataFrame | None
+) -> Needs | None:
+    """The share of each dealer in what the cars of its DC will need, for parts that sell there.
+
+    Parameters
+    ----------
+    network
+        Who asked for what.
+    series, sites
+        SERIES sorted by site and part, and SITES.
+    services
+        ``site_id``, ``part_id`` and ``pieces``; rows of DCs do not count.
+    """
+    if services is None:
+        return None
+    dealers = sites[sites["site_kind"].eq("dealer")].sort_values("site_id")
+    rows = services[services["site_id"].isin(dealers["site_id"]) & (services["pieces"] > 0)]
+    dcs = series["site_id"].to_numpy()[network.at_network]
+    named = pd.MultiIndex.from_arrays([dcs, series["part_id"].to_numpy()[network.at_network]])
+    dc = rows["site_id"].map(dealers.set_index("site_id")["supplied_by"])
+    place = named.get_indexer(pd.MultiIndex.from_arrays([dc, rows["part_id"]]))
+    code = pd.Index(dealers["site_id"]).get_indexer(pd.Index(rows["site_id"]))
+    sells = place >= 0
+    if not sells.any():
+        return None
+    place, code, pieces = place[sells], code[sells], rows["pieces"].to_numpy()[sells]
+    key = place * len(network.region.dealer_dc) + code
+    order = np.argsort(key, kind="stable")
+    return Needs(key[order], (pieces / np.bincount(place, weights=pieces)[place])[order])
+
+
+def learnt_shares(network: Network, series: pd.DataFrame, period: str, needs: Needs | None = None) -> Shares:
     """The shares of a network's dealers, with half-lives and tuning in months whatever the period.
 
     Parameters
@@ -125,6 +161,8 @@ def learnt_shares(network: Network, series: pd.DataFrame, period: str) -> Shares
         SERIES.
     period
         ``month`` or ``week``.
+    needs
+        Who should be asking, see :func:`needs_of`.
     """
     per_month = 365.25 / 12 / period_days(period)
     longest = int(series["n_periods"].max())
@@ -133,6 +171,7 @@ def learnt_shares(network: Network, series: pd.DataFrame, period: str) -> Shares
         network.region,
         half_lives=tuple(months * per_month for months in HALF_LIFE_MONTHS),
         tuning_periods=max(min(round(TUNING_MONTHS * per_month), longest // 4), 1),
+        needs=needs,
     )
 
 

@@ -66,6 +66,17 @@ class Region(NamedTuple):
     network_periods: Array
 
 
+class Needs(NamedTuple):
+    """Who should be asking, by what else is known: a dealer's cars, for a maintenance part.
+
+    ``key`` is network * n_dealers + dealer, rising; ``share`` is above 0 and adds up to 1 over the
+    pairs of a network part.
+    """
+
+    key: Array
+    share: Array
+
+
 class Evidence(NamedTuple):
     """Discounted orders by listed pair, in order of key = network * n_dealers + dealer, and by network part.
 
@@ -87,8 +98,9 @@ class Shares(NamedTuple):
 
     ``prior`` holds the share of a dealer in each group of parts, shape (dealers, groups), adding up to 1 over the
     dealers of a DC. ``concentration`` is the weight of the prior shares, orders, shape (networks,); ``in_all`` the
-    orders of each network part, completed for stock-outs. ``key``, ``orders`` and ``size`` belong to the
-    listed pairs: completed orders, and pieces per order. ``network_size`` and ``size_cv2`` are the mean order size,
+    orders of each network part, completed for stock-outs; ``needs_weight`` the orders that needs count for.
+    ``key``, ``orders`` and ``size`` belong to the listed pairs: completed orders, those that needs count for
+    included, and pieces per order. ``network_size`` and ``size_cv2`` are the mean order size,
     pieces, and the squared coefficient of variation of sizes, shape (networks,); ``total`` is the sum over all dealers
     of the share in orders times the size.
     """
@@ -98,6 +110,7 @@ class Shares(NamedTuple):
     concentration: Array
     band_concentration: Array
     in_all: Array
+    needs_weight: float
     key: Array
     orders: Array
     size: Array
@@ -273,7 +286,14 @@ def _at_keys(key: Array, values: Array, wanted: Array) -> Array:
     return np.where(key[place] == wanted, values[place], 0.0)
 
 
-def fit_shares(orders: Orders, region: Region, *, half_lives: tuple[float, ...], tuning_periods: int) -> Shares:
+def fit_shares(
+    orders: Orders,
+    region: Region,
+    *,
+    half_lives: tuple[float, ...],
+    tuning_periods: int,
+    needs: Needs | None = None,
+) -> Shares:
     """Learn from the data how far a dealer's own orders, its group and its network are to be believed.
 
     Parameters
@@ -313,10 +333,54 @@ def fit_shares(orders: Orders, region: Region, *, half_lives: tuple[float, ...],
         best, reached = _best_by_band(score, placed, np.digitize(before.in_all, BANDS))
         fits.append((reached, half_life, best))
     _, half_life, best = max(fits, key=lambda fit: fit[0])  # the first of equals, in order of preference
-
+    by_band = CONCENTRATIONS[best]
+    needs = needs or Needs(np.empty(0, dtype=np.int64), np.empty(0))
+    before = evidence_of(orders, region, half_life, tuning_periods)
+    weight = _weight_of_needs(before, region, by_band, needs, later_key, later_orders) if len(needs.key) else 0.0
     evidence = evidence_of(orders, region, half_life)
-    prior = prior_shares(evidence, region)
-    return _learnt(evidence, prior, region, half_life, CONCENTRATIONS[best])
+    return _learnt(evidence, prior_shares(evidence, region), region, half_life, by_band, needs, weight)
+
+
+def _weight_of_needs(
+    before: Evidence, region: Region, by_band: Array, needs: Needs, later_key: Array, later_orders: Array
+) -> float:
+    """The orders that needs are worth: those under which who ordered later was likeliest, 0 if none helps."""
+    n_dealers = len(region.dealer_dc)
+    is_needed = np.zeros(len(region.network_dc), dtype=bool)
+    is_needed[needs.key // n_dealers] = True
+    counts = is_needed[later_key // n_dealers]
+    key, later = later_key[counts], later_orders[counts]
+    network, dealer = key // n_dealers, key % n_dealers
+    concentration = by_band[np.digitize(before.in_all, BANDS)]
+    own = concentration[network] * prior_shares(before, region)[dealer, region.network_group[network]]
+    own += _at_keys(before.key, before.orders, key)
+    share = _at_keys(needs.key, needs.share, key)
+    total = np.bincount(network, weights=later, minlength=len(region.network_dc))[is_needed]
+    whole = (concentration + before.in_all)[is_needed]
+    tried = np.concatenate([[0.0], CONCENTRATIONS])
+    scores = [
+        float(
+            (gammaln(own + one * share + later) - gammaln(own + one * share)).sum()
+            + (gammaln(whole + one) - gammaln(whole + one + total)).sum()
+        )
+        for one in tried
+    ]
+    return float(tried[int(np.argmax(scores))])
+
+
+def _with_needs(evidence: Evidence, region: Region, half_life: float, needs: Needs) -> Evidence:
+    """Evidence with the pairs of needs among those listed, without orders where they had none."""
+    n_dealers = len(region.dealer_dc)
+    key = np.union1d(evidence.key, needs.key)
+    network, dealer = key // n_dealers, key % n_dealers
+    time = _discounted(
+        np.minimum(region.network_periods[network], region.dealer_periods[dealer]), 0.5 ** (1 / half_life)
+    )
+    time[np.searchsorted(key, evidence.key)] = evidence.time
+    orders, pieces, squares = (
+        _at_keys(evidence.key, values, key) for values in (evidence.orders, evidence.pieces, evidence.squares)
+    )
+    return Evidence(key, orders, pieces, squares, time, evidence.in_all, evidence.time_in_all)
 
 
 def _best_by_band(score: Array, placed: Array, band: Array) -> tuple[Array, float]:
@@ -331,20 +395,28 @@ def _best_by_band(score: Array, placed: Array, band: Array) -> tuple[Array, floa
     return best, reached
 
 
-def _learnt(evidence: Evidence, prior: Array, region: Region, half_life: float, by_band: Array) -> Shares:
+def _learnt(
+    evidence: Evidence, prior: Array, region: Region, half_life: float, by_band: Array, needs: Needs, worth: float
+) -> Shares:
     n_dealers = len(region.dealer_dc)
     n_networks = len(region.network_dc)
+    if worth:
+        evidence = _with_needs(evidence, region, half_life, needs)
     network, dealer = evidence.key // n_dealers, evidence.key % n_dealers
     concentration = by_band[np.digitize(evidence.in_all, BANDS)]
+    needed = np.zeros(n_networks)
+    needed[needs.key // n_dealers] = worth
+    expected = worth * _at_keys(needs.key, needs.share, evidence.key)
     weight = concentration[network] * prior[dealer, region.network_group[network]]
-    orders = completed_orders(
+    seen = completed_orders(
         evidence.orders,
         evidence.time,
         evidence.time_in_all[network],
-        weight,
-        concentration[network],
+        weight + expected,
+        (concentration + needed)[network],
         evidence.in_all[network],
     )
+    orders = seen + expected
     in_all = np.bincount(network, weights=orders, minlength=n_networks)
 
     pieces = np.bincount(network, weights=evidence.pieces, minlength=n_networks)
@@ -360,6 +432,7 @@ def _learnt(evidence: Evidence, prior: Array, region: Region, half_life: float, 
         concentration=concentration,
         band_concentration=by_band,
         in_all=in_all,
+        needs_weight=worth,
         key=evidence.key,
         orders=orders,
         size=size,

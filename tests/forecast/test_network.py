@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from partsopt.forecast.network import (
     CONCENTRATIONS,
     Evidence,
+    Needs,
     Orders,
     Region,
     blended_variance_to_mean,
@@ -169,6 +170,52 @@ def test_shares_match_the_plain_formula():
     expected = reference_shares([3, 1, 0], sizes, shares.prior[:, 0].tolist(), float(shares.concentration[0]))
     assert found.share == pytest.approx(expected)
     assert found.mean == pytest.approx(10 * np.array(expected))
+
+
+def maintenance(random: np.random.Generator, truth: np.ndarray, n_networks: int) -> tuple[Orders, Region]:
+    """Orders of parts that sell once a period over 12 periods, the chance of each dealer being ``truth``."""
+    network, age = (one.ravel() for one in np.indices((n_networks, 12)))
+    dealer = np.array([random.choice(truth.shape[1], p=truth[one]) for one in network])
+    n = len(network)
+    region = Region(
+        np.zeros(truth.shape[1], int),
+        np.full(truth.shape[1], 12),
+        np.zeros(n_networks, int),
+        np.zeros(n_networks, int),
+        np.full(n_networks, 12),
+    )
+    return Orders(dealer, network, age, np.ones(n), np.ones(n)), region
+
+
+def test_needs_that_foretell_who_orders_are_believed():
+    """Each part is asked for where its cars are: shares come close to the cars', and add up as ever."""
+    random = np.random.Generator(np.random.PCG64(8))
+    truth = random.dirichlet(np.full(10, 0.3), 60) * 0.98 + 0.002
+    orders, region = maintenance(random, truth, 60)
+    needs = Needs(np.arange(600), truth.ravel())
+    dealer, network = all_pairs(region)
+    error = {}
+    for name, known in (("alone", None), ("cars", needs)):
+        shares = fit_shares(orders, region, half_lives=(np.inf,), tuning_periods=3, needs=known)
+        found = rate_of_pairs(shares, region, dealer, network, np.ones(60), np.ones(60))
+        assert np.bincount(network, weights=found.mean) == pytest.approx(1.0)
+        error[name] = np.abs(found.share - truth[network, dealer]).mean()
+    assert shares.needs_weight >= 16
+    assert error["cars"] < 0.5 * error["alone"]
+
+
+def test_needs_that_foretell_nothing_hardly_count():
+    """Cars drawn apart from orders move shares by less than half a percentage point on average."""
+    random = np.random.Generator(np.random.PCG64(9))
+    orders, region = maintenance(random, np.full((60, 10), 0.1), 60)
+    needs = Needs(np.arange(600), random.dirichlet(np.full(10, 0.3), 60).ravel())
+    shares = fit_shares(orders, region, half_lives=(np.inf,), tuning_periods=3, needs=needs)
+    alone = fit_shares(orders, region, half_lives=(np.inf,), tuning_periods=3)
+    dealer, network = all_pairs(region)
+    one, other = (
+        rate_of_pairs(fit, region, dealer, network, np.ones(60), np.ones(60)).share for fit in (shares, alone)
+    )
+    assert np.abs(one - other).mean() < 0.005
 
 
 def test_a_pair_of_another_region_is_refused():
