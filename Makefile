@@ -43,6 +43,7 @@ docs: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.night --out benchmarks/night.csv
+	$(BIN)/python -m benchmarks.forecast --speed 45000 --out benchmarks/forecast.csv
 
 bless: $(VENV)/.dev
 	$(BIN)/python -m tests.golden.bless
