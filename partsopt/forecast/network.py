@@ -28,6 +28,8 @@ BAND_ORDERS = 100.0
 """A band's own orders weigh as much as those of all bands when it has so many."""
 GROUP_ORDERS = 2.0 ** np.arange(0.0, 15.0)
 """Concentrations tried for the shares within a group around the dealer's share in everything."""
+NEEDS_EVIDENCE = 2.0
+"""By how much, in log-likelihood, needs must have foretold who ordered better than orders alone, to count at all."""
 OWN_ORDERS = 8.0
 """A pair's own order size weighs as much as the network part's when it has shown so many orders."""
 SIZE_ORDERS = 8.0
@@ -344,7 +346,7 @@ def fit_shares(
 def _weight_of_needs(
     before: Evidence, region: Region, by_band: Array, needs: Needs, later_key: Array, later_orders: Array
 ) -> float:
-    """The orders that needs are worth: those under which who ordered later was likeliest, 0 if none helps."""
+    """The orders that needs are worth: those under which who ordered later was likeliest, 0 if none clearly helps."""
     n_dealers = len(region.dealer_dc)
     is_needed = np.zeros(len(region.network_dc), dtype=bool)
     is_needed[needs.key // n_dealers] = True
@@ -365,7 +367,8 @@ def _weight_of_needs(
         )
         for one in tried
     ]
-    return float(tried[int(np.argmax(scores))])
+    best = int(np.argmax(scores))
+    return float(tried[best]) if scores[best] > scores[0] + NEEDS_EVIDENCE else 0.0
 
 
 def _with_needs(evidence: Evidence, region: Region, half_life: float, needs: Needs) -> Evidence:
