@@ -182,3 +182,56 @@ def reference_rmsse(forecast: list[float], actual: list[float], training: list[f
 
 def reference_pinball(quantile: float, actual: float, level: float) -> float:
     return level * (actual - quantile) if actual > quantile else (1 - level) * (quantile - actual)
+
+
+def reference_discounted_rate(
+    demand: list[float], share: list[float], discount: float, prior: float, prior_periods: float
+) -> float:
+    """Discounted pieces and exposure by age, and a prior that weighs more the shorter the history is."""
+    pieces = exposed = whole = 0.0
+    for age, (d, w) in enumerate(zip(reversed(demand), reversed(share), strict=True)):
+        whole += discount**age
+        if not math.isnan(d):
+            pieces += discount**age * d
+            exposed += discount**age * w
+    shown = 0.5 + (prior_periods * max(1.0 - exposed / whole, 0.0) if whole > 0 else 0.0)
+    return (pieces + shown * prior) / (exposed + shown)
+
+
+def reference_own_dispersion(demand: list[float], share: list[float]) -> float:
+    """Variance over mean around the flat rate."""
+    seen = [(d, w) for d, w in zip(demand, share, strict=True) if not math.isnan(d)]
+    if sum(d for d, _ in seen) == 0:
+        return 0.0
+    flat = sum(d for d, _ in seen) / sum(w for _, w in seen)
+    return sum((d - flat * w) ** 2 for d, w in seen) / sum(d for d, _ in seen)
+
+
+def reference_smooth_quantile(mean: float, ratio: float, level: float) -> float:
+    """Quantile of a negative binomial (Poisson at ratio 1) plus an even spread of half a piece either side."""
+    below, k = 0.0, 0
+    while True:
+        if ratio > 1.0:
+            size = mean / (ratio - 1.0)
+            log_probability = (
+                math.lgamma(size + k)
+                - math.lgamma(size)
+                - math.lgamma(k + 1)
+                - size * math.log(ratio)
+                + k * math.log1p(-1.0 / ratio)
+            )
+        else:
+            log_probability = k * math.log(mean) - mean - math.lgamma(k + 1)
+        probability = math.exp(log_probability)
+        if below + probability >= level:
+            return k - 0.5 + (level - below) / probability
+        below, k = below + probability, k + 1
+
+
+def reference_quasi_likelihood(rates: list[list[float]], total: list[float], weights: list[float]) -> float:
+    """Poisson quasi-likelihood of totals over one period, the larger the better."""
+    likelihood = 0.0
+    for row, seen in zip(rates, total, strict=True):
+        mean = 1e-9 + sum(rate * weight for rate, weight in zip(row, weights, strict=True))
+        likelihood += seen * math.log(mean) - mean
+    return likelihood

@@ -18,6 +18,8 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 DISCOUNTS = np.array([1.0, 0.97, 0.93, 0.86, 0.72, 0.45])
 KEY = 2
 """Place in DISCOUNTS of the rate by which series are alike."""
+MARKET = 3
+"""Place in DISCOUNTS of the rate that tells the level of the whole market."""
 SLOW = 1
 """Place in DISCOUNTS of the rate that groups are averaged on."""
 HORIZONS = {"month": (1, 3, 6, 12), "week": (1, 4, 9, 18)}
@@ -35,6 +37,7 @@ FEWEST_ROWS = 100
 PRIOR_PERIODS = 3.0
 OWN_DEMANDS = 20.0
 """A series' own dispersion weighs as much as that of all when it has shown this many demands."""
+WILD = 100.0
 LARGEST_RELATIVE = 20.0
 LARGEST_RATIO = 1e9
 
@@ -74,6 +77,10 @@ class Learnt(NamedTuple):
         Ratios of totals to means; None where there were too few.
     n_totals
         Totals that were learnt from at the first horizon.
+    usual_size
+        Median size of a demand, pieces.
+    market
+        What each discounted rate is multiplied by to stand at today's level of the whole market, shape (discounts,).
     """
 
     horizons: Array
@@ -85,6 +92,8 @@ class Learnt(NamedTuple):
     prior: float
     table: RatioTable | None
     n_totals: int
+    usual_size: float
+    market: Array
 
 
 class _Origin(NamedTuple):
@@ -136,11 +145,14 @@ def relative_dispersion(own: Array, size: Array, n_demands: Array) -> float:
 
 def shrunk_dispersion(own: Array, size: Array, n_demands: Array, relative: float) -> Array:
     """A series' own variance over mean, drawn towards that of all series as far as it has shown few demands."""
-    has_demand = n_demands > 0
-    usual_size = float(np.median(size[has_demand])) if has_demand.any() else 1.0
-    shared = relative * np.where(has_demand, size, usual_size)
+    shared = relative * np.where(n_demands > 0, size, _usual_size(size, n_demands))
     ratio = (own * n_demands + np.maximum(shared, 1.0) * OWN_DEMANDS) / (n_demands + OWN_DEMANDS)
     return np.clip(ratio, 1.0, LARGEST_RATIO)
+
+
+def _usual_size(size: Array, n_demands: Array) -> float:
+    """Median over the series with demand of their mean size; 1 where there is none."""
+    return float(np.median(size[n_demands > 0])) if (n_demands > 0).any() else 1.0
 
 
 def group_means(rates: Array, groups: list[Array], prior: float) -> Array:
@@ -163,6 +175,23 @@ def rates_and_moments(history: History, ends: list[int], prior: float) -> tuple[
         history.demand, history.time, history.starts, columns, DISCOUNTS, prior, PRIOR_PERIODS, rates, moments
     )
     return rates, moments
+
+
+def market_factors(rates: Array) -> Array:
+    """What each discounted rate is multiplied by to stand at today's level of the whole market, shape (discounts,).
+
+    Where all parts fall together, the longer a rate looks back the more it is above what is sold today. The level is
+    that of the rates at MARKET, over series of at most a hundred times the median rate.
+
+    Examples
+    --------
+    >>> market_factors(np.array([[4.0, 4.0, 4.0, 2.0, 2.0, 2.0]] * 3)).tolist()
+    [0.5, 0.5, 0.5, 1.0, 1.0, 1.0]
+    """
+    slow = rates[:, SLOW]
+    usual = rates[slow <= WILD * np.median(slow[slow > 0])] if (slow > 0).any() else rates
+    total = usual.sum(axis=0)
+    return np.where(total > 0, np.clip(total[MARKET] / np.where(total > 0, total, 1.0), 0.2, 5.0), 1.0)
 
 
 def with_groups(rates: Array, groups: list[Array], prior: float) -> Array:
@@ -191,9 +220,13 @@ def learn(history: History, groups: list[Array], value: Array | None, period: st
         ``month`` or ``week``.
     """
     n_periods = history.demand.shape[1]
-    (rates,), (moments,) = rates_and_moments(history, [n_periods], 0.0)
-    prior = usual_rate(rates[:, SLOW])
-    relative = relative_dispersion(*own_dispersion(moments))
+    _, (moments,) = rates_and_moments(history, [n_periods], 0.0)
+    prior = usual_rate(moments[:, 1] / np.maximum(moments[:, 0], 1.0))
+    (rates,), _ = rates_and_moments(history, [n_periods], prior)
+    market = market_factors(rates)
+    own, size, n_demands = own_dispersion(moments)
+    relative = relative_dispersion(own, size, n_demands)
+    usual_size = _usual_size(size, n_demands)
     first = max(SHORTEST_HISTORY, n_periods // 4)
     n_rates = len(DISCOUNTS) + len(groups) + 1
     strata, shape, n_totals = np.empty(0), (0, 0), 0
@@ -210,6 +243,7 @@ def learn(history: History, groups: list[Array], value: Array | None, period: st
         seen = _Rows(*(np.concatenate(one) for one in zip(*rows, strict=True)))
         if not horizons:
             n_totals, shape, strata = len(seen.total), cells(len(seen.total)), _strata(seen.rates[:, KEY])
+        seen.weight[is_wild(seen.rates, seen.total / horizon, np.searchsorted(strata, seen.rates[:, KEY]))] = 0.0
         found = _weights(seen, float(horizon), strata)
         weights.append(found if not weights else OWN_SHARE * found + (1.0 - OWN_SHARE) * weights[0])
         mean = horizon * np.maximum(_weighted(seen.rates, strata, weights[-1]), 1e-9)
@@ -224,7 +258,7 @@ def learn(history: History, groups: list[Array], value: Array | None, period: st
     table = RatioTable(*(np.stack(one) for one in zip(*parts, strict=True))) if parts else None
     if not horizons:
         usual = first_weights(n_rates)[None, None, :]
-        return Learnt(np.ones(1), strata, usual, np.ones(1), np.ones(1), relative, prior, None, 0)
+        return Learnt(np.ones(1), strata, usual, np.ones(1), np.ones(1), relative, prior, None, 0, usual_size, market)
     return Learnt(
         np.array(horizons),
         strata,
@@ -235,11 +269,15 @@ def learn(history: History, groups: list[Array], value: Array | None, period: st
         prior,
         table,
         n_totals,
+        usual_size,
+        market,
     )
 
 
 def apply(learnt: Learnt, history: History, groups: list[Array]) -> tuple[Array, Array, Array]:
     """Means of the totals at the learnt horizons and their variance over mean, and the number of demands.
+
+    A series without demand is not given a rate of which one would have been seen in twice its time.
 
     Returns
     -------
@@ -249,8 +287,10 @@ def apply(learnt: Learnt, history: History, groups: list[Array]) -> tuple[Array,
     (own,), (moments,) = rates_and_moments(history, [history.demand.shape[1]], learnt.prior)
     dispersion, size, n_demands = own_dispersion(moments)
     ratio = shrunk_dispersion(dispersion, size, n_demands, learnt.relative)
-    rates = with_groups(own, groups, learnt.prior)
+    rates = with_groups(own * learnt.market, groups, learnt.prior)
     rate = np.column_stack([_weighted(rates, learnt.strata, weights) for weights in learnt.weights])
+    never = n_demands == 0
+    rate[never] = np.minimum(rate[never], learnt.usual_size / (1.0 + moments[never, :1]))
     mean = rate * (learnt.level * learnt.horizons)
     np.maximum.accumulate(mean, axis=1, out=mean)
     spread = np.maximum(1.0 + learnt.dispersion[None, :] * (ratio[:, None] - 1.0), 1.0)
@@ -285,12 +325,11 @@ def _origins(n_periods: int, horizon: int, first: int) -> range:
 def _known(history: History, ends: list[int], groups: list[Array], prior: float, relative: float) -> dict[int, _Origin]:
     """The series as they were known at each origin."""
     rates, moments = rates_and_moments(history, ends, prior)
-    return {
-        end: _Origin(
-            with_groups(own, groups, prior), shrunk_dispersion(*own_dispersion(sums), relative), sums[:, 0] > 0
-        )
-        for end, own, sums in zip(ends, rates, moments, strict=True)
-    }
+    known = {}
+    for end, own, sums in zip(ends, rates, moments, strict=True):
+        at_level = with_groups(own * market_factors(own), groups, prior)
+        known[end] = _Origin(at_level, shrunk_dispersion(*own_dispersion(sums), relative), sums[:, 0] > 0)
+    return known
 
 
 def _rows(history: History, origin: _Origin, end: int, horizon: int, worth: Array) -> _Rows:
@@ -307,13 +346,38 @@ def _strata(key: Array) -> Array:
     return np.quantile(key, np.arange(1, n_strata) / n_strata)
 
 
+def is_wild(rates: Array, total: Array, stratum: Array) -> Array:
+    """Rows that would decide alone: a rate or total a hundred times that of the three quarters of a stratum.
+
+    Parameters
+    ----------
+    rates
+        Pieces per period, shape (rows, rates).
+    total
+        Pieces per period that came, shape (rows,).
+    stratum
+        Number of each row's stratum, shape (rows,).
+
+    Examples
+    --------
+    >>> is_wild(np.array([[1.0], [1.0], [1.0], [1.0], [1e9]]), np.array([0.0, 1.0, 200.0, 1.0, 1.0]), np.zeros(5))
+    array([False, False,  True, False,  True])
+    """
+    largest = np.maximum(rates.max(axis=1), total)
+    wild = np.zeros(len(total), dtype=bool)
+    for one in np.unique(stratum):
+        at = stratum == one
+        wild[at] = largest[at] > WILD * np.quantile(rates[at, 0], 0.75)
+    return wild
+
+
 def _weights(seen: _Rows, horizon: float, strata: Array) -> Array:
     """Weights by stratum, shape (strata, rates)."""
     stratum = np.searchsorted(strata, seen.rates[:, KEY])
     start = first_weights(seen.rates.shape[1])
     found = []
     for place in range(len(strata) + 1):
-        at = np.flatnonzero(stratum == place)
+        at = np.flatnonzero((stratum == place) & (seen.weight > 0))
         found.append(credibility_weights(seen.rates[at], seen.total[at], seen.weight[at], horizon, start))
     return np.stack(found)
 

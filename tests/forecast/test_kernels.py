@@ -1,0 +1,128 @@
+"""The compiled loops against their plain twins."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from partsopt.forecast.distribution import probability_at_most
+from partsopt.forecast.kernels import (
+    credibility_weights,
+    discounted_rates,
+    smooth_levels,
+    total_quantiles,
+    weighted_means,
+)
+from partsopt.forecast.pooled import own_dispersion
+from tests.reference_forecast import (
+    reference_discounted_rate,
+    reference_own_dispersion,
+    reference_quasi_likelihood,
+    reference_smooth_quantile,
+)
+
+LEVELS = np.array([0.1, 0.5, 0.9, 0.99])
+
+
+def rates_of(demand, share, ends, discounts=(1.0, 0.8), prior=0.3, prior_periods=3.0, starts=None):
+    demand = np.array(demand, dtype=float)
+    time = np.empty((0, 0)) if share is None else np.array(share, dtype=float)
+    rates = np.empty((len(ends), len(demand), len(discounts)))
+    moments = np.empty((len(ends), len(demand), 6))
+    starts = np.zeros(len(demand), dtype=np.int64) if starts is None else np.array(starts)
+    discounted_rates(demand, time, starts, np.array(ends), np.array(discounts), prior, prior_periods, rates, moments)
+    return rates, moments
+
+
+def smooth(mean, ratio, levels=LEVELS):
+    out = np.empty(len(levels))
+    smooth_levels(mean, ratio, levels, np.array([NormalDist().inv_cdf(level) for level in levels]), out)
+    return out
+
+
+def test_a_rate_by_hand():
+    """Two pieces a period ago and one now, discounted by a half: 2 pieces over 1.5 periods, and half a period of 0."""
+    rates, _ = rates_of([[2.0, 1.0]], None, [2], discounts=[0.5], prior=0.0)
+    assert rates[0, 0, 0] == pytest.approx(2.0 / 2.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.one_of(st.just(math.nan), st.integers(0, 20).map(float)), min_size=1, max_size=12),
+    st.lists(st.sampled_from([0.3, 0.5, 1.0]), min_size=12, max_size=12),
+    st.integers(0, 12),
+)
+def test_rates_and_dispersion_match_their_twins_at_every_origin(demand, share, start):
+    """An origin knows what lies before it, from the start of the series on."""
+    share, start = share[: len(demand)], min(start, len(demand))
+    ends = list(range(len(demand) + 1))
+    rates, moments = rates_of([demand], [share], ends, starts=[start])
+    for place, end in enumerate(ends):
+        known = [math.nan] * min(start, end) + demand[start:end]
+        for j, discount in enumerate((1.0, 0.8)):
+            expected = reference_discounted_rate(known, share[:end], discount, 0.3, 3.0)
+            assert rates[place, 0, j] == pytest.approx(expected)
+        own = own_dispersion(moments[place])[0][0]
+        assert own == pytest.approx(reference_own_dispersion(known, share[:end]), abs=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0.01, 60.0), st.one_of(st.just(1.0), st.floats(1.01, 20.0)))
+def test_smooth_quantiles_match_their_twin(mean, ratio):
+    expected = [reference_smooth_quantile(mean, ratio, level) for level in LEVELS]
+    assert smooth(mean, ratio) == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize(("mean", "ratio"), [(5e3, 2.0), (1e6, 1.0), (2e4, 9e3), (1e9, 1e9)])
+def test_large_totals_follow_the_exact_distribution_closely(mean, ratio):
+    """Beyond four thousand pieces a gamma stands for the negative binomial: half a percent of probability at most."""
+    at = np.floor(smooth(mean, ratio))
+    assert probability_at_most(at, mean, ratio) == pytest.approx(LEVELS, abs=0.005)
+
+
+def test_nothing_expected_is_nothing_at_any_level():
+    assert smooth(0.0, 1.0).tolist() == pytest.approx([-0.4, 0.0, 0.4, 0.49])
+
+
+def test_weights_find_the_rate_that_tells():
+    """Totals that follow the first of two rates, twofold, give it weight 2 and the other none."""
+    rates = np.array([[1.0, 3.0], [2.0, 1.0], [4.0, 2.0], [8.0, 0.5]])
+    found = credibility_weights(rates, 2.0 * rates[:, 0], np.ones(4), 1.0, np.array([0.5, 0.5]))
+    assert found == pytest.approx([2.0, 0.0], abs=0.02)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10_000))
+def test_weights_are_no_worse_than_the_first_guess(seed):
+    """They are not negative, and the quasi-likelihood, which they maximise, does not fall."""
+    rng = np.random.default_rng(seed)
+    rates = rng.gamma(1.0, 2.0, (200, 3))
+    total = rng.poisson(rates @ rng.dirichlet(np.ones(3))).astype(float)
+    start = np.full(3, 1.0 / 3.0)
+    found = credibility_weights(rates, total, np.ones(200), 1.0, start)
+    assert (found >= 0).all()
+    best = reference_quasi_likelihood(rates.tolist(), total.tolist(), found.tolist())
+    assert best >= reference_quasi_likelihood(rates.tolist(), total.tolist(), start.tolist()) - 0.05
+
+
+def test_weighted_means_take_the_weights_of_the_stratum():
+    """A key of 1 lies in the stratum up to 1, a key of 2 in the next."""
+    out = np.empty(2)
+    weighted_means(np.array([[1.0, 5.0], [2.0, 5.0]]), np.array([1.0]), 0, np.array([[1.0, 0.0], [0.0, 1.0]]), out)
+    assert out.tolist() == [1.0, 5.0]
+
+
+def test_the_table_is_averaged_with_the_distribution():
+    """A table that says twice the mean at every level, weighed by half, moves the quantile half way to it."""
+    levels, z = np.array([0.5]), np.array([0.0])
+    out = np.empty((1, 1))
+    centres, edges, table = np.zeros((1, 2)), np.zeros((1, 2, 0)), np.full((1, 2, 1, 1), 2.0)
+    centres[0] = [0.0, 5.0]
+    place, share, kept = np.zeros(1, dtype=np.int64), np.zeros(1), np.zeros(1, dtype=np.int64)
+    total_quantiles(np.array([4.0]), np.array([1.0]), place, share, levels, z, kept, centres, edges, table, 0.5, out)
+    assert out[0, 0] == pytest.approx((smooth(4.0, 1.0, levels)[0] + 8.0) / 2)
