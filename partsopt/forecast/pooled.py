@@ -54,6 +54,13 @@ class History(NamedTuple):
         return History(self.demand[at], self.time[at] if self.time.size else self.time, self.starts[at])
 
 
+class Group(NamedTuple):
+    """A grouping of series: the code of each from 0, and how many codes there are."""
+
+    codes: Array
+    n_codes: int
+
+
 class Learnt(NamedTuple):
     """What the pooled origins taught.
 
@@ -81,6 +88,8 @@ class Learnt(NamedTuple):
         Median size of a demand, pieces.
     market
         What each discounted rate is multiplied by to stand at today's level of the whole market, shape (discounts,).
+    group_means
+        Mean rate of every group by code, shape (codes,) for each grouping.
     """
 
     horizons: Array
@@ -94,6 +103,7 @@ class Learnt(NamedTuple):
     n_totals: int
     usual_size: float
     market: Array
+    group_means: list[Array]
 
 
 class _Origin(NamedTuple):
@@ -155,15 +165,14 @@ def _usual_size(size: Array, n_demands: Array) -> float:
     return float(np.median(size[n_demands > 0])) if (n_demands > 0).any() else 1.0
 
 
-def group_means(rates: Array, groups: list[Array], prior: float) -> Array:
-    """Mean rate of each series' group, drawn towards ``prior`` in small groups, shape (series, groups)."""
-    means = np.empty((len(rates), len(groups)))
-    top = 10.0 * float(np.median(rates[rates > 0])) if (rates > 0).any() else 0.0
-    capped = np.minimum(rates, top)
-    for place, codes in enumerate(groups):
-        total = np.bincount(codes, weights=capped)
-        means[:, place] = ((total + 5.0 * prior) / (np.bincount(codes) + 5.0))[codes]
-    return means
+def group_means(rates: Array, groups: list[Group], prior: float) -> list[Array]:
+    """Mean rate of every group by code, drawn towards ``prior`` in small groups; no rate above ten times the median."""
+    capped = np.minimum(rates, 10.0 * float(np.median(rates[rates > 0]))) if (rates > 0).any() else rates
+    return [
+        (np.bincount(one.codes, capped, one.n_codes) + 5.0 * prior)
+        / (np.bincount(one.codes, minlength=one.n_codes) + 5.0)
+        for one in groups
+    ]
 
 
 def rates_and_moments(history: History, ends: list[int], prior: float) -> tuple[Array, Array]:
@@ -194,9 +203,10 @@ def market_factors(rates: Array) -> Array:
     return np.where(total > 0, np.clip(total[MARKET] / np.where(total > 0, total, 1.0), 0.2, 5.0), 1.0)
 
 
-def with_groups(rates: Array, groups: list[Array], prior: float) -> Array:
+def with_groups(rates: Array, groups: list[Group], means: list[Array], prior: float) -> Array:
     """What a rate is weighted from: the series' own rates, the means of its groups, and the mean of all."""
-    return np.column_stack([rates, group_means(rates[:, SLOW], groups, prior), np.full(len(rates), prior)])
+    others = [mean[one.codes] for one, mean in zip(groups, means, strict=True)]
+    return np.column_stack([rates, *others, np.full(len(rates), prior)])
 
 
 def first_weights(n_rates: int) -> Array:
@@ -205,7 +215,7 @@ def first_weights(n_rates: int) -> Array:
     return np.concatenate([np.full(n_own, 0.9 / n_own), np.full(n_rates - n_own, 0.1 / (n_rates - n_own))])
 
 
-def learn(history: History, groups: list[Array], value: Array | None, period: str) -> Learnt:
+def learn(history: History, groups: list[Group], value: Array | None, period: str) -> Learnt:
     """Learn weights, dispersion and ratios on rolling origins inside the history.
 
     Parameters
@@ -213,7 +223,7 @@ def learn(history: History, groups: list[Array], value: Array | None, period: st
     history
         All series, or as many as are to be learnt from.
     groups
-        Codes from 0 by grouping, shape (series,) each.
+        Groupings of the series.
     value
         Weight of each series, or None.
     period
@@ -224,6 +234,7 @@ def learn(history: History, groups: list[Array], value: Array | None, period: st
     prior = usual_rate(moments[:, 1] / np.maximum(moments[:, 0], 1.0))
     (rates,), _ = rates_and_moments(history, [n_periods], prior)
     market = market_factors(rates)
+    means = group_means(rates[:, SLOW] * market[SLOW], groups, prior)
     own, size, n_demands = own_dispersion(moments)
     relative = relative_dispersion(own, size, n_demands)
     usual_size = _usual_size(size, n_demands)
@@ -258,7 +269,9 @@ def learn(history: History, groups: list[Array], value: Array | None, period: st
     table = RatioTable(*(np.stack(one) for one in zip(*parts, strict=True))) if parts else None
     if not horizons:
         usual = first_weights(n_rates)[None, None, :]
-        return Learnt(np.ones(1), strata, usual, np.ones(1), np.ones(1), relative, prior, None, 0, usual_size, market)
+        return Learnt(
+            np.ones(1), strata, usual, np.ones(1), np.ones(1), relative, prior, None, 0, usual_size, market, means
+        )
     return Learnt(
         np.array(horizons),
         strata,
@@ -271,10 +284,11 @@ def learn(history: History, groups: list[Array], value: Array | None, period: st
         n_totals,
         usual_size,
         market,
+        means,
     )
 
 
-def apply(learnt: Learnt, history: History, groups: list[Array]) -> tuple[Array, Array, Array]:
+def apply(learnt: Learnt, history: History, groups: list[Group]) -> tuple[Array, Array, Array]:
     """Means of the totals at the learnt horizons and their variance over mean, and the number of demands.
 
     A series without demand is not given a rate of which one would have been seen in twice its time.
@@ -287,7 +301,7 @@ def apply(learnt: Learnt, history: History, groups: list[Array]) -> tuple[Array,
     (own,), (moments,) = rates_and_moments(history, [history.demand.shape[1]], learnt.prior)
     dispersion, size, n_demands = own_dispersion(moments)
     ratio = shrunk_dispersion(dispersion, size, n_demands, learnt.relative)
-    rates = with_groups(own * learnt.market, groups, learnt.prior)
+    rates = with_groups(own * learnt.market, groups, learnt.group_means, learnt.prior)
     rate = np.column_stack([_weighted(rates, learnt.strata, weights) for weights in learnt.weights])
     never = n_demands == 0
     rate[never] = np.minimum(rate[never], learnt.usual_size / (1.0 + moments[never, :1]))
@@ -322,12 +336,13 @@ def _origins(n_periods: int, horizon: int, first: int) -> range:
     return range(n_periods - horizon, first - 1, -max(ORIGIN_STEP, horizon // 3))[:MOST_ORIGINS]
 
 
-def _known(history: History, ends: list[int], groups: list[Array], prior: float, relative: float) -> dict[int, _Origin]:
+def _known(history: History, ends: list[int], groups: list[Group], prior: float, relative: float) -> dict[int, _Origin]:
     """The series as they were known at each origin."""
     rates, moments = rates_and_moments(history, ends, prior)
     known = {}
     for end, own, sums in zip(ends, rates, moments, strict=True):
-        at_level = with_groups(own * market_factors(own), groups, prior)
+        own *= market_factors(own)
+        at_level = with_groups(own, groups, group_means(own[:, SLOW], groups, prior), prior)
         known[end] = _Origin(at_level, shrunk_dispersion(*own_dispersion(sums), relative), sums[:, 0] > 0)
     return known
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from partsopt.errors import TableError
 from partsopt.forecast.kernels import total_quantiles
-from partsopt.forecast.pooled import HORIZONS, MOST_SERIES, History, apply, learn
+from partsopt.forecast.pooled import HORIZONS, MOST_SERIES, Group, History, apply, learn
 from partsopt.forecast.rates import exposure
 from partsopt.forecast.ratios import LEVELS, RatioTable, at_levels
 from partsopt.settings import ForecastParams
@@ -227,18 +227,26 @@ def fit_predictive(
         raise ValueError(f"period is {period!r}; it must be one of {', '.join(HORIZONS)}.")
     history = _history(demand, starts, share)
     n_series = len(history.demand)
-    codes = [np.unique(one, return_inverse=True)[1] for one in (groups or {}).values() if one is not None]
+    groupings = [_group(one) for one in (groups or {}).values() if one is not None]
     if n_series == 0:
         return Predictive(np.ones(1), np.empty((0, 1)), np.empty((0, 1)), None, *(np.empty(0, dtype="U1"),) * 2)
     n_sample = min(n_series, MOST_SERIES)
     sample = np.arange(n_sample) * n_series // n_sample
     learnt = learn(
-        history.of(sample), [one[sample] for one in codes], None if value is None else np.asarray(value)[sample], period
+        history.of(sample),
+        [Group(one.codes[sample], one.n_codes) for one in groupings],
+        None if value is None else np.asarray(value)[sample],
+        period,
     )
-    means, ratios, n_demands = apply(learnt, history, codes)
+    means, ratios, n_demands = apply(learnt, history, groupings)
     reason = np.where(n_demands > 0, 0, 1 if learnt.prior > 0 else 2)
     method = np.array(["pooled", "pooled", "zero"])[reason]
     return Predictive(learnt.horizons, means, ratios, learnt.table, method, _REASONS[reason])
+
+
+def _group(codes: Array) -> Group:
+    uniques, places = np.unique(codes, return_inverse=True)
+    return Group(places, len(uniques))
 
 
 def _history(demand: Array, starts: Array | None, share: Array | None) -> History:

