@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import pandas as pd
 
 from partsopt.allocate.shares import allocate_stock
 from partsopt.classify import classify_parts
-from partsopt.demand import build_demand
+from partsopt.demand import Demand, build_demand
 from partsopt.documents import digest_of, documents_of
-from partsopt.forecast.select import forecast_demand
-from partsopt.replenish.orders import replenish_sites
+from partsopt.forecast.select import Forecasts, forecast_demand
+from partsopt.replenish.orders import Replenishment, replenish_sites
 from partsopt.report.kpis import kpis_of
 from partsopt.routing.plan import plan_deliveries
 from partsopt.settings import Settings
@@ -23,6 +24,15 @@ STAGES = ("demand", "forecast", "classify", "replenish", "allocate", "routing", 
 
 Watcher = Callable[[str, str], None]
 """Called as a stage begins, with its name and "", and as it ends, with its name and what it counted."""
+
+
+class PlannedLevels(NamedTuple):
+    """What the stages up to levels and orders gave."""
+
+    demand: Demand
+    forecast: Forecasts
+    classes: pd.DataFrame
+    replenishment: Replenishment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,60 +70,8 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
     InputError, NoPlan
         The input cannot be planned; the text says what to correct.
     """
-    period = settings.demand.period
     sites, parts = inputs["sites"], inputs["parts"]
-
-    watch("demand", "")
-    demand = build_demand(
-        inputs["demand_lines"],
-        inputs["supersessions"],
-        inputs["stockouts"],
-        sites,
-        today=today,
-        params=settings.demand,
-    )
-    watch("demand", f"{len(inputs['demand_lines']):,} lines in {len(demand.series):,} series")
-
-    watch("forecast", "")
-    forecast = forecast_demand(
-        demand.demand_series, demand.series, parts, today=today, period=period, params=settings.forecast
-    )
-    watch("forecast", f"{len(forecast.forecasts):,} series")
-
-    watch("classify", "")
-    classes = classify_parts(
-        demand.series,
-        demand.demand_series,
-        forecast.forecasts,
-        parts,
-        sites,
-        today=today,
-        period=period,
-        params=settings.classify,
-    )
-    watch("classify", f"{int(classes['is_stocked'].sum()):,} of {len(classes):,} site-parts stocked")
-
-    watch("replenish", "")
-    replenishment = replenish_sites(
-        forecasts=forecast.forecasts,
-        forecast_steps=forecast.forecast_steps,
-        classes=classes,
-        parts=parts,
-        sites=sites,
-        supply=inputs["supply"],
-        price_breaks=inputs["price_breaks"],
-        stock=inputs["stock"],
-        open_orders=inputs["open_orders"],
-        urgent_orders=inputs["urgent_orders"],
-        reservations=inputs["reservations"],
-        supersessions=inputs["supersessions"],
-        carrier_lanes=inputs["carrier_lanes"],
-        holidays=inputs["holidays"],
-        today=today,
-        period=period,
-        params=settings.replenish,
-    )
-    watch("replenish", f"{len(replenishment.orders):,} order lines, {len(replenishment.requests):,} dealer requests")
+    demand, forecast, classes, replenishment = plan_levels(inputs, settings, today, watch)
 
     watch("allocate", "")
     allocation = allocate_stock(
@@ -183,6 +141,81 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
     kpis = kpis_of(tables, inputs, today)
     watch("documents", f"{len(tables['all_exceptions']):,} exceptions")
     return Plan(today=today, tables=tables, kpis=kpis)
+
+
+def plan_levels(
+    inputs: Tables, settings: Settings, today: date, watch: Watcher, *, with_curve: bool = False
+) -> PlannedLevels:
+    """Run the stages up to levels and orders; with ``with_curve`` draw the exchange curve too.
+
+    Parameters
+    ----------
+    inputs, settings, today, watch
+        As in :func:`plan_night`.
+    with_curve
+        Whether ``replenishment.exchange_curve`` is wanted.
+
+    Raises
+    ------
+    InputError, NoPlan, SettingsError
+        The input cannot be planned, or the levels asked for cannot be; the text says what to correct.
+    """
+    period = settings.demand.period
+    sites, parts = inputs["sites"], inputs["parts"]
+
+    watch("demand", "")
+    demand = build_demand(
+        inputs["demand_lines"],
+        inputs["supersessions"],
+        inputs["stockouts"],
+        sites,
+        today=today,
+        params=settings.demand,
+    )
+    watch("demand", f"{len(inputs['demand_lines']):,} lines in {len(demand.series):,} series")
+
+    watch("forecast", "")
+    forecast = forecast_demand(
+        demand.demand_series, demand.series, parts, today=today, period=period, params=settings.forecast
+    )
+    watch("forecast", f"{len(forecast.forecasts):,} series")
+
+    watch("classify", "")
+    classes = classify_parts(
+        demand.series,
+        demand.demand_series,
+        forecast.forecasts,
+        parts,
+        sites,
+        today=today,
+        period=period,
+        params=settings.classify,
+    )
+    watch("classify", f"{int(classes['is_stocked'].sum()):,} of {len(classes):,} site-parts stocked")
+
+    watch("replenish", "")
+    replenishment = replenish_sites(
+        forecasts=forecast.forecasts,
+        forecast_steps=forecast.forecast_steps,
+        classes=classes,
+        parts=parts,
+        sites=sites,
+        supply=inputs["supply"],
+        price_breaks=inputs["price_breaks"],
+        stock=inputs["stock"],
+        open_orders=inputs["open_orders"],
+        urgent_orders=inputs["urgent_orders"],
+        reservations=inputs["reservations"],
+        supersessions=inputs["supersessions"],
+        carrier_lanes=inputs["carrier_lanes"],
+        holidays=inputs["holidays"],
+        today=today,
+        period=period,
+        params=settings.replenish,
+        with_curve=with_curve,
+    )
+    watch("replenish", f"{len(replenishment.orders):,} order lines, {len(replenishment.requests):,} dealer requests")
+    return PlannedLevels(demand, forecast, classes, replenishment)
 
 
 def _together(frames: list[pd.DataFrame], table: Table) -> pd.DataFrame:

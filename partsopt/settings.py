@@ -199,6 +199,35 @@ class ReplenishParams:
     dealer_service_target: dict[str, float] = setting(
         {"A": 0.95, "B": 0.92, "C": 0.85}, "target of a dealer by class", "share"
     )
+    target_rule: str = setting(
+        "class", "how levels are set: class (each part reaches its class target) or system (all parts together)"
+    )
+    system_service_target: dict[str, float] = setting(
+        {"dc": 0.95, "dealer": 0.92},
+        "system: weighted fill rate that the DCs, and the dealers, reach at least cost",
+        "share",
+    )
+    system_budget: dict[str, float] = setting(
+        {"dc": 0.0, "dealer": 0.0},
+        "system: money that the levels may cost, instead of that target; 0: by target",
+        "money",
+    )
+    system_weights: dict[str, float] = setting(
+        {"lines": 0.5, "units": 0.0, "value": 0.5, "criticality": 0.0},
+        "system: what a part's fill rate counts for: its demands, pieces, value, or demands times criticality",
+        "share",
+    )
+    system_criticality_scores: dict[str, float] = setting(
+        {"vital": 1.0, "essential": 0.4, "desirable": 0.1}, "system: score of each criticality in its weight"
+    )
+    fill_rate_floor: dict[str, float] = setting(
+        {"A": 0.0, "B": 0.0, "C": 0.0}, "system: no part of the class promises less", "share"
+    )
+    fill_rate_cap: dict[str, float] = setting(
+        {"A": 0.9999, "B": 0.9999, "C": 0.9999},
+        "system: no part of the class gets a level above what this needs",
+        "share",
+    )
     dealer_handling_days: float = setting(1.0, "picking and packing of a stock order at the DC", "calendar days")
     dealer_lane_days: float = setting(3.0, "travel from the DC where no lane says otherwise", "calendar days")
     holding_rate_per_year: float = setting(0.22, "cost of holding stock", "share of its value")
@@ -220,12 +249,46 @@ class ReplenishParams:
         for name in ("dc_service_target", "dealer_service_target"):
             _by_class(f"replenish.{name}", getattr(self, name), "above 0 and below 1", lambda share: 0 < share < 1)
         _choice("replenish.service_measure", self.service_measure, ("fill_rate", "cycle_service_level"))
+        self._check_system()
         for name in ("dealer_handling_days", "dealer_lane_days", "holding_rate_per_year", "order_budget"):
             _need(getattr(self, name) >= 0, f"replenish.{name}", getattr(self, name), "0 or more")
         for name in ("lateness_cost_share", "emergency_cost_share"):
             _need(getattr(self, name) >= 0, f"replenish.{name}", getattr(self, name), "0 or more")
         _need(self.excess_horizon_days >= 1, "replenish.excess_horizon_days", self.excess_horizon_days, "1 or more")
         _need(self.max_order_quantity >= 1, "replenish.max_order_quantity", self.max_order_quantity, "1 or more")
+
+    def _check_system(self) -> None:
+        _choice("replenish.target_rule", self.target_rule, ("class", "system"))
+        _need(
+            self.target_rule == "class" or self.service_measure == "fill_rate",
+            "replenish.service_measure",
+            self.service_measure,
+            "fill_rate where replenish.target_rule is system",
+        )
+        for name in ("system_service_target", "system_budget"):
+            _need(
+                set(getattr(self, name)) == {"dc", "dealer"},
+                f"replenish.{name}",
+                getattr(self, name),
+                "given for dc and dealer",
+            )
+        for kind in ("dc", "dealer"):
+            target, budget = self.system_service_target[kind], self.system_budget[kind]
+            _need(
+                0 < target < 1, f"replenish.system_service_target.{kind}", target, "above 0 and below 1, such as 0.99"
+            )
+            _need(budget >= 0, f"replenish.system_budget.{kind}", budget, "0 or more")
+        for name in ("system_weights", "system_criticality_scores"):
+            for key, value in getattr(self, name).items():
+                _need(value >= 0, f"replenish.{name}.{key}", value, "0 or more")
+        _need(sum(self.system_weights.values()) > 0, "replenish.system_weights", self.system_weights, "above 0 for one")
+        _by_class(
+            "replenish.fill_rate_floor", self.fill_rate_floor, "0 or more and below 1", lambda share: 0 <= share < 1
+        )
+        _by_class("replenish.fill_rate_cap", self.fill_rate_cap, "above 0, at most 1", lambda share: 0 < share <= 1)
+        for name, floor in self.fill_rate_floor.items():
+            cap = self.fill_rate_cap[name]
+            _need(floor <= cap, f"replenish.fill_rate_floor.{name}", floor, f"at most the class's cap, {cap:g}")
 
 
 @dataclass(frozen=True, kw_only=True)

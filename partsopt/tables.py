@@ -678,7 +678,9 @@ LEVELS = Table(
         "mean_over_protection": number("expected demand", unit="pieces", min=0),
         "sd_over_protection": number("standard deviation of that demand", unit="pieces", min=0),
         "service_measure": text("what the target is about", choices=("cycle_service_level", "fill_rate", "none")),
-        "service_target": number("the target; 0 where not stocked", min=0, max=1),
+        "service_target": number(
+            "the target; under the system approach the weighted fill rate of all; 0 where not stocked", min=0, max=1
+        ),
         "order_up_to_level": whole("target inventory position", unit="pieces", min=0),
         "safety_stock": number("order_up_to_level minus mean_over_protection", unit="pieces"),
         "promised_fill_rate": number("share of demand met from shelf", min=0, max=1),
@@ -686,6 +688,42 @@ LEVELS = Table(
         "min_order_quantity": whole("smallest order", unit="pieces", min=1),
         "order_multiple": whole("pack size", unit="pieces", min=1),
         "unit_cost": money("purchase cost per piece", min=0),
+    },
+)
+
+LEVELS_FILE = Table(
+    name="levels_file",
+    key=("site_id", "part_id"),
+    says="what partsopt levels writes",
+    columns={
+        name: LEVELS.columns[name]
+        for name in (
+            "site_id",
+            "part_id",
+            "review_period_days",
+            "lead_time_days",
+            "order_up_to_level",
+            "promised_fill_rate",
+            "abc_class",
+            "unit_cost",
+        )
+    },
+)
+
+EXCHANGE_CURVE = Table(
+    name="exchange_curve",
+    key=("scope", "point"),
+    says="the best service for every amount of money in levels, and where tonight's levels stand",
+    columns={
+        "scope": text("network, or a DC"),
+        "point": whole("number of the point, by rising money", min=0),
+        "money": money("order-up-to levels at unit cost", min=0),
+        "service": number("weighted fill rate (replenish.system_weights)", min=0, max=1.000001),
+        "is_here": flag("the levels of tonight; the other points are the best for their money"),
+        "pairs_lower": whole("parts at sites whose level falls on the way down to the point before", min=0),
+        "site_id": text("where the service falls most on that way; blank where nothing falls", required=False),
+        "part_id": text("the part whose service falls most; blank where nothing falls", required=False),
+        "service_lost": number("by how much, in weighted fill rate", min=0),
     },
 )
 

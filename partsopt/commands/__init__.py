@@ -14,6 +14,7 @@ import click
 from partsopt import __version__
 from partsopt.commands.forecast import forecast
 from partsopt.commands.inputs import schema, validate
+from partsopt.commands.levels import levels
 from partsopt.commands.network import init, sample
 from partsopt.commands.night import run
 from partsopt.errors import PartsoptError
@@ -29,7 +30,7 @@ def partsopt() -> None:
     """Plan a parts network's night: forecasts, levels, orders, allocation and deliveries."""
 
 
-for _command in (init, validate, run, forecast, sample, schema):
+for _command in (init, validate, run, forecast, levels, sample, schema):
     partsopt.add_command(_command)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from partsopt.replenish.pairs import Pairs, rows_of
 from partsopt.replenish.service import (
+    LEAD_TIME_WEIGHTS,
     LeadTimes,
     batch_fill_rate,
     expected_shortfall,
@@ -35,6 +36,20 @@ class DemandAhead(NamedTuple):
     rows: Wholes
     boundaries: Floats
     cumulative: Floats
+
+
+class DemandOver(NamedTuple):
+    """Expected demand of each pair after its review, one column for each possible lead time, shape (n, 3).
+
+    A certain lead time has the first column alone. ``over_protection`` is ``over_lead_time`` plus ``over_review``;
+    ``weights`` are the chances of the columns.
+    """
+
+    over_lead_time: Floats
+    over_protection: Floats
+    over_review: Floats
+    weights: Floats
+    variance_to_mean: Floats
 
 
 class Levels(NamedTuple):
@@ -106,7 +121,7 @@ def _demand_until(ahead: DemandAhead, days: Floats) -> Floats:
     return ahead.cumulative[row, step] + slope * (days - edges[step])
 
 
-def set_levels(
+def demand_over(
     ahead: DemandAhead,
     variance_to_mean: Floats,
     review_in_days: Wholes,
@@ -115,17 +130,11 @@ def set_levels(
     lead_time_sd_days: Floats,
     booked_over_lead_time: Wholes,
     booked_over_review: Wholes,
-    is_stocked: npt.NDArray[np.bool_],
-    service_target: Floats,
-    min_order_quantity: Wholes,
-    order_multiple: Wholes,
-    params: ReplenishParams,
-) -> Levels:
-    """Set the smallest level that reaches the target over the interval from the review to the receipt after next.
+) -> DemandOver:
+    """Expected demand over the lead time after the review, and over the review period after that.
 
     Booked repairs are known, so they are taken out of the expected demand of the interval they fall
-    in, not below zero. A stocked part has a level of at least one piece; a part that is not stocked
-    has level 0 and promises nothing.
+    in, not below zero.
 
     Parameters
     ----------
@@ -137,43 +146,73 @@ def set_levels(
         Of the chosen source.
     booked_over_lead_time, booked_over_review
         Booked pieces within the lead time after the review, and within the review period after that.
-    is_stocked, service_target
-        Whether and how well to serve from stock.
-    min_order_quantity, order_multiple
-        The promise is the mean over the neighbouring positions that these leave after a review.
-    params
-        What the target is about.
     """
-    n = len(is_stocked)
-    level = np.zeros(n, dtype=np.int64)
-    over_lead, over_protection, sd = np.zeros(n), np.zeros(n), np.zeros(n)
-    fill, cycle = np.zeros(n), np.zeros(n)
+    n, k = len(variance_to_mean), len(LEAD_TIME_WEIGHTS)
+    over_lead, over_review, chance = np.zeros((n, k)), np.zeros((n, k)), np.zeros((n, k))
     for rows, lead_times in _by_certainty(lead_time_days, lead_time_sd_days):
         start = review_in_days[rows].astype(np.float64)
         arrives = start[:, None] + lead_times.days
         here = _of_rows(ahead, rows, n)
         lead = mean_between(here, start, arrives)
         until_next = mean_between(here, start, arrives + review_period_days[rows, None]) - lead
-        lead = np.maximum(lead - booked_over_lead_time[rows, None], 0.0)
-        until_next = np.maximum(until_next - booked_over_review[rows, None], 0.0)
-        protection, weights = lead + until_next, lead_times.weights
-        over_lead[rows] = (lead * weights).sum(axis=1)
-        over_protection[rows] = (protection * weights).sum(axis=1)
-        spread = ((protection - over_protection[rows][:, None]) ** 2 * weights).sum(axis=1)
-        sd[rows] = np.sqrt(variance_to_mean[rows] * over_protection[rows] + spread)
+        columns = slice(0, lead.shape[1])
+        over_lead[rows, columns] = np.maximum(lead - booked_over_lead_time[rows, None], 0.0)
+        over_review[rows, columns] = np.maximum(until_next - booked_over_review[rows, None], 0.0)
+        chance[rows, columns] = lead_times.weights
+    return DemandOver(over_lead, over_lead + over_review, over_review, chance, variance_to_mean)
 
-        kept = np.flatnonzero(is_stocked[rows])
-        at = rows[kept]
-        demand = (protection[kept], variance_to_mean[at], weights[kept])
+
+def class_levels(
+    over: DemandOver, is_stocked: npt.NDArray[np.bool_], service_target: Floats, params: ReplenishParams
+) -> Wholes:
+    """The smallest level of each stocked pair that reaches its own target, at least one piece; 0 where not stocked."""
+    level = np.zeros(len(is_stocked), dtype=np.int64)
+    for rows, columns in certainty_of(over):
+        at = rows[is_stocked[rows]]
+        demand = (over.over_protection[at, columns], over.variance_to_mean[at], over.weights[at, columns])
         if params.service_measure == "fill_rate":
-            level[at] = level_for_fill_rate(service_target[at], lead[kept], *demand)
+            level[at] = level_for_fill_rate(service_target[at], over.over_lead_time[at, columns], *demand)
         else:
             level[at] = level_for_cycle_service_level(service_target[at], *demand)
         level[at] = np.maximum(level[at], 1)
-        batch = batch_of(min_order_quantity[at], order_multiple[at], (until_next * weights).sum(axis=1)[kept])
-        fill[at] = batch_fill_rate(level[at], batch, lead[kept], *demand)
-        cycle[at] = _batch_cycle_service_level(level[at], batch, *demand)
-    return Levels(level, over_lead, over_protection, sd, fill, cycle)
+    return level
+
+
+def promised_by(
+    over: DemandOver,
+    order_up_to_level: Wholes,
+    is_stocked: npt.NDArray[np.bool_],
+    min_order_quantity: Wholes,
+    order_multiple: Wholes,
+) -> Levels:
+    """What levels promise: the mean over the positions that minimum and multiple leave after a review.
+
+    A part that is not stocked promises nothing.
+    """
+    n = len(is_stocked)
+    fill, cycle = np.zeros(n), np.zeros(n)
+    mean_lead, mean = (
+        (over.over_lead_time * over.weights).sum(axis=1),
+        (over.over_protection * over.weights).sum(axis=1),
+    )
+    spread = ((over.over_protection - mean[:, None]) ** 2 * over.weights).sum(axis=1)
+    batch = batch_of(min_order_quantity, order_multiple, (over.over_review * over.weights).sum(axis=1))
+    for rows, columns in certainty_of(over):
+        at = rows[is_stocked[rows]]
+        demand = (over.over_protection[at, columns], over.variance_to_mean[at], over.weights[at, columns])
+        fill[at] = batch_fill_rate(order_up_to_level[at], batch[at], over.over_lead_time[at, columns], *demand)
+        cycle[at] = _batch_cycle_service_level(order_up_to_level[at], batch[at], *demand)
+    sd = np.sqrt(over.variance_to_mean * mean + spread)
+    return Levels(order_up_to_level, mean_lead, mean, sd, fill, cycle)
+
+
+def certainty_of(over: DemandOver) -> list[tuple[Wholes, slice]]:
+    """Rows with a certain lead time and their one column, and rows with an uncertain one and their columns."""
+    is_certain = over.weights[:, 0] == 1.0
+    return [
+        (np.flatnonzero(is_certain), slice(0, 1)),
+        (np.flatnonzero(~is_certain), slice(0, over.weights.shape[1])),
+    ]
 
 
 def batch_of(min_order_quantity: Wholes, order_multiple: Wholes, mean_per_review: Floats) -> Wholes:

@@ -12,9 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from partsopt.calendars import calendars_of
-from partsopt.replenish.levels import DemandAhead, Levels, demand_ahead, mean_between, set_levels
+from partsopt.replenish.levels import DemandAhead, Levels, demand_ahead, mean_between
 from partsopt.replenish.lineage import Term, lineage_of, terms_at
 from partsopt.replenish.pairs import Pairs, pairs_of, rows_at, rows_of, sums_of
+from partsopt.replenish.policy import exchange_curve_of, level_pairs, level_table, policy_of
 from partsopt.replenish.position import (
     Booked,
     Receipts,
@@ -33,8 +34,7 @@ from partsopt.replenish.review import Reviews, WorkingDays, due_in_days, set_rev
 from partsopt.replenish.sourcing import PriceBreaks, choose_sources, price_break_table, raised_quantity, unit_cost_at
 from partsopt.settings import ReplenishParams
 from partsopt.tables import (
-    ABC_CLASSES,
-    LEVELS,
+    EXCHANGE_CURVE,
     LINEAGE,
     ORDERS,
     POSITIONS,
@@ -91,6 +91,7 @@ class Replenishment(NamedTuple):
     lineage: pd.DataFrame
     solver_runs: pd.DataFrame
     exceptions: pd.DataFrame
+    exchange_curve: pd.DataFrame
 
 
 class Holdings(NamedTuple):
@@ -132,6 +133,7 @@ def replenish_sites(
     today: date,
     period: str,
     params: ReplenishParams,
+    with_curve: bool = False,
 ) -> Replenishment:
     """Raise the inventory position of every part at every site to its level, where a review is due.
 
@@ -152,11 +154,14 @@ carrier_lanes, holidays
         Length of a period: month or week.
     params
         Review periods, targets and costs.
+    with_curve
+        Whether to draw the exchange curve too.
 
     Returns
     -------
     Replenishment
-        Levels, positions, sources, orders, requests, their lineage, the solver's answer, exceptions.
+        Levels, positions, sources, orders, requests, their lineage, the solvers' answers, exceptions; the exchange
+        curve, empty if not asked for.
 
     Raises
     ------
@@ -176,7 +181,7 @@ carrier_lanes, holidays
         supersessions=supersessions,
         today=today,
     )
-    review_days, target = _policy(pairs, params)
+    review_days, target = policy_of(pairs, params)
     sources = choose_sources(pairs, supply, price_breaks, carrier_lanes, review_days, target, params)
     chosen = sources.chosen
     working = working_days(calendars_of(holidays), pd.concat([sites["calendar"], chosen["source_calendar"]]), today)
@@ -184,7 +189,8 @@ carrier_lanes, holidays
     due_days = due_in_days(chosen["lead_time_days"].to_numpy(), _calendar_of(pairs, working), working)
     booked = booked_repairs(pairs, reservations, today)
     ahead = demand_ahead(pairs, forecast_steps, today, period)
-    levels = _levels(pairs, chosen, reviews, booked, ahead, target, params)
+    levelling = level_pairs(pairs, chosen, reviews, booked, ahead, target, params)
+    levels = levelling.levels
 
     protection = reviews.review_period_days + chosen["lead_time_days"].to_numpy()
     horizon = np.maximum(np.ceil(protection).astype(np.int64), due_days)
@@ -221,29 +227,19 @@ carrier_lanes, holidays
     lineage = pd.concat([bought.lineage, asked.lineage], ignore_index=True)
     log.info("replenish: %d pairs, %d orders, %d requests", len(pairs.keys), len(bought.orders), len(requests))
     return Replenishment(
-        levels=_level_table(pairs, chosen, reviews, levels, target, params, today),
+        levels=level_table(pairs, chosen, reviews, levels, levelling.service_target, params, today),
         positions=_position_table(pairs, holdings, superseded, position, excess),
         source_options=sources.source_options,
         orders=bought.orders,
         requests=requests,
         lineage=conform(lineage, LINEAGE),
-        solver_runs=bought.solver_runs,
+        solver_runs=_all_runs([levelling.solver_runs, bought.solver_runs]),
         exceptions=exceptions,
+        exchange_curve=exchange_curve_of(pairs, chosen, levelling, params) if with_curve else empty(EXCHANGE_CURVE),
     )
 
 
-# --------------------------------------------------------------------------- policy, reviews, levels
-
-
-def _policy(pairs: Pairs, params: ReplenishParams) -> tuple[Wholes, Floats]:
-    """T and the service target of each pair, by class and kind of site."""
-    kind = pairs.rows["is_dc"].to_numpy().astype(np.int64)
-    abc = np.searchsorted(ABC_CLASSES, pairs.rows["abc_class"].to_numpy(dtype=str))
-    days = [
-        [by[name] for name in ABC_CLASSES] for by in (params.dealer_review_period_days, params.dc_review_period_days)
-    ]
-    target = [[by[name] for name in ABC_CLASSES] for by in (params.dealer_service_target, params.dc_service_target)]
-    return np.array(days, dtype=np.int64)[kind, abc], np.array(target, dtype=np.float64)[kind, abc]
+# --------------------------------------------------------------------------- reviews
 
 
 def _calendar_of(pairs: Pairs, working: WorkingDays) -> Wholes:
@@ -262,34 +258,6 @@ def _reviews(pairs: Pairs, chosen: pd.DataFrame, review_days: Wholes, working: W
         working.names.get_indexer(chosen["source_calendar"]),
         working,
         today,
-    )
-
-
-def _levels(
-    pairs: Pairs,
-    chosen: pd.DataFrame,
-    reviews: Reviews,
-    booked: Booked,
-    ahead: DemandAhead,
-    target: Floats,
-    params: ReplenishParams,
-) -> Levels:
-    lead = chosen["lead_time_days"].to_numpy()
-    start = reviews.review_in_days.astype(np.float64)
-    return set_levels(
-        ahead,
-        pairs.rows["variance_to_mean"].to_numpy(),
-        reviews.review_in_days,
-        reviews.review_period_days,
-        lead,
-        chosen["lead_time_sd_days"].to_numpy(),
-        booked_between(booked, start - 1, start + lead),
-        booked_between(booked, start + lead, start + lead + reviews.review_period_days),
-        pairs.rows["is_stocked"].to_numpy(),
-        target,
-        chosen["min_order_quantity"].to_numpy(),
-        chosen["order_multiple"].to_numpy(),
-        params,
     )
 
 
@@ -682,51 +650,9 @@ def _dates(today: date, days: Wholes) -> npt.NDArray[np.datetime64]:
     return np.datetime64(today, "D") + days.astype("timedelta64[D]")
 
 
-def _level_table(
-    pairs: Pairs,
-    chosen: pd.DataFrame,
-    reviews: Reviews,
-    levels: Levels,
-    target: Floats,
-    params: ReplenishParams,
-    today: date,
-) -> pd.DataFrame:
-    """Levels of every pair that has a source."""
-    is_stocked = pairs.rows["is_stocked"].to_numpy()
-    lead = chosen["lead_time_days"].to_numpy()
-    table = pd.concat(
-        [
-            pairs.rows[["site_id", "part_id", "abc_class", "is_stocked"]],
-            chosen[
-                [
-                    "source_id",
-                    "channel",
-                    "lead_time_days",
-                    "lead_time_sd_days",
-                    "min_order_quantity",
-                    "order_multiple",
-                    "unit_cost",
-                ]
-            ],
-        ],
-        axis=1,
-    ).assign(
-        is_due=reviews.review_in_days == 0,
-        reviewed_on=_dates(today, reviews.review_in_days),
-        next_review_on=_dates(today, reviews.review_in_days + reviews.review_period_days),
-        review_period_days=reviews.review_period_days,
-        protection_days=reviews.review_period_days + lead,
-        mean_over_lead_time=levels.mean_over_lead_time,
-        mean_over_protection=levels.mean_over_protection,
-        sd_over_protection=levels.sd_over_protection,
-        service_measure=np.where(is_stocked, params.service_measure, "none"),
-        service_target=np.where(is_stocked, target, 0.0),
-        order_up_to_level=levels.order_up_to_level,
-        safety_stock=levels.order_up_to_level - levels.mean_over_protection,
-        promised_fill_rate=levels.promised_fill_rate,
-        promised_cycle_service_level=levels.promised_cycle_service_level,
-    )
-    return conform(table[chosen["has_source"].to_numpy()], LEVELS)
+def _all_runs(runs: list[pd.DataFrame]) -> pd.DataFrame:
+    filled = [one for one in runs if len(one)]
+    return conform(pd.concat(filled, ignore_index=True), SOLVER_RUNS) if filled else empty(SOLVER_RUNS)
 
 
 def _position_table(

@@ -224,5 +224,9 @@ def _add_classes(pairs: Pairs, classes: pd.DataFrame) -> None:
     abc, is_stocked = np.full(len(pairs.keys), "C"), np.zeros(len(pairs.keys), dtype=bool)
     abc[place[known]] = classes["abc_class"].to_numpy(dtype=str)[known]
     is_stocked[place[known]] = classes["is_stocked"].to_numpy()[known]
+    demands, criticality = np.zeros(len(pairs.keys)), np.full(len(pairs.keys), "desirable")
+    demands[place[known]] = classes["demands_per_year"].to_numpy()[known]
+    criticality[place[known]] = classes["criticality"].to_numpy(dtype=str)[known]
+    pairs.rows["demands_per_year"], pairs.rows["criticality"] = demands, criticality
     pairs.rows["abc_class"] = abc
     pairs.rows["is_stocked"] = is_stocked & ~pairs.rows["is_superseded"].to_numpy()

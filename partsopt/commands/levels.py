@@ -1,0 +1,148 @@
+"""``partsopt levels``: order-up-to levels of a data directory, and the exchange curve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from partsopt.tables import Table
+
+EXIT_QUARANTINED = 1
+HERE = "you are here"
+
+
+@click.command(short_help="Set order-up-to levels, without a night.")
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--today",
+    metavar="DATE",
+    help="Day to plan, YYYY-MM-DD; default: run.today, else the machine's date. No record after it is used.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="The Parquet file to write; with --curve the curve is written beside it, as NAME.curve.parquet.",
+)
+@click.option("--curve", "with_curve", is_flag=True, help="Draw service against money, for the network and each DC.")
+@click.option(
+    "--settings",
+    "settings_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Default: DIRECTORY/settings.toml.",
+)
+@click.option(
+    "--set", "overrides", metavar="SECTION.KEY=VALUE", multiple=True, help="Override a setting; may be repeated."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on stdout.")
+def levels(
+    directory: Path,
+    today: str | None,
+    output: Path,
+    with_curve: bool,
+    settings_file: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Set the review period and order-up-to level of every part at every site of DIRECTORY.
+
+    Exit codes: 0 written; 1 written, some input rows refused; 2 input or settings refused, nothing
+    written; 4 the file cannot be written; 64 wrong usage.
+    """
+    from partsopt.commands.failure import spoken_as_json
+
+    with spoken_as_json(as_json):
+        return _levels(directory, today, output, with_curve, settings_file, overrides, as_json)
+
+
+def _levels(
+    directory: Path,
+    today: str | None,
+    output: Path,
+    with_curve: bool,
+    settings_file: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    from partsopt.commands.options import day_of, read_all_settings
+    from partsopt.commands.progress import shown_progress
+    from partsopt.pipeline import plan_levels
+    from partsopt.store.readers import read_inputs
+    from partsopt.tables import EXCHANGE_CURVE, LEVELS_FILE, conform
+
+    settings = read_all_settings(directory, settings_file, overrides)
+    day = day_of(today or settings.run.today)
+    with shown_progress(5) as watch:
+        watch("read", "")
+        inputs = read_inputs(directory, settings.read)
+        watch("read", f"{sum(file.rows for file in inputs.files):,} rows, {len(inputs.rejects):,} refusals")
+        made = plan_levels(inputs.tables, settings, day, watch, with_curve=with_curve).replenishment
+    table = conform(made.levels[[*LEVELS_FILE.columns]], LEVELS_FILE)
+    _write(table, LEVELS_FILE, output)
+    curve_file = output.with_name(f"{output.stem}.curve.parquet") if with_curve else None
+    if curve_file is not None:
+        _write(made.exchange_curve, EXCHANGE_CURVE, curve_file)
+    exit_code = EXIT_QUARANTINED if len(inputs.rejects) else 0
+    _show(table, made.exchange_curve, made.solver_runs, output, curve_file, exit_code, as_json)
+    return exit_code
+
+
+def _write(table: pd.DataFrame, declared: Table, file: Path) -> None:
+    """Write beside the file and rename, so that it is complete or as it was."""
+    from partsopt.errors import StorageError
+    from partsopt.store.writers import write_parquet
+
+    part = file.with_name(f".{file.name}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_parquet(table, declared, part)
+        part.replace(file)
+    except OSError as error:
+        raise StorageError(f"{file} cannot be written: {error}. Give another --output.") from error
+
+
+def _show(
+    table: pd.DataFrame,
+    curve: pd.DataFrame,
+    solver_runs: pd.DataFrame,
+    output: Path,
+    curve_file: Path | None,
+    exit_code: int,
+    as_json: bool,
+) -> None:
+    money = float((table["order_up_to_level"] * table["unit_cost"]).sum())
+    runs = solver_runs.loc[solver_runs["name"].str.startswith("levels"), ["name", "status", "gap", "why"]]
+    said: dict[str, Any] = {
+        "output": str(output),
+        "rows": len(table),
+        "stocked": int((table["order_up_to_level"] > 0).sum()),
+        "money_in_levels": round(money, 2),
+        "system": runs.to_dict(orient="records"),
+        "curve": None if curve_file is None else str(curve_file),
+        "exit_code": exit_code,
+    }
+    if as_json:
+        import json
+
+        click.echo(json.dumps(said, ensure_ascii=False, indent=2))
+        return
+    click.echo(f"{said['rows']:,} levels in {output}: {said['stocked']:,} above 0, worth {money:,.2f} at unit cost.")
+    for run in said["system"]:
+        click.echo(f"{run['name']}: {run['why']}.")
+    if curve_file is None:
+        return
+    click.echo(f"Exchange curve in {curve_file}:")
+    for scope, rows in curve.groupby("scope", sort=False):
+        shown = rows[rows["is_here"] | (rows["point"] % 10 == 0)]
+        click.echo(f"  {scope}")
+        for row in shown.itertuples():
+            note = (
+                HERE if row.is_here else f"a step less: {row.pairs_lower:,} lower, most {row.part_id} at {row.site_id}"
+            )
+            note = "the floors" if not row.is_here and not row.pairs_lower else note
+            click.echo(f"    {row.money:>18,.2f}  {row.service:8.3%}  {note}")
