@@ -7,6 +7,7 @@ and dealer, each level shrunk to the one above by as much as its members really 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
@@ -25,6 +26,14 @@ SHAPES = 2.0 ** np.arange(-5.0, 13.0)
 """Shapes of the gamma distribution tried, from very unlike to alike."""
 LEARNING_MONTHS = 24.0
 """The share of services that comes is learnt on so many months, or the history where that is shorter."""
+CHECKED_MONTHS = 6.0
+"""What cars say is checked against so many months, or a third of a shorter history, by what was known before."""
+REFUTED = 2.0
+"""In log-likelihood."""
+SLACK_MONTHS = 0.1
+"""By which a period may begin before a span of months and still belong to it."""
+HALF_ORDER = 0.5
+"""Orders given to each pair in that check, so that a pair without any is not certain to have none."""
 AHEAD_MONTHS = 3.0
 """The services counted are those of so many months ahead."""
 
@@ -240,6 +249,44 @@ def _factors(orders: Array, expected: Array, code: Array, n: int) -> Array:
     )
 
 
+def believable_shape(orders: Array, time: Array, cars: Array, later_orders: Array, later_time: float) -> float:
+    """How many orders the rate from cars is worth: as many as what came later does not refute.
+
+    Parameters
+    ----------
+    orders, time
+        Orders before, and the periods they took, shape (pairs,).
+    cars
+        Orders per period from cars, by what was known before, shape (pairs,); pairs with 0 do not count.
+    later_orders, later_time
+        Orders that came later, shape (pairs,), and the periods they took.
+
+    Returns
+    -------
+    float
+        The largest of SHAPES whose joined rates foretold the later orders within REFUTED of the best in
+        log-likelihood, negative binomial; 0 where even the smallest did not.
+
+    Examples
+    --------
+    >>> one = np.ones(50)
+    >>> believable_shape(20 * one, 20 * one, 9 * one, 6 * one, 6.0)
+    2.0
+    """
+    counts = cars > 0
+    if not counts.any():
+        return 0.0
+    tried = np.concatenate([[0.0], SHAPES])
+    n, later = orders[counts], later_orders[counts]
+    scores = np.empty(len(tried))
+    for place, one in enumerate(tried):
+        size = one + n + HALF_ORDER
+        odds = later_time / (time[counts] + one / cars[counts])
+        score = gammaln(size + later) - gammaln(size) - (size + later) * np.log1p(odds) + later * np.log(odds)
+        scores[place] = float(score.sum())
+    return float(tried[np.flatnonzero(scores >= scores.max() - REFUTED)[-1]])
+
+
 def joined_rate(own_orders: Array, own_time: Array, causal_mean: Array, shape: Array | float) -> Array:
     """What a series says and what its cars say, each by the weight of its evidence.
 
@@ -376,15 +423,14 @@ def join_causal(
     months = days * 12 / 365.25
     longest = float(series["n_periods"].max() * months[0])
     past_months = min(LEARNING_MONTHS, longest)
-    span = partial(service_demand, maintenance_plan, vehicle_parc, sites, today=today)
-    need = span(from_months=-past_months, until_months=0.0).merge(
-        span(from_months=0.0, until_months=AHEAD_MONTHS), on=SITE_PART, suffixes=("", "_ahead"), validate="1:1"
+    checked = min(CHECKED_MONTHS, past_months / 3.0)
+    rows = _needs_and_orders(
+        partial(service_demand, maintenance_plan, vehicle_parc, sites, today=today),
+        demand_series,
+        pd.Timestamp(today),
+        past_months,
+        checked,
     )
-    since = pd.Timestamp(today) - pd.Timedelta(days=past_months * 365.25 / 12 + float(days[0]))
-    seen = demand_series[(demand_series["period"] > since) & (demand_series["demand"] > 0)]
-    seen = seen.groupby(SITE_PART, as_index=False).agg(orders=("demand", "size"), asked=("demand", "sum"))
-    rows = need.merge(seen, on=SITE_PART, how="left", validate="1:1").fillna({"orders": 0.0, "asked": 0.0})
-    rows = rows[rows["pieces"] > 0].reset_index(drop=True)
     row_of = pd.MultiIndex.from_frame(forecasts[SITE_PART]).get_indexer(pd.MultiIndex.from_frame(rows[SITE_PART]))
     is_dc = rows["site_id"].isin(sites.loc[sites["site_kind"].eq("dc"), "site_id"]).to_numpy()
     mean = forecasts["mean_per_period"].to_numpy(dtype=np.float64, copy=True)
@@ -393,36 +439,62 @@ def join_causal(
     group = pd.factorize(parts["part_group"], sort=True)[0] if "part_group" in parts else np.zeros(len(parts), int)
     for kind in (is_dc, ~is_dc):
         chosen = rows[kind]
+        if not len(chosen):
+            continue
         part = pd.Index(parts["part_id"]).get_indexer(pd.Index(chosen["part_id"]))
+        site = pd.factorize(chosen["site_id"], sort=True)[0]
         size = _order_size(chosen, part, len(parts))
-        found = capture(
-            chosen["orders"].to_numpy(dtype=np.float64),
-            chosen["pieces"].to_numpy() / size,
-            pd.factorize(chosen["site_id"], sort=True)[0],
-            part,
-            group,
+        before, later, earlier, recent, ahead = (
+            chosen[name].to_numpy(dtype=np.float64) for name in ("before", "later", "earlier", "recent", "ahead")
         )
-        cars = found.share * chosen["pieces_ahead"].to_numpy() / AHEAD_MONTHS * months[0] / size
+        known = capture(before, earlier / size, site, part, group)
+        cars_then = known.share * recent / size / checked * months[0]
+        time_then = np.full(len(chosen), (past_months - checked) / months[0])
+        found = capture(before + later, (earlier + recent) / size, site, part, group)
+        shape = min(believable_shape(before, time_then, cars_then, later, checked / months[0]), found.shape)
+        cars = found.share * ahead / AHEAD_MONTHS * months[0] / size
         at = row_of[kind]
-        has = (at >= 0) & (cars > 0)
+        has = (at >= 0) & (cars > 0) & (shape > 0)
         has[has] = method[at[has]] != "ets"
         at, cars, size = at[has], cars[has], size[has]
-        own_orders = chosen["orders"].to_numpy(dtype=np.float64)[has]
+        own_orders = (before + later)[has]
         own = mean[at] / size
         is_known = (own > 0) & (own_orders > 0)
         own_time = np.where(is_known, own_orders / np.where(own > 0, own, 1.0), past_months / months[0])
-        mean[at] = size * joined_rate(own_orders, own_time, cars, found.shape)
+        mean[at] = size * joined_rate(own_orders, own_time, cars, shape)
         method[at] = "causal"
-        prior_time = found.shape / cars
+        prior_time = shape / cars
         weight = prior_time / (prior_time + own_time)
-        yearly = chosen["pieces_ahead"].to_numpy()[has] * 12 / AHEAD_MONTHS
+        yearly = ahead[has] * 12 / AHEAD_MONTHS
         why[at] = [causal_reason(*one) for one in zip(yearly, found.share[has], weight, strict=True)]
     sd = np.maximum(forecasts["sd_per_period"].to_numpy(), np.sqrt(mean))
     return forecasts.assign(mean_per_period=mean, sd_per_period=sd, method=method, why=why)
 
 
+def _needs_and_orders(
+    span: Callable[..., pd.DataFrame], demand_series: pd.DataFrame, now: pd.Timestamp, past: float, checked: float
+) -> pd.DataFrame:
+    """Pieces that services needed earlier, recently and ahead, and orders seen before and later, by site and part."""
+    windows = {"earlier": (-past, -checked), "recent": (-checked, 0.0), "ahead": (0.0, AHEAD_MONTHS)}
+    spans = [
+        span(from_months=start, until_months=end).rename(columns={"pieces": name})
+        for name, (start, end) in windows.items()
+    ]
+    rows = spans[0].merge(spans[1], on=SITE_PART, validate="1:1").merge(spans[2], on=SITE_PART, validate="1:1")
+    months_ago = (now - demand_series["period"]).dt.days * 12 / 365.25
+    seen = demand_series.loc[demand_series["demand"] > 0, SITE_PART].assign(
+        asked=demand_series["demand"],
+        before=((months_ago > checked + SLACK_MONTHS) & (months_ago <= past + SLACK_MONTHS)).astype(np.float64),
+        later=(months_ago <= checked + SLACK_MONTHS).astype(np.float64),
+    )
+    seen["asked"] *= seen["before"] + seen["later"]
+    rows = rows.merge(seen.groupby(SITE_PART, as_index=False).sum(), on=SITE_PART, how="left", validate="1:1")
+    rows = rows.fillna({"asked": 0.0, "before": 0.0, "later": 0.0})
+    return rows[rows["earlier"] + rows["recent"] > 0].reset_index(drop=True)
+
+
 def _order_size(rows: pd.DataFrame, part: Array, n_parts: int) -> Array:
     """Pieces per order of each row's part, over all sites; 1 where it never sold."""
-    orders = np.bincount(part, weights=rows["orders"], minlength=n_parts)
+    orders = np.bincount(part, weights=rows["before"] + rows["later"], minlength=n_parts)
     asked = np.bincount(part, weights=rows["asked"], minlength=n_parts)
     return np.where(orders > 0, asked / np.where(orders > 0, orders, 1.0), 1.0)[part]

@@ -246,7 +246,7 @@ def network_of(
     dealer_index, dc_index = pd.Index(dealers["site_id"]), pd.Index(dcs)
     dealer_dc = np.concatenate([dc_index.get_indexer(pd.Index(dealers["supplied_by"])), np.arange(len(dcs))])
     part_index = pd.Index(np.sort(parts["part_id"].to_numpy(dtype=object)))
-    group = _groups(parts)[pd.Index(parts["part_id"]).get_indexer(part_index)]
+    group = groups_of_parts(parts)[pd.Index(parts["part_id"]).get_indexer(part_index)]
 
     code = pd.Index(np.concatenate([dealer_index.to_numpy(dtype=object), dcs]))
     asker, part = _codes(series["site_id"], code), _codes(series["part_id"], part_index)
@@ -281,7 +281,7 @@ def network_of(
     return Network(orders, region, at_network, at_pair, asker[at_pair], network[at_pair])
 
 
-def _groups(parts: pd.DataFrame) -> Array:
+def groups_of_parts(parts: pd.DataFrame) -> Array:
     """The group of each part: its part_group and the decade of its price."""
     decade = np.floor(PRICE_BANDS_PER_DECADE * np.log10(parts["unit_cost"].to_numpy(dtype=np.float64)))
     named = parts["part_group"] if "part_group" in parts else pd.Series("", index=parts.index)

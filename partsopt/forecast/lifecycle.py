@@ -107,4 +107,5 @@ def ended_rate(rate: Array, silent_days: Array) -> Array:
     >>> ended_rate(np.array([2.0, 2.0, 2.0]), np.array([0.0, 90.0, 365.0])).tolist()
     [2.0, 1.0, 0.0]
     """
-    return np.where(silent_days >= ENDED_AFTER_DAYS, 0.0, rate * 0.5 ** (silent_days / ENDED_HALF_LIFE_DAYS))
+    within = np.minimum(silent_days, ENDED_AFTER_DAYS)
+    return np.where(silent_days >= ENDED_AFTER_DAYS, 0.0, rate * 0.5 ** (within / ENDED_HALF_LIFE_DAYS))

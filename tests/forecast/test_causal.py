@@ -14,6 +14,7 @@ from partsopt.demand import build_demand
 from partsopt.forecast.causal import (
     SERVICE_CV,
     SHAPES,
+    believable_shape,
     capture,
     join_causal,
     joined_rate,
@@ -125,6 +126,16 @@ def test_the_joined_rate_lies_between_both(own_orders: int, own_time: float, car
     assert found > 0
 
 
+def test_cars_are_believed_as_far_as_later_orders_do_not_refute_them():
+    """400 pairs with one order a period: cars that say one are believed wholly, cars that say three hardly."""
+    random = np.random.Generator(np.random.PCG64(7))
+    before, later = random.poisson(6.0, 400).astype(float), random.poisson(6.0, 400).astype(float)
+    time = np.full(400, 6.0)
+    assert believable_shape(before, time, np.full(400, 1.0), later, 6.0) == SHAPES[-1]
+    assert believable_shape(before, time, np.full(400, 3.0), later, 6.0) <= 1.0
+    assert believable_shape(before, time, np.zeros(400), later, 6.0) == 0.0
+
+
 # --------------------------------------------------------------------------- tables
 
 
@@ -197,7 +208,7 @@ def test_cars_whose_first_service_is_due_raise_the_forecast(growing):
     is_dealer = own["site_id"].ne("DC")
     before = (own.loc[is_dealer, "mean_per_period"] - truth).abs().mean()
     after = (joined.loc[is_dealer, "mean_per_period"] - truth).abs().mean()
-    assert after < 0.6 * before
+    assert after < 0.75 * before
     assert joined["method"].eq("causal").all()
     assert (
         joined["why"]
