@@ -1,0 +1,178 @@
+"""Class targets beside the system approach on held-out weeks, at the same worth of order-up-to levels.
+
+    python -m benchmarks.policy --demand man.parquet --items man_items.parquet --out build/policy.csv
+
+The demand file has ``series_id``, ``period`` and ``qty``; the items file ``series_id``, ``price`` and
+``lead_time_weeks``. The first ``--fit`` periods, weeks, become a data directory with one DC; ``partsopt levels`` sets
+levels with class targets 98 / 95 / 90, and again with the system approach under the worth of those levels. Both are
+then replayed over the remaining weeks: T is one week, no minimum, what is short is owed, and the orders under way
+at the start are the demand of the last lead time. Parts without a demand in the fitted weeks have no level and are
+left out; their share of the held-out demand is printed. Weights are fixed beforehand: half demands, half value.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from partsopt.commands import answer
+
+FIRST_MONDAY = date(2020, 1, 6)
+CLASS_TARGETS = {"A": 0.98, "B": 0.95, "C": 0.90}
+EVERY_WEEK = "{A = 7, B = 7, C = 7}"
+COLUMNS = (
+    "policy", "class", "parts", "worth_of_levels", "promised_unit_fill", "realised_unit_fill",
+    "promised_minus_realised", "realised_value_fill", "mean_part_fill", "average_stock",
+)  # fmt: skip
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.policy", description="Two policies on held-out weeks.")
+    parser.add_argument("--demand", type=Path, required=True)
+    parser.add_argument("--items", type=Path, required=True)
+    parser.add_argument("--fit", type=int, default=100, help="weeks to fit; the rest is held out")
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    parser.add_argument("--out", type=Path, required=True, help="the CSV file to write")
+    options = parser.parse_args(arguments)
+    weekly, price, lead_weeks = read_set(options.demand, options.items)
+    seen = weekly[:, : options.fit].sum(axis=1) > 0
+    unseen_share = weekly[~seen, options.fit :].sum() / max(weekly[:, options.fit :].sum(), 1)
+    print(f"{int(seen.sum()):,} of {len(seen):,} parts sold in the fitted weeks; the others had {unseen_share:.2%} "
+          "of the held-out pieces")  # fmt: skip
+    weekly, price, lead_weeks = weekly[seen], price[seen], lead_weeks[seen]
+    with tempfile.TemporaryDirectory(prefix="partsopt-policy-") as folder:
+        rows = measured(Path(folder), weekly, price, lead_weeks, options.fit, options.settings)
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(options.out, index=False, lineterminator="\n")
+    print(table.to_string(index=False, float_format=lambda value: f"{value:,.4f}"))
+    return 0
+
+
+def read_set(demand: Path, items: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weekly pieces (parts, weeks), price and lead time in weeks of each part."""
+    lines = pd.read_parquet(demand)
+    wide = lines.pivot_table(index="series_id", columns="period", values="qty", aggfunc="sum").fillna(0)
+    known = pd.read_parquet(items).set_index("series_id").loc[wide.index]
+    pieces = np.ceil(wide.to_numpy(dtype=np.float64)).clip(0).astype(np.int64)
+    return pieces, known["price"].to_numpy(dtype=np.float64), known["lead_time_weeks"].to_numpy().astype(np.int64)
+
+
+def measured(
+    folder: Path, weekly: np.ndarray, price: np.ndarray, lead_weeks: np.ndarray, fit: int, settings: Sequence[str]
+) -> list[dict[str, object]]:
+    write_directory(folder, weekly[:, :fit], price, lead_weeks)
+    today = FIRST_MONDAY + timedelta(weeks=fit)
+    by_class = set_levels(folder, today, settings)
+    worth = float((by_class["order_up_to_level"] * price).sum())
+    together = set_levels(
+        folder, today, [*settings, "replenish.target_rule=system", f"replenish.system_budget.dc={worth + 0.005}"]
+    )
+    rows = []
+    for policy, levels in (("class 98/95/90", by_class), ("system", together)):
+        replayed = replay(levels["order_up_to_level"].to_numpy(), weekly, lead_weeks, fit)
+        for name in ("all", *CLASS_TARGETS):
+            here = np.full(len(price), True) if name == "all" else levels["abc_class"].eq(name).to_numpy()
+            if here.any():
+                rows.append(
+                    {"policy": policy, "class": name, **figures(levels, weekly[:, fit:], price, replayed, here)}
+                )
+    return rows
+
+
+def write_directory(folder: Path, weekly: np.ndarray, price: np.ndarray, lead_weeks: np.ndarray) -> None:
+    part = np.array([f"P{i:06d}" for i in range(len(price))])
+    pd.DataFrame(
+        {"part_id": part, "unit_cost": price, "weight_kg": 1.0, "volume_m3": 0.001, "criticality": "essential",
+         "lifecycle": "active"}
+    ).to_parquet(folder / "parts.parquet", index=False)  # fmt: skip
+    pd.DataFrame(
+        {"site_id": ["DC"], "site_kind": ["dc"], "latitude": [30.0], "longitude": [110.0]}
+    ).to_parquet(folder / "sites.parquet", index=False)  # fmt: skip
+    row, week = np.nonzero(weekly)
+    days = np.datetime64(FIRST_MONDAY, "D") + (week * 7).astype("timedelta64[D]")
+    pd.DataFrame(
+        {"demanded_on": pd.Series(days).astype(str), "site_id": "DC", "part_id": part[row],
+         "quantity": weekly[row, week]}
+    ).to_parquet(folder / "demand_lines.parquet", index=False)  # fmt: skip
+    pd.DataFrame(
+        {"site_id": "DC", "part_id": part, "source_id": "MAKER", "channel": "maker", "lead_time_days": lead_weeks * 7.0,
+         "unit_cost": price}
+    ).to_parquet(folder / "supply.parquet", index=False)  # fmt: skip
+    pd.DataFrame({"site_id": "DC", "part_id": part, "on_hand": 0}).to_parquet(folder / "stock.parquet", index=False)
+
+
+def set_levels(folder: Path, today: date, settings: Sequence[str]) -> pd.DataFrame:
+    """Levels of every part by ``partsopt levels``, in the order of the parts."""
+    output = folder / "levels.parquet"
+    given = [
+        "demand.period=week",
+        "demand.max_periods=1000",
+        "classify.dc_min_demands_per_year=0.0",
+        f"replenish.dc_review_period_days={EVERY_WEEK}",
+        f"replenish.dc_service_target={{A = {CLASS_TARGETS['A']}, B = {CLASS_TARGETS['B']}, C = {CLASS_TARGETS['C']}}}",
+        *settings,
+    ]
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = answer(
+            ["levels", str(folder), "--today", today.isoformat(), "--output", str(output)]
+            + [word for setting in given for word in ("--set", setting)]
+        )
+    if code not in (0, 1):
+        raise SystemExit(f"partsopt levels answered {code}:\n{said.getvalue()}")
+    return pd.read_parquet(output).sort_values("part_id", ignore_index=True)
+
+
+def replay(level: np.ndarray, weekly: np.ndarray, lead_weeks: np.ndarray, fit: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pieces met at once, and stock at the end, of every part and held-out week.
+
+    Every week the position is raised to S, so the stock at the start of a week is S less the demand of the L weeks
+    before it, and below zero that is what is owed.
+    """
+    total = np.concatenate([np.zeros((len(level), 1), dtype=np.int64), np.cumsum(weekly, axis=1)], axis=1)
+    weeks = np.arange(fit, weekly.shape[1])
+    first = np.maximum(weeks[None, :] - lead_weeks[:, None], 0)
+    under_way = total[:, weeks] - np.take_along_axis(total, first, axis=1)
+    at_start = level[:, None] - under_way
+    met = np.minimum(np.maximum(at_start, 0), weekly[:, fit:])
+    return met, np.maximum(at_start - weekly[:, fit:], 0)
+
+
+def figures(
+    levels: pd.DataFrame,
+    asked: np.ndarray,
+    price: np.ndarray,
+    replayed: tuple[np.ndarray, np.ndarray],
+    here: np.ndarray,
+) -> dict[str, object]:
+    """Promised is weighted by what was asked for, so that promise and outcome speak of the same demand."""
+    met, left = replayed
+    demand, served, cost = asked[here].sum(axis=1), met[here].sum(axis=1), price[here]
+    promised = levels["promised_fill_rate"].to_numpy()[here]
+    sold = demand > 0
+    unit = served.sum() / demand.sum()
+    promised_unit = (promised * demand).sum() / demand.sum()
+    return {
+        "parts": int(here.sum()),
+        "worth_of_levels": float((levels["order_up_to_level"].to_numpy()[here] * cost).sum()),
+        "promised_unit_fill": promised_unit,
+        "realised_unit_fill": unit,
+        "promised_minus_realised": promised_unit - unit,
+        "realised_value_fill": (served * cost).sum() / (demand * cost).sum(),
+        "mean_part_fill": (served[sold] / demand[sold]).mean(),
+        "average_stock": float((left[here].mean(axis=1) * cost).sum()),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
