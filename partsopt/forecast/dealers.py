@@ -80,7 +80,7 @@ def pool_dealers(
     Returns
     -------
     Pooled
-        Rows of DCs as they were. A dealer whose DC has a series of the part gets the method ``pooled``, its share of
+        Rows of DCs as they were. A dealer whose DC has a series of the part gets the method ``network``, its share of
         the DC's mean, and of its trend or season; one whose DC has none keeps its own forecast.
     """
     series = series.sort_values(["site_id", "part_id"], ignore_index=True)
@@ -108,7 +108,7 @@ def pool_dealers(
     why = forecasts["why"].to_numpy(dtype=object, copy=True)
     why[at] = _reasons(shares, network, n_demands, sites)
     method = forecasts["method"].to_numpy(dtype=object, copy=True)
-    method[at] = "pooled"
+    method[at] = "network"
     constants = {name: forecasts[name].to_numpy(dtype=np.float64, copy=True) for name in ("alpha", "beta")}
     for values in constants.values():
         values[at] = np.nan

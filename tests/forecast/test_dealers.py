@@ -64,7 +64,7 @@ def test_pooling_foretells_the_tail_better_than_each_series_alone(made):
     _, _, after, own, pooled = made
     later = after.demand_series[after.demand_series["period"] >= pd.Timestamp(2026, 8, 1)]
     total = later.groupby(["site_id", "part_id"])["demand"].sum()
-    is_dealer = pooled.forecasts["method"].eq("pooled").to_numpy()
+    is_dealer = pooled.forecasts["method"].eq("network").to_numpy()
     keys = pd.MultiIndex.from_frame(pooled.forecasts.loc[is_dealer, ["site_id", "part_id"]])
     actual = total.reindex(keys).fillna(0.0).to_numpy()[:, None]
     loss, within = {}, {}
@@ -82,7 +82,7 @@ def test_listed_dealers_stay_within_the_forecast_of_their_dc(made):
     """What listed dealers get is below the DC's mean: the rest is its counter and the dealers without history."""
     tables, _, _, own, pooled = made
     supplied_by = tables["sites"].set_index("site_id")["supplied_by"]
-    rows = pooled.forecasts[pooled.forecasts["method"].eq("pooled")]
+    rows = pooled.forecasts[pooled.forecasts["method"].eq("network")]
     sums = rows.groupby([rows["site_id"].map(supplied_by), rows["part_id"]])["mean_per_period"].sum()
     whole = own.forecasts.set_index(["site_id", "part_id"])["mean_per_period"].reindex(sums.index)
     assert (sums < whole * (1 + 1e-9)).all()
@@ -101,5 +101,5 @@ def test_dealers_share_the_trend_of_their_dc(made):
 
 def test_a_reason_says_whose_share_it_is(made):
     pooled = made[-1].forecasts
-    why = pooled.loc[pooled["method"].eq("pooled"), "why"]
+    why = pooled.loc[pooled["method"].eq("network"), "why"]
     assert why.str.contains(r"^This dealer's share of the forecast of DC-\w+: .*period\(s\) with demand").all()
