@@ -223,6 +223,103 @@ def xyz_classes(cv2: Floats, x_cv2: float, y_cv2: float) -> npt.NDArray[np.str_]
     return np.where(cv2 < x_cv2, "X", np.where(cv2 < y_cv2, "Y", "Z"))
 
 
+def ng_scores(criteria: list[Floats]) -> Floats:
+    """Score of each part from criteria in falling order of importance, without weights, 0 to 1.
+
+    Parameters
+    ----------
+    criteria
+        One array for each criterion, the most important first; larger is more important. A criterion in which all
+        parts are equal says nothing and counts 0.
+
+    Notes
+    -----
+    Ng (2007), EJOR 177: each criterion is scaled to 0 .. 1; the best weights that fall in the given order put a part
+    at the largest of the running means of its scaled values.
+
+    Examples
+    --------
+    >>> ng_scores([np.array([10.0, 5.0, 0.0]), np.array([0.0, 2.0, 2.0])]).tolist()
+    [1.0, 0.75, 0.5]
+    """
+    scaled = []
+    for values in criteria:
+        width = np.ptp(values) if len(values) else 0.0
+        scaled.append((values - values.min()) / width if width > 0 else np.zeros(len(values)))
+    running = np.cumsum(scaled, axis=0) / np.arange(1, len(criteria) + 1)[:, None]
+    return running.max(axis=0)
+
+
+def edas_scores(criteria: list[Floats], weights: list[float]) -> Floats:
+    """Score of each part by its distance from the average part, 0 to 1.
+
+    Parameters
+    ----------
+    criteria
+        One array for each criterion, above 0 on average; larger is more important.
+    weights
+        As many weights.
+
+    Notes
+    -----
+    EDAS, Keshavarz Ghorabaee et al. (2015), Informatica 26: weighted relative distances above and below the average,
+    each scaled by the largest, in equal parts.
+
+    Examples
+    --------
+    >>> edas_scores([np.array([3.0, 1.0]), np.array([2.0, 2.0])], [0.5, 0.5]).tolist()
+    [1.0, 0.0]
+    """
+    above, below = np.zeros(len(criteria[0])), np.zeros(len(criteria[0]))
+    for values, weight in zip(criteria, weights, strict=True):
+        off = (values - values.mean()) / values.mean()
+        above += weight * np.maximum(off, 0.0)
+        below += weight * np.maximum(-off, 0.0)
+    best, worst = above.max(initial=0.0), below.max(initial=0.0)
+    return ((above / best if best > 0 else above) + (1.0 - below / worst if worst > 0 else 1.0)) / 2
+
+
+def ramanathan_scores(criteria: list[Floats]) -> Floats:
+    """Score of each part with the weights that are best for it, 0 to 1.
+
+    Parameters
+    ----------
+    criteria
+        One array for each criterion, 0 or more; larger is more important.
+
+    Notes
+    -----
+    Ramanathan (2006), Computers & OR 33: maximise the part's weighted sum so that no part's exceeds 1, weights 0 or
+    more; one small linear programme for each part, whose limits are only the parts that no other part dominates.
+
+    Examples
+    --------
+    >>> ramanathan_scores([np.array([4.0, 1.0, 2.0]), np.array([0.0, 3.0, 1.5])]).round(6).tolist()
+    [1.0, 1.0, 0.875]
+    """
+    from scipy.optimize import linprog
+
+    scale = [values.max(initial=0.0) or 1.0 for values in criteria]
+    table = np.stack([values / most for values, most in zip(criteria, scale, strict=True)], axis=1)
+    front: list[Floats] = []
+    for values in table[np.argsort(-table.sum(axis=1), kind="stable")]:
+        if not front or not (np.stack(front) >= values).all(axis=1).any():
+            front.append(values)
+    limits, ones = np.stack(front), np.ones(len(front))
+    return np.array([-linprog(-values, A_ub=limits, b_ub=ones, method="highs").fun for values in table])
+
+
+def fsn_classes(demands_per_year: Floats, fast_from: float, slow_from: float) -> npt.NDArray[np.str_]:
+    """F fast-moving, S slow-moving, N non-moving, by the number of demands a year.
+
+    Examples
+    --------
+    >>> fsn_classes(np.array([24.0, 12.0, 1.0, 0.0]), fast_from=12.0, slow_from=1.0).tolist()
+    ['F', 'F', 'S', 'N']
+    """
+    return np.where(demands_per_year >= fast_from, "F", np.where(demands_per_year >= slow_from, "S", "N"))
+
+
 # --------------------------------------------------------------------------- tables
 
 
