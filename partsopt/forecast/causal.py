@@ -363,6 +363,7 @@ def service_demand(
         sum over its dealers; sorted.
     """
     needs = vehicle_parc.merge(maintenance_plan, on="model_id", validate="m:m")
+    needs = needs.sort_values(["site_id", "part_id", "model_id", "registered_month"], kind="stable")
     registered = needs["registered_month"].to_numpy().astype("datetime64[D]").astype(np.int64)
     age = (np.datetime64(today, "D").astype(np.int64) - registered) * 12 / 365.25 - 0.5  # mid month
     pieces = theoretical_demand(

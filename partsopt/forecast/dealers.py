@@ -269,6 +269,8 @@ def network_of(
     orders = _with_counters(
         Orders(row_asker[kept], row_network[kept], age[kept], demand, share), row_asker[kept] >= len(dealers)
     )
+    in_order = np.lexsort((orders.age, orders.dealer, orders.network))  # sums do not depend on the order of rows
+    orders = Orders(*(values[in_order] for values in orders))
     oldest = np.zeros(len(dealer_dc), dtype=np.int64)
     np.maximum.at(oldest, orders.dealer, orders.age + 1)
     region = Region(
