@@ -595,7 +595,9 @@ FORECASTS = Table(
         "mean_per_period": number("expected demand per period", unit="pieces", min=0),
         "sd_per_period": number("standard deviation of the one-step forecast error", unit="pieces", min=0),
         "variance_to_mean": number("of the demand over any horizon", min=1),
-        "method": text("how the mean was found", choices=("ses", "croston", "sba", "tsb", "ets", "naive", "zero")),
+        "method": text(
+            "how the mean was found", choices=("ses", "croston", "sba", "tsb", "pooled", "ets", "naive", "zero")
+        ),
         "why": text("why this method"),
         "sbc_class": text("demand pattern", choices=("smooth", "erratic", "intermittent", "lumpy", "none")),
         "adi": number("average demand interval; missing without demand", unit="periods", required=False),

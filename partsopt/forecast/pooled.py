@@ -37,6 +37,9 @@ FEWEST_ROWS = 100
 PRIOR_PERIODS = 3.0
 OWN_DEMANDS = 20.0
 """A series' own dispersion weighs as much as that of all when it has shown this many demands."""
+CLASS_DEMANDS = 50.0
+FREQUENCIES = np.array([0.1, 0.25, 0.5, 0.75, 0.95])
+"""Shares of periods with demand up to which dispersion is alike."""
 WILD = 100.0
 LARGEST_RELATIVE = 20.0
 LARGEST_RATIO = 1e9
@@ -77,7 +80,7 @@ class Learnt(NamedTuple):
     dispersion
         By how much the shrunk excess dispersion is multiplied at each horizon, shape (horizons,).
     relative
-        Dispersion over mean size of all series.
+        Dispersion over mean size by frequency of demand, shape (frequencies,).
     prior
         Pieces per period of a series that nothing is known of.
     table
@@ -97,7 +100,7 @@ class Learnt(NamedTuple):
     weights: Array
     level: Array
     dispersion: Array
-    relative: float
+    relative: Array
     prior: float
     table: RatioTable | None
     n_totals: int
@@ -126,43 +129,63 @@ def usual_rate(rates: Array) -> float:
     return float(np.minimum(rates, 10.0 * np.median(positive)).mean()) if len(positive) else 0.0
 
 
-def own_dispersion(moments: Array) -> tuple[Array, Array, Array]:
-    """Variance over mean of each series around its flat rate, its mean size, and its number of demands.
+class Shown(NamedTuple):
+    """What each series has shown of its demands, shape (series,).
 
-    Parameters
+    Attributes
     ----------
-    moments
-        The sums of ``discounted_rates``, shape (series, 6).
-
-    Returns
-    -------
-    tuple of Array
-        Shape (series,) each; dispersion and size are 0 without demand.
+    dispersion
+        Variance over mean around the flat rate; 0 without demand.
+    size
+        Mean demand of a period with demand, pieces; 0 without.
+    n_demands
+        Periods with demand.
+    frequency
+        Share of the periods with demand.
     """
+
+    dispersion: Array
+    size: Array
+    n_demands: Array
+    frequency: Array
+
+
+def own_dispersion(moments: Array) -> Shown:
+    """What the sums of ``discounted_rates``, shape (series, 6), tell of each series."""
     time, pieces, squares, mixed, squared_time, n_demands = moments.T
     flat = pieces / np.maximum(time, 1e-9)
     around = np.maximum(squares - 2.0 * flat * mixed + flat**2 * squared_time, 0.0)
-    own = around / np.maximum(pieces, 1e-300)
-    return np.where(pieces > 0, own, 0.0), pieces / np.maximum(n_demands, 1.0), n_demands
+    own = np.where(pieces > 0, around / np.maximum(pieces, 1e-300), 0.0)
+    return Shown(own, pieces / np.maximum(n_demands, 1.0), n_demands, n_demands / np.maximum(time, 1.0))
 
 
-def relative_dispersion(own: Array, size: Array, n_demands: Array) -> float:
-    """Dispersion over mean size of all series, weighted with their demands, up to OWN_DEMANDS each."""
-    weight = np.minimum(n_demands, OWN_DEMANDS)
-    relative = np.minimum(own / np.maximum(size, 1e-300), LARGEST_RELATIVE)
-    return float((weight * relative).sum() / weight.sum()) if weight.sum() > 0 else 1.0
+def relative_dispersion(shown: Shown) -> Array:
+    """Dispersion over mean size by frequency of demand (FREQUENCIES), shape (frequencies,).
+
+    Sizes of frequent demand are sums of many orders and vary less. Series weigh by their demands, up to OWN_DEMANDS
+    each; a frequency that has shown little is drawn towards all by CLASS_DEMANDS, and all towards 1.
+    """
+    weight = np.minimum(shown.n_demands, OWN_DEMANDS)
+    relative = np.minimum(shown.dispersion / np.maximum(shown.size, 1e-300), LARGEST_RELATIVE)
+    place = np.searchsorted(FREQUENCIES, shown.frequency)
+    total = np.bincount(place, weight, len(FREQUENCIES) + 1)
+    summed = np.bincount(place, weight * relative, len(FREQUENCIES) + 1)
+    of_all = (summed.sum() + CLASS_DEMANDS) / (total.sum() + CLASS_DEMANDS)
+    return (summed + CLASS_DEMANDS * of_all) / (total + CLASS_DEMANDS)
 
 
-def shrunk_dispersion(own: Array, size: Array, n_demands: Array, relative: float) -> Array:
-    """A series' own variance over mean, drawn towards that of all series as far as it has shown few demands."""
-    shared = relative * np.where(n_demands > 0, size, _usual_size(size, n_demands))
-    ratio = (own * n_demands + np.maximum(shared, 1.0) * OWN_DEMANDS) / (n_demands + OWN_DEMANDS)
+def shrunk_dispersion(shown: Shown, relative: Array) -> Array:
+    """A series' own variance over mean, drawn towards that of its frequency as far as it has shown few demands."""
+    size = np.where(shown.n_demands > 0, shown.size, _usual_size(shown))
+    shared = np.maximum(relative[np.searchsorted(FREQUENCIES, shown.frequency)] * size, 1.0)
+    ratio = (shown.dispersion * shown.n_demands + shared * OWN_DEMANDS) / (shown.n_demands + OWN_DEMANDS)
     return np.clip(ratio, 1.0, LARGEST_RATIO)
 
 
-def _usual_size(size: Array, n_demands: Array) -> float:
+def _usual_size(shown: Shown) -> float:
     """Median over the series with demand of their mean size; 1 where there is none."""
-    return float(np.median(size[n_demands > 0])) if (n_demands > 0).any() else 1.0
+    has_demand = shown.n_demands > 0
+    return float(np.median(shown.size[has_demand])) if has_demand.any() else 1.0
 
 
 def group_means(rates: Array, groups: list[Group], prior: float) -> list[Array]:
@@ -235,9 +258,8 @@ def learn(history: History, groups: list[Group], value: Array | None, period: st
     (rates,), _ = rates_and_moments(history, [n_periods], prior)
     market = market_factors(rates)
     means = group_means(rates[:, SLOW] * market[SLOW], groups, prior)
-    own, size, n_demands = own_dispersion(moments)
-    relative = relative_dispersion(own, size, n_demands)
-    usual_size = _usual_size(size, n_demands)
+    shown = own_dispersion(moments)
+    relative, usual_size = relative_dispersion(shown), _usual_size(shown)
     first = max(SHORTEST_HISTORY, n_periods // 4)
     n_rates = len(DISCOUNTS) + len(groups) + 1
     strata, shape, n_totals = np.empty(0), (0, 0), 0
@@ -299,8 +321,8 @@ def apply(learnt: Learnt, history: History, groups: list[Group]) -> tuple[Array,
         Mean and variance over mean, shape (series, horizons), the mean rising; number of demands, shape (series,).
     """
     (own,), (moments,) = rates_and_moments(history, [history.demand.shape[1]], learnt.prior)
-    dispersion, size, n_demands = own_dispersion(moments)
-    ratio = shrunk_dispersion(dispersion, size, n_demands, learnt.relative)
+    shown = own_dispersion(moments)
+    n_demands, ratio = shown.n_demands, shrunk_dispersion(shown, learnt.relative)
     rates = with_groups(own * learnt.market, groups, learnt.group_means, learnt.prior)
     rate = np.column_stack([_weighted(rates, learnt.strata, weights) for weights in learnt.weights])
     never = n_demands == 0
@@ -336,14 +358,14 @@ def _origins(n_periods: int, horizon: int, first: int) -> range:
     return range(n_periods - horizon, first - 1, -max(ORIGIN_STEP, horizon // 3))[:MOST_ORIGINS]
 
 
-def _known(history: History, ends: list[int], groups: list[Group], prior: float, relative: float) -> dict[int, _Origin]:
+def _known(history: History, ends: list[int], groups: list[Group], prior: float, relative: Array) -> dict[int, _Origin]:
     """The series as they were known at each origin."""
     rates, moments = rates_and_moments(history, ends, prior)
     known = {}
     for end, own, sums in zip(ends, rates, moments, strict=True):
         own *= market_factors(own)
         at_level = with_groups(own, groups, group_means(own[:, SLOW], groups, prior), prior)
-        known[end] = _Origin(at_level, shrunk_dispersion(*own_dispersion(sums), relative), sums[:, 0] > 0)
+        known[end] = _Origin(at_level, shrunk_dispersion(own_dispersion(sums), relative), sums[:, 0] > 0)
     return known
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import pandas as pd
 
-from partsopt.calendars import period_days, period_number, period_start
+from partsopt.calendars import period_days
 from partsopt.errors import TableError
 from partsopt.forecast.methods import (
     INTERMITTENT_SETTINGS,
@@ -22,7 +22,10 @@ from partsopt.forecast.methods import (
     score_settings,
     start_values,
 )
+from partsopt.forecast.panel import Block, Panel, blocks_of
 from partsopt.forecast.patterns import SBC_CLASSES, average_demand_interval, sbc_class, squared_cv
+from partsopt.forecast.pooled import Group
+from partsopt.forecast.pooled_blocks import PRICE_BANDS, PooledMeans, pooled_means, price_bands
 from partsopt.forecast.rates import exposure, naive_rate, warm_up
 from partsopt.settings import ForecastParams
 from partsopt.tables import (
@@ -75,9 +78,7 @@ CLASS_DEMANDS = 50.0
 LARGEST_VARIANCE_TO_MEAN = 1e9
 JUMP_RATIO, JUMP_SIGMAS = 3.0, 3.0
 
-_BLOCK = 4096
-"""Series computed side by side: large enough for arrays, small enough for the processor's cache."""
-_NAIVE, _ZERO, _ETS = -1, -2, -3
+_NAIVE, _ZERO, _ETS, _POOLED = -1, -2, -3, -4
 _USUAL, _OWN, _SILENT, _SHORT = range(4)
 _LONG_NAMES = {
     "ses": "Simple exponential smoothing",
@@ -105,17 +106,6 @@ class Forecasts(NamedTuple):
     forecasts: pd.DataFrame
     forecast_steps: pd.DataFrame
     exceptions: pd.DataFrame
-
-
-class _Block(NamedTuple):
-    """Series side by side, shape (periods, series), the last period of each in the last row.
-
-    ``share`` is the in-stock share in censored periods, 0 before the series began, else 1.
-    """
-
-    demand: Array
-    share: Array
-    is_censored: Array
 
 
 class _Chosen(NamedTuple):
@@ -189,15 +179,21 @@ def forecast_demand(
     [['intermittent', 'tsb']]
     """
     series = series.sort_values(SITE_PART, ignore_index=True)
-    rows = _Rows.of(demand_series, series, today, period)
+    rows = Panel.of(demand_series, series, today, period)
     unit_cost = _unit_costs(series, parts)
     year = 52 if period == "week" else 12
 
-    chosen = _concatenated([_chosen_for(rows.block(at), year, params) for at in _blocks(len(series))])
+    pooled = _pooled(rows, series, unit_cost, period)
+    is_pooling = pooled.n_totals > 0
+    chosen = _concatenated([_chosen_for(rows.block(at), year, params, is_pooling) for at in blocks_of(len(series))])
     mean, why = chosen.mean.copy(), _sentences(chosen, series["n_periods"].to_numpy())
     place, error_variance = chosen.place.copy(), chosen.squared_error.copy()
+    if is_pooling:
+        joined = np.flatnonzero(place >= 0)
+        place[joined], mean[joined] = _POOLED, pooled.mean[joined]
+        why[joined] = _pooled_sentences(pooled)[chosen.sbc[joined]]
 
-    seasonal = _trends_and_seasons(rows, chosen, mean * unit_cost, year, params)
+    seasonal = _trends_and_seasons(rows, chosen, mean * unit_cost, why, year, params)
     for one in seasonal.found:
         place[one.at], mean[one.at], error_variance[one.at] = _ETS, one.mean, one.error_variance
     for at, text in seasonal.why.items():
@@ -206,10 +202,11 @@ def forecast_demand(
     ratio = pooled_variance_to_mean(
         error_variance, chosen.scored_mean, chosen.size, chosen.n_scored_demands, chosen.sbc, len(SBC_CLASSES)
     )
-    ratio = np.where(place == _ZERO, 1.0, ratio)
+    ratio = np.where(place == _ZERO, 1.0, np.where(place == _POOLED, pooled.ratio, ratio))
     one_step = np.where(chosen.n_scored > 0, error_variance, ratio * mean)
-    methods = np.array([*(setting.method for setting in SETTINGS), "ets", "zero", "naive"])
-    constants = np.array([[setting.alpha, setting.beta] for setting in SETTINGS] + [[np.nan, np.nan]] * 3)
+    one_step = np.where(place == _POOLED, pooled.one_step_ratio * mean, one_step)
+    methods = np.array([*(setting.method for setting in SETTINGS), "pooled", "ets", "zero", "naive"])
+    constants = np.array([[setting.alpha, setting.beta] for setting in SETTINGS] + [[np.nan, np.nan]] * 4)
     forecasts = pd.DataFrame(
         {
             "site_id": series["site_id"],
@@ -237,102 +234,12 @@ def forecast_demand(
     )
 
 
-# --------------------------------------------------------------------------- blocks of series
-
-
-class _Rows(NamedTuple):
-    """The sparse rows by series, and the length of each series."""
-
-    row_starts: Array
-    age: Array
-    demand: Array
-    share: Array
-    is_censored: Array
-    series_of_row: Array
-    n_periods: Array
-
-    @classmethod
-    def of(cls, demand_series: pd.DataFrame, series: pd.DataFrame, today: date, period: str) -> _Rows:
-        """Sort the rows by series and number the periods back from the last."""
-        last = int(period_number(np.array([np.datetime64(today, "D").astype(np.int64)]), period)[0]) - 1
-        began = period_number(_days(series["first_period"]), period)
-        n_periods = series["n_periods"].to_numpy()
-        wrong = began + n_periods - 1 != last
-        if wrong.any():
-            first = series[wrong].iloc[0]
-            raise TableError(
-                table="series",
-                row=f"{first['site_id']}, {first['part_id']}",
-                column="n_periods",
-                value=int(first["n_periods"]),
-                rule=f"must reach from first_period to the period from {period_start(np.array([last]), period)[0]}, "
-                f"the last complete {period} before {today}",
-                remedy="build the series for the day that is planned",
-                more=int(wrong.sum()) - 1,
-            )
-        place = _places(demand_series, series)
-        age = last - period_number(_days(demand_series["period"]), period)
-        lost = (place < 0) | (age < 0) | (age >= n_periods[place] if len(n_periods) else True)
-        if lost.any():
-            first = demand_series[lost].iloc[0]
-            raise TableError(
-                table="demand_series",
-                row=f"{first['site_id']}, {first['part_id']}",
-                column="period",
-                value=str(first["period"].date()),
-                rule="must lie within its series",
-                remedy="give series and demand_series of the same run",
-                more=int(lost.sum()) - 1,
-            )
-        order = np.argsort(place, kind="stable")
-        is_censored = demand_series["is_censored"].to_numpy()[order]
-        return cls(
-            np.searchsorted(place[order], np.arange(len(series) + 1)),
-            age[order],
-            demand_series["demand"].to_numpy()[order].astype(np.float64),
-            np.where(is_censored, demand_series["in_stock_share"].to_numpy()[order], 1.0),
-            is_censored,
-            place[order],
-            n_periods,
-        )
-
-    def block(self, at: slice) -> _Block:
-        """The series of a slice side by side."""
-        rows = slice(self.row_starts[at.start], self.row_starts[at.stop])
-        length = int(self.n_periods[at].max())
-        shape = (length, at.stop - at.start)
-        cell = (length - 1 - self.age[rows], self.series_of_row[rows] - at.start)
-        demand, is_censored = np.zeros(shape), np.zeros(shape, dtype=bool)
-        share = (np.arange(length)[:, None] >= length - self.n_periods[at]).astype(np.float64)
-        demand[cell], share[cell], is_censored[cell] = self.demand[rows], self.share[rows], self.is_censored[rows]
-        return _Block(demand, share, is_censored)
-
-
-def _blocks(n_series: int) -> list[slice]:
-    return [slice(start, min(start + _BLOCK, n_series)) for start in range(0, n_series, _BLOCK)]
-
-
-def _days(values: pd.Series) -> Array:
-    return values.to_numpy().astype("datetime64[D]").astype(np.int64)
-
-
-def _places(demand_series: pd.DataFrame, series: pd.DataFrame) -> Array:
-    """The place in ``series`` of each demand row; -1 where there is none."""
-    key = np.zeros(len(series), dtype=np.int64)
-    wanted = np.zeros(len(demand_series), dtype=np.int64)
-    is_known = np.ones(len(demand_series), dtype=bool)
-    for column in SITE_PART:
-        codes, uniques = pd.factorize(series[column], sort=True)
-        own, own_uniques = pd.factorize(demand_series[column])
-        found = pd.Index(uniques).get_indexer(pd.Index(own_uniques))
-        found = found[own] if len(own) else np.empty(0, dtype=np.int64)
-        is_known &= found >= 0
-        key = key * len(uniques) + codes
-        wanted = wanted * len(uniques) + found
-    if not len(key):
-        return np.full(len(wanted), -1)
-    place = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
-    return np.where(is_known & (key[place] == wanted), place, -1)
+def _pooled(rows: Panel, series: pd.DataFrame, unit_cost: Array, period: str) -> PooledMeans:
+    """What the series say together: alike are those of a site, and those of a price."""
+    sites, names = pd.factorize(series["site_id"], sort=True)
+    groups = [Group(sites, len(names)), Group(price_bands(unit_cost), PRICE_BANDS)]
+    blocks = (np.arange(at.start, at.stop) for at in blocks_of(len(series)))
+    return pooled_means(rows.history, blocks, groups, len(series), period)
 
 
 def _unit_costs(series: pd.DataFrame, parts: pd.DataFrame) -> Array:
@@ -352,8 +259,8 @@ def _unit_costs(series: pd.DataFrame, parts: pd.DataFrame) -> Array:
 # --------------------------------------------------------------------------- choice
 
 
-def _chosen_for(block: _Block, year: int, params: ForecastParams) -> _Chosen:
-    """Choose a method for every series of a block and forecast it."""
+def _chosen_for(block: Block, year: int, params: ForecastParams, is_pooling: bool) -> _Chosen:
+    """Choose a method for every series of a block and forecast it; where series are pooled, only say what they are."""
     demand, share = block.demand, block.share
     n_series = demand.shape[1]
     is_period = np.cumsum(share > 0, axis=0) + np.cumsum(block.is_censored, axis=0) > 0
@@ -380,7 +287,9 @@ def _chosen_for(block: _Block, year: int, params: ForecastParams) -> _Chosen:
         (INTERMITTENT_SETTINGS, INTERMITTENT, sbc >= SBC_CLASSES.index("intermittent")),
     ):
         at = np.flatnonzero(is_own & (place == 0))
-        if len(at):
+        if is_pooling:
+            place[at] = first
+        elif len(at):
             own = Start(*(values[at] for values in start))
             picked, because = choose_setting(
                 settings, demand[:, at], share[:, at], own, is_scored[:, at], np.maximum(size[at], 1.0), is_silent[at]
@@ -562,6 +471,15 @@ def _sentences(chosen: _Chosen, n_periods: Array) -> Array:
     return np.array([*texts, ""], dtype=object)[codes]
 
 
+def _pooled_sentences(pooled: PooledMeans) -> Array:
+    """Why a series is pooled, by its class."""
+    text = (
+        "Pooled: its own demand, older periods counting less, and what alike series sell, weighted as foretold best "
+        f"{pooled.n_totals:,} past totals of {pooled.n_learnt:,} series."
+    )
+    return np.array([f"{_CLASS_SAYS.get(name, '')} {text}" for name in SBC_CLASSES], dtype=object)
+
+
 def _sentence(place: int, reason: int, sbc: int, n_periods: int, n_demands: int, is_out_always: bool) -> str:
     if place == _ZERO:
         if is_out_always:
@@ -601,7 +519,9 @@ class _Seasonal(NamedTuple):
     exceptions: list[pd.DataFrame]
 
 
-def _trends_and_seasons(rows: _Rows, chosen: _Chosen, usage: Array, year: int, params: ForecastParams) -> _Seasonal:
+def _trends_and_seasons(
+    rows: Panel, chosen: _Chosen, usage: Array, why: Array, year: int, params: ForecastParams
+) -> _Seasonal:
     """Try models with trend or season on the smooth and erratic series of highest usage value.
 
     On intermittent series they were worse by 40 to 70 % in tail loss where they had won the rolling origins.
@@ -611,7 +531,7 @@ def _trends_and_seasons(rows: _Rows, chosen: _Chosen, usage: Array, year: int, p
     candidates = np.flatnonzero(is_candidate)
     candidates = candidates[np.lexsort((candidates, -usage[candidates]))]
     tried = np.sort(candidates[: params.ets_max_series]).tolist()
-    outcomes = [_trend_or_season(rows, chosen, at, year, params) for at in tried]
+    outcomes = [_trend_or_season(rows, chosen, at, why[at], year, params) for at in tried]
     n_left, n_failed = len(candidates) - len(tried), sum(failed for _, _, failed in outcomes)
     exceptions = []
     if n_left:
@@ -631,15 +551,14 @@ def _trends_and_seasons(rows: _Rows, chosen: _Chosen, usage: Array, year: int, p
 
 
 def _trend_or_season(
-    rows: _Rows, chosen: _Chosen, at: int, year: int, params: ForecastParams
+    rows: Panel, chosen: _Chosen, at: int, own_why: str, year: int, params: ForecastParams
 ) -> tuple[_Found | None, str, bool]:
     """The trend or season of one series or None, what is said of it, and whether no model could be fitted.
 
     The simple method of the comparison has its constants chosen before the first origin, as the models have theirs.
     """
     block = rows.block(slice(at, at + 1))
-    place, reason, sbc = int(chosen.place[at]), int(chosen.reason[at]), int(chosen.sbc[at])
-    own_why = _sentence(place, reason, sbc, 0, 0, False)
+    place, sbc = int(chosen.place[at]), int(chosen.sbc[at])
     is_warm_up = warm_up(block.demand, block.share, params.warm_up_periods)
     start = start_values(block.demand, block.share, is_warm_up)
     origins = len(block.demand) - params.ets_horizon * np.arange(params.ets_origins, 0, -1)

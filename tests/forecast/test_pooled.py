@@ -9,6 +9,7 @@ from partsopt.forecast.pooled import (
     HORIZONS,
     Group,
     History,
+    Shown,
     apply,
     group_means,
     learn,
@@ -30,17 +31,28 @@ def poisson(n_series=1_500, n_periods=36, seed=0):
     return rate, rng.poisson(rate[:, None], (n_series, n_periods)).astype(float)
 
 
+def shown_of(dispersion, size, n_demands, frequency) -> Shown:
+    return Shown(*(np.array(one, dtype=float) for one in (dispersion, size, n_demands, frequency)))
+
+
 def test_a_dispersion_by_hand():
-    """0 and 4 around 2: squared errors 8 over 4 pieces; one demand of size 4."""
+    """0 and 4 around 2: squared errors 8 over 4 pieces; one demand of size 4 in two periods."""
     moments = np.array([[2.0, 4.0, 16.0, 4.0, 2.0, 1.0]])
-    assert [one[0] for one in own_dispersion(moments)] == [2.0, 4.0, 1.0]
+    assert [one[0] for one in own_dispersion(moments)] == [2.0, 4.0, 1.0, 0.5]
 
 
 def test_few_demands_know_little_of_their_dispersion():
     """Twenty demands count as much as what all series tell: half way between 1 and 3, sizes being 1."""
-    ratio = shrunk_dispersion(np.array([1.0]), np.array([1.0]), np.array([20.0]), 3.0)
+    ratio = shrunk_dispersion(shown_of([1.0], [1.0], [20.0], [0.3]), np.full(6, 3.0))
     assert ratio.tolist() == [2.0]
-    assert relative_dispersion(np.array([3.0, 1.0]), np.ones(2), np.array([5.0, 5.0])) == 2.0
+
+
+def test_frequent_demand_varies_less_for_its_size():
+    """Relative dispersions are kept apart by frequency: with fifty demands of each and fifty of all, 1.5 and 3.5."""
+    relative = relative_dispersion(shown_of([1.0] * 5 + [5.0] * 5, [1.0] * 10, [10.0] * 10, [0.3] * 5 + [1.0] * 5))
+    of_all = (50 * 1 + 50 * 5 + 50) / 150
+    assert relative[2] == pytest.approx((1 + of_all) / 2)
+    assert relative[5] == pytest.approx((5 + of_all) / 2)
 
 
 def test_one_huge_series_does_not_set_the_usual_rate():

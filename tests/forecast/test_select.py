@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partsopt.errors import TableError
-from partsopt.forecast import select
+from partsopt.forecast import panel, select
 from partsopt.forecast.distribution import quantile
 from partsopt.forecast.select import Forecasts, forecast_demand, pooled_variance_to_mean, silence
 from partsopt.settings import ForecastParams
@@ -277,7 +277,7 @@ def test_blocks_do_not_show_in_the_answer(monkeypatch):
     rng = np.random.default_rng(4)
     many = {f"P{n:02d}": rng.poisson(rng.choice([0.2, 1, 8]), rng.integers(1, 40)).tolist() for n in range(30)}
     whole = forecast(many)
-    monkeypatch.setattr(select, "_BLOCK", 7)
+    monkeypatch.setattr(panel, "BLOCK", 7)
     pd.testing.assert_frame_equal(whole.forecasts, forecast(many).forecasts)
 
 
