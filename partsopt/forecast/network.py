@@ -101,8 +101,8 @@ class Shares(NamedTuple):
     ``prior`` holds the share of a dealer in each group of parts, shape (dealers, groups), adding up to 1 over the
     dealers of a DC. ``concentration`` is the weight of the prior shares, orders, shape (networks,); ``in_all`` the
     orders of each network part, completed for stock-outs; ``needs_weight`` the orders that needs count for.
-    ``key``, ``orders`` and ``size`` belong to the listed pairs: completed orders, those that needs count for
-    included, and pieces per order. ``network_size`` and ``size_cv2`` are the mean order size,
+    ``key``, ``orders``, ``size`` and ``merging`` belong to the listed pairs: completed orders, those that needs count
+    for included, pieces per order, and :func:`unmerged`. ``network_size`` and ``size_cv2`` are the mean order size,
     pieces, and the squared coefficient of variation of sizes, shape (networks,); ``total`` is the sum over all dealers
     of the share in orders times the size.
     """
@@ -116,6 +116,7 @@ class Shares(NamedTuple):
     key: Array
     orders: Array
     size: Array
+    merging: Array
     network_size: Array
     size_cv2: Array
     total: Array
@@ -439,6 +440,7 @@ def _learnt(
         key=evidence.key,
         orders=orders,
         size=size,
+        merging=unmerged(evidence.orders, evidence.time),
         network_size=network_size,
         size_cv2=size_cv2,
         total=total,
@@ -499,6 +501,28 @@ def shrunk_spread(orders: Array, spread: Array) -> Array:
     """
     usual = float(spread.sum()) / max(float(orders.sum()), 1.0)
     return (spread + SIZE_ORDERS * usual) / (orders + SIZE_ORDERS)
+
+
+def unmerged(orders: Array, time: Array) -> Array:
+    """What part of a period's demand a single one of its orders is: 1 where orders are rare, less where they meet.
+
+    Parameters
+    ----------
+    orders, time
+        Periods with demand, and periods in which it could be seen, shape (pairs,).
+
+    Notes
+    -----
+    If orders are Poisson with rate *l*, a share *p = 1 - exp(-l)* of the periods has demand, and *l / p* orders each.
+    Half an order and one period are added, so that demand in every period does not mean that there are endless orders.
+
+    Examples
+    --------
+    >>> unmerged(np.array([0.0, 23.5, 23.5]), np.array([1000.0, 24.0, 96.0])).round(2).tolist()
+    [1.0, 0.3, 0.87]
+    """
+    seen = np.minimum((orders + 0.5) / (time + 1.0), 1.0 - 0.5 / (time + 1.0))
+    return seen / -np.log1p(-seen)
 
 
 def thinned_variance_to_mean(variance_to_mean: Array, clustering: Array, share: Array) -> Array:
@@ -579,14 +603,15 @@ def rate_of_pairs(
     is_listed = shares.key[place] == key
     orders = np.where(is_listed, shares.orders[place], 0.0)
     size = np.where(is_listed, shares.size[place], shares.network_size[pair_network])
+    merging = np.where(is_listed, shares.merging[place], 1.0)
     concentration = shares.concentration[pair_network]
     known = concentration + shares.in_all[pair_network]
     in_orders = (concentration * shares.prior[pair_dealer, region.network_group[pair_network]] + orders) / known
     in_pieces = in_orders * size / shares.total[pair_network]
     whole = network_mean[pair_network]
-    clustering = size * (1.0 + shares.size_cv2[pair_network])
+    clustering = np.maximum(merging * size, 1.0) * (1.0 + shares.size_cv2[pair_network])
     thinned = thinned_variance_to_mean(network_variance_to_mean[pair_network], clustering, in_orders)
-    unsure = REFERENCE_PERIODS * whole * (in_pieces / in_orders) * (1.0 - in_orders) / (known + 1.0)
+    unsure = merging * REFERENCE_PERIODS * whole * (in_pieces / in_orders) * (1.0 - in_orders) / (known + 1.0)
     return PairRates(whole * in_pieces, thinned + unsure, in_pieces, orders)
 
 

@@ -21,6 +21,7 @@ from partsopt.forecast.network import (
     prior_shares,
     rate_of_pairs,
     thinned_variance_to_mean,
+    unmerged,
 )
 from tests.reference_network import reference_evidence, reference_log_probability, reference_shares
 
@@ -249,6 +250,14 @@ def test_thinning_matches_a_simulation(size_p: float, shape: float):
     clustering = (2 - size_p) / size_p  # E[S^2] / E[S] of the geometric distribution
     told = thinned_variance_to_mean(np.array(whole.var() / whole.mean()), np.array(clustering), np.array(share))
     assert own.var() / own.mean() == pytest.approx(float(told), rel=0.05)
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.5, 2.0])
+def test_orders_that_meet_in_a_period_are_told_apart(rate: float):
+    """Poisson orders in 4000 periods: the mean part that one order is of a period with demand."""
+    orders = np.random.Generator(np.random.PCG64(11)).poisson(rate, 4000)
+    found = unmerged(np.array([np.count_nonzero(orders)], dtype=float), np.array([4000.0]))[0]
+    assert found == pytest.approx(1.0 / orders[orders > 0].mean(), rel=0.05)
 
 
 def test_a_series_own_variance_counts_by_its_demands():
