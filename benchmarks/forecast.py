@@ -190,12 +190,11 @@ def ours(
         return fitted.mean(horizon), fitted.quantiles(horizon, levels)
     from partsopt.forecast.learner import learn_totals
 
-    mean, quantiles = np.empty(len(history)), np.empty((len(history), len(levels)), dtype=np.int64)
+    quantiles = np.empty((len(history), len(levels)), dtype=np.int64)
     for ahead in np.unique(horizon):
         rows = horizon == ahead
-        learnt = learn_totals(fitted, history, int(ahead), levels, period=period)
-        mean[rows], quantiles[rows] = learnt.mean[rows], learnt.quantiles[rows]
-    return mean, quantiles
+        quantiles[rows] = learn_totals(fitted, history, int(ahead), levels, period=period).quantiles[rows]
+    return fitted.mean(horizon), quantiles
 
 
 def fit(history: Array, period: str) -> Any:

@@ -30,6 +30,7 @@ ONE_PLACE = {
     "ortools": ("routing/",),
     "pulp": ("replenish/budget.py", "allocate/rebalance.py"),
     "statsmodels": ("forecast/methods.py",),
+    "lightgbm": ("forecast/learner.py",),
     "filelock": ("store/",),
     "pyarrow": ("store/", "sample"),
 }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from partsopt.forecast.predictive import Predictive
+    from partsopt.forecast.predictive import Array, Predictive
     from partsopt.store.series import ForecastRows, LongDemand, SeriesItems
 
 MAX_HORIZON = 1_000
@@ -49,6 +49,7 @@ MAX_LEVELS = 100
     type=click.Path(path_type=Path),
     help="Parquet file: series_id with part_group, unit_cost (or price), or both; like borrows from like.",
 )
+@click.option("--learner", "with_learner", is_flag=True, help="Average in gradient boosting (needs partsopt[ml]).")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON on stdout.")
 def forecast(
     demand: Path,
@@ -58,6 +59,7 @@ def forecast(
     output: Path,
     per_period: bool,
     items: Path | None,
+    with_learner: bool,
     as_json: bool,
 ) -> int:
     """Forecast every series of a long demand file: mean, spread and whole-piece quantiles.
@@ -74,7 +76,7 @@ def forecast(
     if output.exists() and output.resolve() in {file.resolve() for file in (demand, items) if file is not None}:
         raise click.UsageError(f"--output {output} is an input too; give another file.")
     with spoken_as_json(as_json):
-        return _forecast(demand, period, horizon, wanted, output, per_period, items, as_json)
+        return _forecast(demand, period, horizon, wanted, output, per_period, items, with_learner, as_json)
 
 
 def levels_of(text: str) -> dict[str, float]:
@@ -110,6 +112,7 @@ def _forecast(
     output: Path,
     per_period: bool,
     items_file: Path | None,
+    with_learner: bool,
     as_json: bool,
 ) -> int:
     from partsopt.forecast.predictive import fit_predictive
@@ -118,60 +121,103 @@ def _forecast(
 
     history = read_long_demand(file, period)
     items = None if items_file is None else read_items(items_file, history.series_ids)
+    learnt_period = "month" if period == "month" else "week"  # days are learnt like weeks: by count of periods
     predictive = fit_predictive(
         history.demand,
         starts=history.starts,
-        groups=None if items is None or items.groups is None else {"part_group": items.groups},
-        value=None if items is None else items.value,
-        period="month" if period == "month" else "week",  # days are learnt like weeks: by count of periods
+        groups=None if items is None or items.groups is None else {"part_group": items.groups + 1},
+        value=None if items is None or items.value is None else _usage_value(history.demand, items.value),
+        period=learnt_period,
         params=ForecastParams(),
     )
-    blocks = (
-        _steps(history, predictive, horizon, levels) if per_period else _totals(history, predictive, horizon, levels)
+    rising, back = _rising(levels)
+    quantiles, is_learnt = _quantiles(
+        history.demand, predictive, horizon, rising, per_period, learnt_period, with_learner
     )
+    method = predictive.method + " and learner" if is_learnt else predictive.method
+    blocks = (_steps if per_period else _totals)(history, predictive, horizon, levels, quantiles[..., back], method)
     n_rows = write_series_forecasts(output, blocks)
-    _show(history, items, predictive, output, n_rows, as_json)
+    _show(history, items, method, output, n_rows, as_json)
+    if with_learner and not is_learnt and not as_json:
+        click.echo("Note: the history is too short for the learner; the pooled forecast stands alone.")
     return 0
 
 
+def _usage_value(demand: Array, unit_cost: Array) -> Array:
+    """Money a period each series moves; a cost that is not given is the usual one."""
+    import numpy as np
+
+    usual = float(np.nanmedian(unit_cost)) if np.isfinite(unit_cost).any() else 1.0
+    pieces = np.nan_to_num(demand).sum(axis=1) / np.maximum(np.isfinite(demand).sum(axis=1), 1)
+    return np.where(np.isfinite(unit_cost), unit_cost, usual) * pieces
+
+
+def _quantiles(
+    demand: Array,
+    predictive: Predictive,
+    horizon: int,
+    rising: list[float],
+    per_period: bool,
+    period: str,
+    with_learner: bool,
+) -> tuple[Array, bool]:
+    """Quantiles (series, levels) or (series, steps, levels), and whether the learner has a part in them."""
+    import numpy as np
+
+    if with_learner:
+        from partsopt.forecast.learner import learn_steps, learn_totals
+
+        learnt = (learn_steps if per_period else learn_totals)(predictive, demand, horizon, rising, period=period)
+        return learnt.quantiles, learnt.is_learnt
+    if per_period:
+        steps = range(1, horizon + 1)
+        return np.stack([predictive.step_quantiles(step, rising) for step in steps], axis=1), False
+    return predictive.quantiles(horizon, rising), False
+
+
 def _totals(
-    history: LongDemand, predictive: Predictive, horizon: int, levels: dict[str, float]
+    history: LongDemand,
+    predictive: Predictive,
+    horizon: int,
+    levels: dict[str, float],
+    quantiles: Array,
+    method: Array,
 ) -> Iterator[ForecastRows]:
     from partsopt.store.series import blocks_of_series, forecast_block
 
     mean, sd = predictive.mean(horizon), predictive.sd(horizon)
-    rising, back = _rising(levels)
-    quantiles = predictive.quantiles(horizon, rising)[:, back]
     for rows in blocks_of_series(len(mean)):
         yield forecast_block(
             history.series_ids[rows],
             mean=mean[rows],
             sd=sd[rows],
-            method=predictive.method[rows],
+            method=method[rows],
             levels=levels,
             quantiles=quantiles[rows],
         )
 
 
 def _steps(
-    history: LongDemand, predictive: Predictive, horizon: int, levels: dict[str, float]
+    history: LongDemand,
+    predictive: Predictive,
+    horizon: int,
+    levels: dict[str, float],
+    quantiles: Array,
+    method: Array,
 ) -> Iterator[ForecastRows]:
     import numpy as np
 
     from partsopt.store.series import blocks_of_series, forecast_block, repeated_ids
 
-    steps = range(1, horizon + 1)
-    mean = np.stack([predictive.step_mean(step) for step in steps], axis=1)
+    mean = np.stack([predictive.step_mean(step) for step in range(1, horizon + 1)], axis=1)
     sd = np.sqrt(mean * predictive.variance_to_mean[:, None])
-    rising, back = _rising(levels)
-    quantiles = np.stack([predictive.step_quantiles(step, rising)[:, back] for step in steps], axis=1)
     for rows in blocks_of_series(len(mean), horizon):
         n_series = rows.stop - rows.start
         yield forecast_block(
             repeated_ids(history.series_ids, rows, horizon),
             mean=mean[rows].ravel(),
             sd=sd[rows].ravel(),
-            method=np.repeat(predictive.method[rows], horizon),
+            method=np.repeat(method[rows], horizon),
             levels=levels,
             quantiles=quantiles[rows].reshape(-1, len(levels)),
             step=np.tile(np.arange(1, horizon + 1), n_series),
@@ -187,14 +233,14 @@ def _rising(levels: dict[str, float]) -> tuple[list[float], list[int]]:
 def _show(
     history: LongDemand,
     items: SeriesItems | None,
-    predictive: Predictive,
+    method: Array,
     output: Path,
     n_rows: int,
     as_json: bool,
 ) -> None:
     import numpy as np
 
-    names, counts = np.unique(predictive.method, return_counts=True)
+    names, counts = np.unique(method, return_counts=True)
     said: dict[str, Any] = {
         "output": str(output),
         "rows": n_rows,

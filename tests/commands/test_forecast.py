@@ -163,6 +163,25 @@ def test_items_and_json(demand, tmp_path, capsys):
     assert sum(said["methods"].values()) == 50
 
 
+@pytest.mark.parametrize("more", [(), ("--per-period",)], ids=["total", "per period"])
+def test_the_learner_is_averaged_in_and_says_so(demand, tmp_path, more):
+    """Fifty parts and awkward ones: the rows, columns and rules of the contract hold with the learner too."""
+    pytest.importorskip("lightgbm", reason="the learner's extra is not installed: pip install 'partsopt[ml]'")
+    assert forecast(demand, tmp_path / "out.parquet", "--learner", "--levels", "0.99,0.5", *more) == 0
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert set(table.column("method").to_pylist()) >= {"pooled and learner"}
+    upper, middle = (table.column(name).to_numpy() for name in ("q0.99", "q0.5"))
+    assert (middle >= 0).all()
+    assert (upper >= middle).all()
+
+
+def test_the_learner_without_its_library_is_2_and_says_what_to_install(demand, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    assert forecast(demand, tmp_path / "out.parquet", "--learner") == 2
+    assert "pip install 'partsopt[ml]'" in capsys.readouterr().err
+    assert not (tmp_path / "out.parquet").exists()
+
+
 def test_refused_demand_is_2_and_writes_nothing(tmp_path, capsys):
     pq.write_table(pa.table({"series_id": ["A"], "period": ["2026-01-01"], "quantity": [-1]}), tmp_path / "in.parquet")
     assert forecast(tmp_path / "in.parquet", tmp_path / "out.parquet", "--json") == 2
