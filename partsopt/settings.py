@@ -238,6 +238,13 @@ class ReplenishParams:
     emergency_cost_share: float = setting(
         0.5, "extra cost of an emergency purchase, when a budget is shared out", "share of unit cost"
     )
+    tell_stocking: bool = setting(
+        False,
+        "list as exceptions the parts whose stocking costs more than the emergency orders it saves, or would save",
+    )
+    stocking_margin: float = setting(
+        0.2, "by how much stock must save more than it costs to start, or less to stop, when that is told", "share"
+    )
     excess_horizon_days: int = setting(365, "stock above what this horizon will use is excess", "calendar days")
     max_order_quantity: int = setting(10_000_000, "a larger order quantity is refused as an error", "pieces")
 
@@ -254,6 +261,7 @@ class ReplenishParams:
             _need(getattr(self, name) >= 0, f"replenish.{name}", getattr(self, name), "0 or more")
         for name in ("lateness_cost_share", "emergency_cost_share"):
             _need(getattr(self, name) >= 0, f"replenish.{name}", getattr(self, name), "0 or more")
+        _need(0 <= self.stocking_margin < 1, "replenish.stocking_margin", self.stocking_margin, "0 or more and below 1")
         _need(self.excess_horizon_days >= 1, "replenish.excess_horizon_days", self.excess_horizon_days, "1 or more")
         _need(self.max_order_quantity >= 1, "replenish.max_order_quantity", self.max_order_quantity, "1 or more")
 

@@ -15,7 +15,7 @@ from partsopt.calendars import calendars_of
 from partsopt.replenish.levels import DemandAhead, Levels, demand_ahead, mean_between
 from partsopt.replenish.lineage import Term, lineage_of, terms_at
 from partsopt.replenish.pairs import Pairs, pairs_of, rows_at, rows_of, sums_of
-from partsopt.replenish.policy import exchange_curve_of, level_pairs, level_table, policy_of
+from partsopt.replenish.policy import exchange_curve_of, level_pairs, level_table, policy_of, stocking_exceptions
 from partsopt.replenish.position import (
     Booked,
     Receipts,
@@ -221,6 +221,7 @@ carrier_lanes, holidays
             *refused,
             too_large,
             *bought.exceptions,
+            *([stocking_exceptions(pairs, chosen, review_days, levels, params)] if params.tell_stocking else []),
         ],
         ignore_index=True,
     )

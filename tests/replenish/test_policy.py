@@ -3,6 +3,7 @@
 import pytest
 
 from partsopt.errors import SettingsError
+from partsopt.replenish.stocking import stocking_costs
 from partsopt.settings import ReplenishParams, settings_from
 from tests.replenish.network import night, with_params
 
@@ -87,3 +88,21 @@ def test_the_system_needs_the_fill_rate():
 
 def test_a_night_draws_no_curve():
     assert len(together().exchange_curve) == 0
+
+
+def test_stocking_that_does_not_pay_is_told_with_its_money():
+    """P1 sells 48 a year; P2 sells 0.12 a year and costs 100: keeping one costs some 20 a year and saves 6."""
+    forecasts = [{"part_id": "P1", "mean_per_period": 4.0}, {"part_id": "P2", "mean_per_period": 0.01}]
+    out = night(params=with_params(tell_stocking=True), parts=PARTS, forecasts=forecasts, supply=SUPPLY)
+    told = out.exceptions[out.exceptions["code"] == "stocking_differs"]
+    assert told["part_id"].tolist() == ["P2"]
+    row = out.levels.set_index("part_id").loc["P2"]
+    costs = stocking_costs([1], [0.12], [1.0], [row["review_period_days"]], [10], [100.0], 0.22, [50.0])
+    assert row["order_up_to_level"] == 1
+    assert told["money"].iloc[0] == pytest.approx(costs.stocked[0] - costs.not_stocked[0], rel=0.01)
+    assert "stocked, though a year costs" in told["what"].iloc[0]
+
+
+def test_a_night_is_silent_about_stocking_unless_asked():
+    out = night(parts=PARTS, forecasts=[{"part_id": "P2", "mean_per_period": 0.01}], supply=SUPPLY)
+    assert "stocking_differs" not in set(out.exceptions["code"])
