@@ -250,25 +250,24 @@ def smooth_levels(mean: float, ratio: float, levels: Array, z: Array, out: Array
 
 
 @njit(cache=True, nogil=True)
-def _cell(log_mean: float, ratio: float, centres: Array, edges: Array, at: int, table: Array, level: int) -> float:
-    """Ratio to the mean at a level: between the two cells of nearest mean, in the cell of like dispersion of each."""
+def _from_table(mean: float, ratio: float, centres: Array, edges: Array, at: int, table: Array, level: int) -> float:
+    """Total at a level: between the two cells of nearest mean, in the cell of like dispersion of each."""
     n = centres.shape[1]
     upper = 0
-    while upper < n and centres[at, upper] < log_mean:
+    while upper < n and centres[at, upper] < mean:
         upper += 1
     lower = max(upper - 1, 0)
-    upper = min(upper, n - 1)
-    share = 0.0
-    if upper > lower:
-        gap = centres[at, upper] - centres[at, lower]
-        share = (log_mean - centres[at, lower]) / gap if gap > 0.0 else 0.0
     i = 0
     while i < edges.shape[2] and edges[at, lower, i] < ratio:
         i += 1
+    if upper == 0 or upper == n:
+        return mean * table[at, lower, i, level]
     j = 0
     while j < edges.shape[2] and edges[at, upper, j] < ratio:
         j += 1
-    return (1.0 - share) * table[at, lower, i, level] + share * table[at, upper, j, level]
+    first, last = centres[at, lower], centres[at, upper]
+    share = (mean - first) / (last - first)
+    return (1.0 - share) * first * table[at, lower, i, level] + share * last * table[at, upper, j, level]
 
 
 @njit(cache=True, nogil=True)
@@ -299,7 +298,7 @@ def total_quantiles(
     kept
         The level whose table entry stands for each level, shape (levels,), itself or the last the table knows.
     centres, edges, table
-        The ratio table: log of the mean, shape (horizons, means); upper edges of dispersion, shape (horizons, means,
+        The ratio table: means, shape (horizons, means); upper edges of dispersion, shape (horizons, means,
         dispersions - 1); ratios at the levels, shape (horizons, means, dispersions, levels).
     table_weight
         Weight of the table's quantile against the negative binomial's.
@@ -310,17 +309,16 @@ def total_quantiles(
     smooth = np.empty(n)
     for i in range(len(mean)):
         smooth_levels(mean[i], ratio[i], levels, z, smooth)
-        log_mean = log(max(mean[i], 1e-300))
         last = -0.5
         for j in range(n):
             q = smooth[j]
             if table_weight > 0.0 and mean[i] > 0.0:
                 at = place[i]
-                entry = _cell(log_mean, ratio[i], centres, edges, at, table, kept[j])
+                total = _from_table(mean[i], ratio[i], centres, edges, at, table, kept[j])
                 if share[i] > 0.0:
-                    beyond = _cell(log_mean, ratio[i], centres, edges, at + 1, table, kept[j])
-                    entry = (1.0 - share[i]) * entry + share[i] * beyond
-                q += table_weight * (entry * mean[i] - smooth[kept[j]])
+                    beyond = _from_table(mean[i], ratio[i], centres, edges, at + 1, table, kept[j])
+                    total = (1.0 - share[i]) * total + share[i] * beyond
+                q += table_weight * (total - smooth[kept[j]])
             last = max(last, q)
             out[i, j] = last
 

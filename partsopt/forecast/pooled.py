@@ -329,7 +329,8 @@ def apply(learnt: Learnt, history: History, groups: list[Group]) -> tuple[Array,
     rate[never] = np.minimum(rate[never], learnt.usual_size / (1.0 + moments[never, :1]))
     mean = rate * (learnt.level * learnt.horizons)
     np.maximum.accumulate(mean, axis=1, out=mean)
-    spread = np.maximum(1.0 + learnt.dispersion[None, :] * (ratio[:, None] - 1.0), 1.0)
+    widest = np.maximum.accumulate(learnt.dispersion)
+    spread = np.maximum(1.0 + widest[None, :] * (ratio[:, None] - 1.0), 1.0)
     return mean, spread, n_demands
 
 

@@ -24,7 +24,7 @@ class RatioTable(NamedTuple):
     Attributes
     ----------
     centres
-        Log of the middle mean, shape (horizons, means), rising.
+        Middle mean of each cell, pieces, shape (horizons, means), rising.
     edges
         Variance over mean up to which a cell reaches, shape (horizons, means, dispersions - 1).
     ratios
@@ -64,12 +64,12 @@ def binned_ratios(total: Array, mean: Array, ratio: Array, shape: tuple[int, int
     Returns
     -------
     tuple of Array
-        Log means (means,), edges (means, dispersions - 1) and ratios (means, dispersions, levels) of a RatioTable.
+        Means (means,), edges (means, dispersions - 1) and ratios (means, dispersions, levels) of a RatioTable.
 
     Notes
     -----
     Each total is spread evenly over half a piece either side (by the golden ratio's multiples, not by chance), so that
-    quantiles of whole numbers can be averaged and interpolated.
+    quantiles of whole numbers can be averaged and interpolated. A larger mean never has a smaller quantile.
     """
     n_means, n_dispersions = shape
     spread = (np.arange(len(total)) * 0.6180339887498949) % 1.0 - 0.5
@@ -79,7 +79,7 @@ def binned_ratios(total: Array, mean: Array, ratio: Array, shape: tuple[int, int
     edges = np.empty((n_means, n_dispersions - 1))
     found = np.empty((n_means, n_dispersions, len(LEVELS)))
     for i, rows in enumerate(np.array_split(by_mean, n_means)):
-        centres[i] = np.log(np.median(mean[rows]))
+        centres[i] = np.median(mean[rows])
         inner = rows[np.argsort(ratio[rows], kind="stable")]
         for j, cell in enumerate(np.array_split(inner, n_dispersions)):
             ordered = np.sort(smooth[cell])
@@ -87,7 +87,8 @@ def binned_ratios(total: Array, mean: Array, ratio: Array, shape: tuple[int, int
             found[i, j] = np.interp(place, np.arange(len(ordered)), ordered)
             if j < n_dispersions - 1:
                 edges[i, j] = ratio[cell[-1]]
-    return centres, edges, found
+    middle = centres[:, None, None]
+    return centres, edges, np.maximum.accumulate(middle * found, axis=0) / middle
 
 
 def at_levels(table: RatioTable, levels: Array) -> Array:

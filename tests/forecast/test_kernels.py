@@ -122,7 +122,7 @@ def test_the_table_is_averaged_with_the_distribution():
     levels, z = np.array([0.5]), np.array([0.0])
     out = np.empty((1, 1))
     centres, edges, table = np.zeros((1, 2)), np.zeros((1, 2, 0)), np.full((1, 2, 1, 1), 2.0)
-    centres[0] = [0.0, 5.0]
+    centres[0] = [1.0, 100.0]
     place, share, kept = np.zeros(1, dtype=np.int64), np.zeros(1), np.zeros(1, dtype=np.int64)
     total_quantiles(np.array([4.0]), np.array([1.0]), place, share, levels, z, kept, centres, edges, table, 0.5, out)
     assert out[0, 0] == pytest.approx((smooth(4.0, 1.0, levels)[0] + 8.0) / 2)
