@@ -1,0 +1,244 @@
+"""A ruin-and-recreate search under way, for Python: begin, improve, and what it has met."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from partsopt.errors import NoPlan
+from partsopt.routing.route_problem import Ints, RouteProblem, SearchState
+from partsopt.routing.ruin import (
+    NEAREST,
+    POOL_NODES,
+    POOL_ROUTES,
+    construct,
+    iterate,
+    join,
+)
+
+
+class RuinSearch(NamedTuple):
+    """A search under way: the problem, and the state that ``improve`` changes in place."""
+
+    problem: RouteProblem
+    state: SearchState
+
+
+class Column(NamedTuple):
+    """A vehicle's day met by the search: its type, its cost and the clients of each trip in order."""
+
+    vehicle_type: int
+    cost: float
+    trips: tuple[tuple[int, ...], ...]
+
+
+def start_search(problem: RouteProblem, seed: int) -> RuinSearch:
+    """Begin with each client where it costs least, in a drawn order.
+
+    Parameters
+    ----------
+    seed
+        Of the search's own generator of numbers.
+    """
+    n_locations, n_vehicles = len(problem.loads), len(problem.vehicle_type)
+    n_clients, n_types = n_locations - problem.n_depots, len(problem.type_depot)
+    rows = int(problem.type_max_trips.max(initial=1)) + 1
+    longest = _longest_trip(problem)
+    shape = (n_vehicles * rows, longest)
+    clients = np.arange(problem.n_depots, n_locations)
+    apart = problem.distance[np.ix_(clients, clients)]
+    near = np.argsort(apart, axis=1, kind="stable")[:, :NEAREST] + problem.n_depots
+    free = np.zeros((n_types, max(n_vehicles, 1)), dtype=np.int64)
+    n_free = np.zeros(n_types, dtype=np.int64)
+    for vehicle in range(n_vehicles - 1, -1, -1):
+        kind = problem.vehicle_type[vehicle]
+        free[kind, n_free[kind]] = vehicle
+        n_free[kind] += 1
+    out_place = np.full(n_locations, -1, dtype=np.int64)
+    out_place[clients] = np.arange(n_clients)
+    out = np.zeros(n_locations, dtype=np.int64)
+    out[:n_clients] = clients
+    price = float(problem.price_out[clients].sum())
+    generator = np.random.Generator(np.random.PCG64(seed))
+    state = SearchState(
+        nodes=np.zeros(shape, dtype=np.int64),
+        length=np.zeros(shape[0], dtype=np.int64),
+        n_trips=np.zeros(n_vehicles, dtype=np.int64),
+        load=np.zeros((shape[0], problem.loads.shape[1]), dtype=np.int64),
+        ready=np.zeros(shape[0], dtype=np.int64),
+        before=np.zeros((shape[0], longest + 1, 3), dtype=np.int64),
+        after=np.zeros((shape[0], longest + 1, 3), dtype=np.int64),
+        ahead=np.zeros((shape[0], 3), dtype=np.int64),
+        behind=np.zeros((shape[0], 3), dtype=np.int64),
+        cost=np.zeros(n_vehicles),
+        driven=np.zeros(n_vehicles, dtype=np.int64),
+        kin=_kin(problem),
+        open_to_all=np.asarray(problem.allowed.all(axis=1), dtype=np.uint8),
+        stamp=np.zeros(n_vehicles + 1, dtype=np.int64),
+        leg=np.zeros((shape[0], longest + 1), dtype=np.int64),
+        to=np.ascontiguousarray(problem.distance.T),
+        travel_to=np.ascontiguousarray(problem.travel.T),
+        row_of=np.zeros(n_locations, dtype=np.int64),
+        place_of=np.zeros(n_locations, dtype=np.int64),
+        saved_nodes=np.zeros(shape, dtype=np.int64),
+        saved_length=np.zeros(shape[0], dtype=np.int64),
+        saved_trips=np.zeros(n_vehicles, dtype=np.int64),
+        best_nodes=np.zeros(shape, dtype=np.int64),
+        best_length=np.zeros(shape[0], dtype=np.int64),
+        best_trips=np.zeros(n_vehicles, dtype=np.int64),
+        touched=np.zeros(max(n_vehicles, 1), dtype=np.int64),
+        is_touched=np.zeros(n_vehicles, dtype=np.uint8),
+        out=out,
+        out_place=out_place,
+        free=free,
+        n_free=n_free,
+        used=np.zeros(max(n_vehicles, 1), dtype=np.int64),
+        used_place=np.full(n_vehicles, -1, dtype=np.int64),
+        near=near,
+        counts=np.array([0, n_clients, 0, 0, 0, int(_kin(problem).sum() > n_types)], dtype=np.int64),
+        money=np.array([price, price, price]),
+        draws=generator.integers(0, 2**63, size=1, dtype=np.uint64),
+        signs=np.random.Generator(np.random.PCG64(1)).integers(0, 2**60, size=n_types + n_locations, dtype=np.uint64),
+        pool_seen=np.zeros(4 * POOL_ROUTES, dtype=np.uint64),
+        pool_start=np.zeros((POOL_ROUTES, 3), dtype=np.int64),
+        pool_type=np.zeros(POOL_ROUTES, dtype=np.int64),
+        pool_cost=np.zeros(POOL_ROUTES),
+        pool_nodes=np.zeros(POOL_NODES, dtype=np.int64),
+    )
+    if n_clients and n_vehicles:
+        construct(problem, state)
+    return RuinSearch(problem, state)
+
+
+def _kin(problem: RouteProblem) -> NDArray[np.uint8]:
+    """Which type (column) can drive every day of another (row) that it has the room for."""
+    own, other = np.s_[:, None], np.s_[None, :]
+    return np.asarray(
+        (problem.type_depot[own] == problem.type_depot[other])
+        & (problem.type_starts[other] <= problem.type_starts[own])
+        & (problem.type_ends[other] >= problem.type_ends[own])
+        & (problem.type_max_duration[other] >= problem.type_max_duration[own])
+        & (problem.type_reload[other] <= problem.type_reload[own]),
+        dtype=np.uint8,
+    )
+
+
+def _longest_trip(problem: RouteProblem) -> int:
+    """How many clients a trip can hold at most, by the smallest loads in the largest vehicle."""
+    longest = len(problem.loads) - problem.n_depots
+    for measure in range(problem.loads.shape[1]):
+        loads = np.sort(problem.loads[problem.n_depots :, measure]).cumsum()
+        most = int(problem.type_capacity[:, measure].max(initial=0))
+        longest = min(longest, int(np.searchsorted(loads, most, side="right")))
+    return max(longest, 1)
+
+
+def improve(search: RuinSearch, iterations: int, *, hot: float, cold: float, pool_within: float = 0.01) -> None:
+    """Run so many iterations, annealing from temperature ``hot`` to ``cold`` (units of cost).
+
+    ``pool_within``: days of states no dearer than this share over the best are kept as columns.
+    """
+    if len(search.problem.loads) > search.problem.n_depots and len(search.problem.vehicle_type):
+        iterate(search.problem, search.state, iterations, hot, cold, pool_within)
+
+
+def best_cost(search: RuinSearch) -> float:
+    """Cost of the best plan so far, the price of what is out included."""
+    return float(search.state.money[1])
+
+
+def best_days(search: RuinSearch) -> list[list[list[int]]]:
+    """The best plan so far: by vehicle, its trips, as locations."""
+    state = search.state
+    rows = len(state.length) // max(len(state.n_trips), 1)
+    return [
+        [state.best_nodes[row, : state.best_length[row]].tolist() for row in range(v * rows, v * rows + n)]
+        for v, n in enumerate(state.best_trips)
+    ]
+
+
+def columns_of(search: RuinSearch) -> list[Column]:
+    """Every day in the pool, in the order they were met."""
+    state, columns = search.state, []
+    for number in range(int(state.counts[3])):
+        first, _, total = state.pool_start[number]
+        trips: list[tuple[int, ...]] = []
+        trip: list[int] = []
+        for node in state.pool_nodes[first : first + total].tolist():
+            if node < 0:
+                trips.append(tuple(trip))
+                trip = []
+            else:
+                trip.append(node)
+        columns.append(Column(int(state.pool_type[number]), float(state.pool_cost[number]), tuple(trips)))
+    return columns
+
+
+def types_of(rows: Sequence[tuple[object, ...]]) -> tuple[Ints, list[int]]:
+    """Number the kinds of equal rows by first appearance; with them, the first row of each kind."""
+    kinds: dict[tuple[object, ...], int] = {}
+    first: list[int] = []
+    numbers = []
+    for place, row in enumerate(rows):
+        if row not in kinds:
+            kinds[row] = len(kinds)
+            first.append(place)
+        numbers.append(kinds[row])
+    return np.array(numbers, dtype=np.int64), first
+
+
+def best_columns(search: RuinSearch) -> list[Column]:
+    """The days of the best plan so far, one for each vehicle used."""
+    columns = []
+    for vehicle, trips in enumerate(best_days(search)):
+        if trips:
+            kind = int(search.problem.vehicle_type[vehicle])
+            days = tuple(tuple(trip) for trip in trips)
+            columns.append(Column(kind, cost_of_column(search.problem, kind, days), days))
+    return columns
+
+
+def cost_of_column(problem: RouteProblem, vehicle_type: int, trips: Sequence[Sequence[int]]) -> float:
+    """Fixed, distance and time cost of a feasible day, recomputed in plain loops.
+
+    Raises
+    ------
+    NoPlan
+        The day cannot be driven.
+    """
+    home = int(problem.type_depot[vehicle_type])
+    starts, ends = int(problem.type_starts[vehicle_type]), int(problem.type_ends[vehicle_type])
+    driven, day = 0, (starts, ends, 0)
+    for number, trip in enumerate(trips):
+        last, segment = home, (starts, ends, 0)
+        for one in trip:
+            driven += int(problem.distance[last, one])
+            stop = (int(problem.opens[one]), int(problem.closes[one]), int(problem.service[one]))
+            segment = _joined(segment, int(problem.travel[last, one]), stop)
+            last = one
+        driven += int(problem.distance[last, home])
+        early, late, duration = _joined(segment, int(problem.travel[last, home]), (starts, ends, 0))
+        ready = max((int(problem.release[one]) for one in trip), default=0)
+        if late < ready:
+            raise NoPlan(f"a trip must leave by {late} and is not packed before {ready}; report it")
+        segment = (max(early, ready), late, duration)
+        day = _joined(day, int(problem.type_reload[vehicle_type]) if number else 0, segment)
+    cost = problem.type_fixed[vehicle_type] + problem.type_per_distance[vehicle_type] * driven
+    return float(cost + problem.type_per_time[vehicle_type] * day[2])
+
+
+def _joined(first: tuple[int, int, int], between: int, second: tuple[int, int, int]) -> tuple[int, int, int]:
+    early, late, duration = join.py_func(*first, between, *second)
+    if late < 0:
+        raise NoPlan(
+            f"the segments {first} and {second}, {between} apart, cannot be driven one after the other; report it"
+        )
+    return early, late, duration
+
+
+def driven_cost(search: RuinSearch) -> float:
+    """Cost of the best plan's vehicles, without the price of who is out; a scale for temperatures."""
+    return float(sum(column.cost for column in best_columns(search)))

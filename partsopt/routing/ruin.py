@@ -1,0 +1,722 @@
+"""Ruin and recreate on routes of whole numbers, compiled: the fast source of columns for the delivery plan.
+
+Slack induction by string removals (Christiaens & Vanden Berghe 2020, Transportation Science 54(2), 417-433), with
+what the trade needs beyond it: several trips of a vehicle with reloading, a release for each trip, several depots,
+a longest duration, a mixed fleet with fixed, distance and time costs, deliveries that may stay out at a price.
+Every state it passes through keeps all rules. It is stopped by a number of iterations and draws from its own
+generator, so that the same problem, seed and iterations give the same routes on any machine.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from partsopt.routing.route_problem import SearchState
+
+NEAREST = 200
+LONGEST_STRING = 10.0
+MEAN_REMOVED = 10.0
+BLINK = 0.01
+SPLIT = 0.5
+KEEP_GROWING = 0.99
+WAITING_TRIED = 12
+LOOKED_AT_FIRST = 4
+INFINITE = 1e300
+POOL_ROUTES = 20_000
+POOL_NODES = 400_000
+
+
+@numba.njit(cache=True, inline="always")
+def _draw(draws: Any) -> float:
+    """A number in [0, 1): splitmix64 (Steele, Lea & Flood 2014)."""
+    draws[0] += np.uint64(0x9E3779B97F4A7C15)
+    z = draws[0]
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = z ^ (z >> np.uint64(31))
+    return float(z >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+
+
+@numba.njit(cache=True, inline="always")
+def join(ea: int, la: int, da: int, between: int, eb: int, lb: int, db: int) -> tuple[int, int, int]:
+    """Two segments driven one after the other: earliest and latest start without more waiting, duration.
+
+    Latest before earliest (-1) says that it cannot be done. Vidal et al. (2013), Computers & OR 40(1), 475-489.
+    """
+    shift = da + between
+    if ea + shift > lb:
+        return 0, -1, 0
+    wait = eb - shift - la
+    if wait < 0:
+        wait = 0
+    early = ea if ea > eb - shift else eb - shift
+    late = la if la < lb - shift else lb - shift
+    return early - wait, late, shift + db + wait
+
+
+@numba.njit(cache=True)
+def _refresh(p: Any, s: SearchState, v: int) -> None:
+    """Recompute what is known of a vehicle's day from its nodes."""
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+    t = p.vehicle_type[v]
+    home = p.type_depot[t]
+    starts, ends = p.type_starts[t], p.type_ends[t]
+    length_driven = 0
+    for k in range(s.n_trips[v]):
+        row = v * trips + k
+        n = s.length[row]
+        for measure in range(p.loads.shape[1]):
+            s.load[row, measure] = 0
+        ready = 0
+        e, late, d = starts, ends, 0
+        s.before[row, 0, 0], s.before[row, 0, 1], s.before[row, 0, 2] = e, late, d
+        last = home
+        for i in range(n):
+            c = s.nodes[row, i]
+            s.row_of[c] = row
+            s.place_of[c] = i
+            for measure in range(p.loads.shape[1]):
+                s.load[row, measure] += p.loads[c, measure]
+            if p.release[c] > ready:
+                ready = p.release[c]
+            s.leg[row, i] = p.distance[last, c]
+            length_driven += s.leg[row, i]
+            e, late, d = join(e, late, d, p.travel[last, c], p.opens[c], p.closes[c], p.service[c])
+            s.before[row, i + 1, 0], s.before[row, i + 1, 1], s.before[row, i + 1, 2] = e, late, d
+            last = c
+        s.leg[row, n] = p.distance[last, home]
+        length_driven += s.leg[row, n]
+        s.ready[row] = ready
+        e, late, d = starts, ends, 0
+        s.after[row, n, 0], s.after[row, n, 1], s.after[row, n, 2] = e, late, d
+        following = home
+        for i in range(n - 1, -1, -1):
+            c = s.nodes[row, i]
+            e, late, d = join(p.opens[c], p.closes[c], p.service[c], p.travel[c, following], e, late, d)
+            s.after[row, i, 0], s.after[row, i, 1], s.after[row, i, 2] = e, late, d
+            following = c
+    # whole days: ahead[row] joins the trips before, behind[row] those after
+    n_trips = s.n_trips[v]
+    e, late, d = starts, ends, 0
+    for k in range(n_trips):
+        row = v * trips + k
+        s.ahead[row, 0], s.ahead[row, 1], s.ahead[row, 2] = e, late, d
+        te, tl, td = _trip(p, s, row, home)
+        e, late, d = join(e, late, d, p.type_reload[t] if k > 0 else 0, te, tl, td)
+    s.ahead[v * trips + n_trips, 0], s.ahead[v * trips + n_trips, 1], s.ahead[v * trips + n_trips, 2] = e, late, d
+    duration = d
+    e, late, d = starts, ends, 0
+    for k in range(n_trips - 1, -1, -1):
+        row = v * trips + k
+        s.behind[row, 0], s.behind[row, 1], s.behind[row, 2] = e, late, d
+        te, tl, td = _trip(p, s, row, home)
+        e, late, d = join(te, tl, td, p.type_reload[t] if k < n_trips - 1 else 0, e, late, d)
+    s.driven[v] = length_driven
+    if n_trips == 0:
+        s.cost[v] = 0.0
+    else:
+        s.cost[v] = p.type_fixed[t] + p.type_per_distance[t] * length_driven + p.type_per_time[t] * duration
+
+
+@numba.njit(cache=True, inline="always")
+def _trip(p: Any, s: SearchState, row: int, home: int) -> tuple[int, int, int]:
+    n = s.length[row]
+    last = s.nodes[row, n - 1]
+    e, late, d = join(
+        s.before[row, n, 0],
+        s.before[row, n, 1],
+        s.before[row, n, 2],
+        p.travel[last, home],
+        s.after[row, n, 0],
+        s.after[row, n, 1],
+        s.after[row, n, 2],
+    )
+    if s.ready[row] > e:
+        e = s.ready[row]
+    return e, late, d
+
+
+@numba.njit(cache=True)
+def _touch(s: SearchState, v: int) -> None:
+    """Remember a vehicle's day as it was before this iteration."""
+    if s.is_touched[v]:
+        return
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+    s.is_touched[v] = 1
+    s.touched[s.counts[2]] = v
+    s.counts[2] += 1
+    s.saved_trips[v] = s.n_trips[v]
+    for k in range(s.n_trips[v]):
+        row = v * trips + k
+        s.saved_length[row] = s.length[row]
+        for i in range(s.length[row]):
+            s.saved_nodes[row, i] = s.nodes[row, i]
+
+
+@numba.njit(cache=True)
+def _use(p: Any, s: SearchState, v: int) -> None:
+    """Keep the lists of used and free vehicles in step with a vehicle's day."""
+    t = p.vehicle_type[v]
+    if s.n_trips[v] > 0 and s.used_place[v] < 0:
+        s.used_place[v] = s.counts[0]
+        s.used[s.counts[0]] = v
+        s.counts[0] += 1
+        for i in range(s.n_free[t] - 1, -1, -1):
+            if s.free[t, i] == v:
+                s.n_free[t] -= 1
+                s.free[t, i] = s.free[t, s.n_free[t]]
+                break
+    elif s.n_trips[v] == 0 and s.used_place[v] >= 0:
+        s.counts[0] -= 1
+        other = s.used[s.counts[0]]
+        s.used[s.used_place[v]] = other
+        s.used_place[other] = s.used_place[v]
+        s.used_place[v] = -1
+        s.free[t, s.n_free[t]] = v
+        s.n_free[t] += 1
+
+
+@numba.njit(cache=True)
+def _put_out(p: Any, s: SearchState, c: int) -> None:
+    s.out_place[c] = s.counts[1]
+    s.out[s.counts[1]] = c
+    s.counts[1] += 1
+    s.money[2] += p.price_out[c]
+
+
+@numba.njit(cache=True)
+def _take_in(p: Any, s: SearchState, c: int) -> None:
+    s.counts[1] -= 1
+    other = s.out[s.counts[1]]
+    s.out[s.out_place[c]] = other
+    s.out_place[other] = s.out_place[c]
+    s.out_place[c] = -1
+    s.money[2] -= p.price_out[c]
+
+
+@numba.njit(cache=True)
+def _close_gaps(p: Any, s: SearchState, v: int) -> None:
+    """Drop what was put out from a vehicle's day, and its empty trips."""
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+    kept_trips = 0
+    for k in range(s.n_trips[v]):
+        row, goal = v * trips + k, v * trips + kept_trips
+        kept = 0
+        for i in range(s.length[row]):
+            c = s.nodes[row, i]
+            if s.out_place[c] < 0:
+                s.nodes[goal, kept] = c
+                kept += 1
+        if kept:
+            s.length[goal] = kept
+            kept_trips += 1
+    s.n_trips[v] = kept_trips
+    _use(p, s, v)
+    _refresh(p, s, v)
+
+
+@numba.njit(cache=True)
+def _ruin(p: Any, s: SearchState) -> int:
+    """Take strings of neighbouring trips out; give how many clients."""
+    n_rows = 0
+    served = 0
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+    for i in range(s.counts[0]):
+        v = s.used[i]
+        n_rows += s.n_trips[v]
+        for k in range(s.n_trips[v]):
+            served += s.length[v * trips + k]
+    if served == 0:
+        return 0
+    mean_length = served / n_rows
+    longest = min(LONGEST_STRING, mean_length)
+    most = 4.0 * MEAN_REMOVED / (1.0 + longest) - 1.0
+    n_strings = int(1.0 + _draw(s.draws) * most)
+    n_all = p.loads.shape[0] - p.n_depots
+    seed = p.n_depots + int(_draw(s.draws) * n_all)
+    removed = 0
+    ruined = np.empty(n_strings, dtype=np.int64)
+    n_ruined = 0
+    for j in range(s.near.shape[1]):
+        c = s.near[seed - p.n_depots, j]
+        if n_ruined >= n_strings:
+            break
+        if s.out_place[c] >= 0:
+            continue
+        row = s.row_of[c]
+        known = False
+        for i in range(n_ruined):
+            if ruined[i] == row:
+                known = True
+        if known:
+            continue
+        ruined[n_ruined] = row
+        n_ruined += 1
+        v = row // trips
+        _touch(s, v)
+        n = s.length[row]
+        top = min(float(n), longest)
+        size = int(1.0 + _draw(s.draws) * top)
+        if size > n:
+            size = n
+        at = s.place_of[c]
+        kept = 0
+        if size > 1 and size < n and _draw(s.draws) < SPLIT:
+            kept = 1
+            while size + kept < n and _draw(s.draws) > KEEP_GROWING:
+                kept += 1
+        window = size + kept
+        low = max(0, at - window + 1)
+        high = min(at, n - window)
+        first = low + int(_draw(s.draws) * (high - low + 1))
+        hole = window
+        if kept:
+            hole = 1 + int(_draw(s.draws) * (size - 1)) if size > 1 else 1
+        for i in range(window):
+            if kept and hole <= i < hole + kept:
+                continue
+            _put_out(p, s, s.nodes[row, first + i])
+            removed += 1
+    for i in range(s.counts[2]):
+        _close_gaps(p, s, s.touched[i])
+    return removed
+
+
+@numba.njit(cache=True)
+def _insert_best(p: Any, s: SearchState, c: int) -> bool:
+    """Put a client where it costs least; False where it fits nowhere or costs less out."""
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+    measures = p.loads.shape[1]
+    best = INFINITE
+    best_row, best_at, is_new, best_larger = -1, -1, False, -1
+    has_kinds = s.counts[5] > 0
+    opens, closes, service, release = p.opens[c], p.closes[c], p.service[c], p.release[c]
+    s.stamp[-1] += 1
+    stamp = s.stamp[-1]
+    beside = s.near.shape[1]
+    looked = 0
+    for u in range(-beside, s.counts[0]):
+        if u < 0:  # first the vehicles of the nearest clients, so that the rest is soon ruled out by distance
+            other = s.near[c - p.n_depots, u + beside]
+            if looked >= LOOKED_AT_FIRST or s.out_place[other] >= 0:
+                continue
+            looked += 1
+            v = s.row_of[other] // trips
+        else:
+            v = s.used[u]
+        if s.stamp[v] == stamp:
+            continue
+        s.stamp[v] = stamp
+        t = p.vehicle_type[v]
+        if not p.allowed[t, c]:
+            continue
+        home = p.type_depot[t]
+        per_distance, per_time = p.type_per_distance[t], p.type_per_time[t]
+        n_trips = s.n_trips[v]
+        whole = s.ahead[v * trips + n_trips, 2]
+        for k in range(n_trips):
+            row = v * trips + k
+            fits = True
+            for measure in range(measures):
+                if s.load[row, measure] + p.loads[c, measure] > p.type_capacity[t, measure]:
+                    fits = False
+            extra, rate, larger = 0.0, per_distance, -1
+            if not fits:
+                if not has_kinds or n_trips > 1:
+                    continue
+                larger, extra = _larger(p, s, v, c)
+                if larger < 0:
+                    continue
+                rate = p.type_per_distance[larger]
+            ready = s.ready[row] if s.ready[row] > release else release
+            n = s.length[row]
+            last = home
+            for i in range(n + 1):
+                following = s.nodes[row, i] if i < n else home
+                longer = s.to[c, last] + p.distance[c, following] - s.leg[row, i]
+                if extra + rate * longer < best:
+                    if s.before[row, i, 0] + s.before[row, i, 2] + s.travel_to[c, last] > closes:
+                        break
+                    if _draw(s.draws) < BLINK:
+                        last = following
+                        continue
+                    e, late, d = join(
+                        s.before[row, i, 0],
+                        s.before[row, i, 1],
+                        s.before[row, i, 2],
+                        s.travel_to[c, last],
+                        opens,
+                        closes,
+                        service,
+                    )
+                    if late >= 0:
+                        e, late, d = join(
+                            e,
+                            late,
+                            d,
+                            p.travel[c, following],
+                            s.after[row, i, 0],
+                            s.after[row, i, 1],
+                            s.after[row, i, 2],
+                        )
+                    if late >= ready:
+                        if ready > e:
+                            e = ready
+                        if k > 0:
+                            e, late, d = join(
+                                s.ahead[row, 0], s.ahead[row, 1], s.ahead[row, 2], p.type_reload[t], e, late, d
+                            )
+                        if late >= 0 and k < n_trips - 1:
+                            e, late, d = join(
+                                e, late, d, p.type_reload[t], s.behind[row, 0], s.behind[row, 1], s.behind[row, 2]
+                            )
+                        if late >= 0 and d <= p.type_max_duration[t]:
+                            more = extra + rate * longer + per_time * (d - whole)
+                            if more < best:
+                                best, best_row, best_at, is_new, best_larger = more, row, i, False, larger
+                last = following
+        if n_trips < p.type_max_trips[t] and n_trips + 1 < trips:
+            fits = True
+            for measure in range(measures):
+                if p.loads[c, measure] > p.type_capacity[t, measure]:
+                    fits = False
+            longer = p.distance[home, c] + p.distance[c, home]
+            if fits and per_distance * longer < best:
+                se, sl, sd = _alone(p, t, home, c)
+                if sl < release:
+                    continue
+                if release > se:
+                    se = release
+                for k in range(n_trips + 1):
+                    if _draw(s.draws) < BLINK:
+                        continue
+                    row = v * trips + k
+                    e, late, d = se, sl, sd
+                    if k > 0:
+                        e, late, d = join(
+                            s.ahead[row, 0], s.ahead[row, 1], s.ahead[row, 2], p.type_reload[t], e, late, d
+                        )
+                    if late >= 0 and k < n_trips:
+                        pe, pl, pd = _trip(p, s, row, home)
+                        e, late, d = join(e, late, d, p.type_reload[t], pe, pl, pd)
+                        if late >= 0 and k < n_trips - 1:
+                            e, late, d = join(
+                                e, late, d, p.type_reload[t], s.behind[row, 0], s.behind[row, 1], s.behind[row, 2]
+                            )
+                    if late >= 0 and d <= p.type_max_duration[t]:
+                        more = per_distance * longer + per_time * (d - whole)
+                        if more < best:
+                            best, best_row, best_at, is_new, best_larger = more, row, 0, True, -1
+    for t in range(p.type_depot.shape[0]):
+        if s.n_free[t] == 0 or not p.allowed[t, c]:
+            continue
+        fits = True
+        for measure in range(measures):
+            if p.loads[c, measure] > p.type_capacity[t, measure]:
+                fits = False
+        home = p.type_depot[t]
+        more = p.type_fixed[t] + p.type_per_distance[t] * (p.distance[home, c] + p.distance[c, home])
+        if fits and more < best:
+            e, late, d = _alone(p, t, home, c)
+            if late >= release:
+                more += p.type_per_time[t] * d
+                if d <= p.type_max_duration[t] and more < best:
+                    best, best_row, is_new, best_larger = more, s.free[t, s.n_free[t] - 1] * trips, True, -1
+                    best_at = 0
+    if best_row < 0 or best >= p.price_out[c]:
+        return False
+    v = best_row // trips
+    _touch(s, v)
+    if best_larger >= 0:
+        partner = s.free[best_larger, s.n_free[best_larger] - 1]
+        _exchange(p, s, v, partner)
+        v, best_row = partner, partner * trips
+    if is_new:
+        for row in range(v * trips + s.n_trips[v], best_row, -1):
+            s.length[row] = s.length[row - 1]
+            for i in range(s.length[row - 1]):
+                s.nodes[row, i] = s.nodes[row - 1, i]
+        s.length[best_row] = 0
+        s.n_trips[v] += 1
+    for i in range(s.length[best_row], best_at, -1):
+        s.nodes[best_row, i] = s.nodes[best_row, i - 1]
+    s.nodes[best_row, best_at] = c
+    s.length[best_row] += 1
+    _take_in(p, s, c)
+    _use(p, s, v)
+    _refresh(p, s, v)
+    return True
+
+
+@numba.njit(cache=True, inline="always")
+def _alone(p: Any, t: int, home: int, c: int) -> tuple[int, int, int]:
+    """A trip to one client and back."""
+    starts, ends = p.type_starts[t], p.type_ends[t]
+    e, late, d = join(starts, ends, 0, p.travel[home, c], p.opens[c], p.closes[c], p.service[c])
+    if late < 0:
+        return e, late, d
+    return join(e, late, d, p.travel[c, home], starts, ends, 0)
+
+
+@numba.njit(cache=True)
+def _recreate(p: Any, s: SearchState, removed: int, most_tried: int) -> None:
+    """Put back what was taken out, and try some of what was out before, in one of seven orders."""
+    n_out = s.counts[1]
+    n_before = n_out - removed
+    tried = min(n_before, most_tried)
+    for i in range(tried):
+        j = i + int(_draw(s.draws) * (n_before - i))
+        a, b = s.out[i], s.out[j]
+        s.out[i], s.out[j] = b, a
+        s.out_place[a], s.out_place[b] = j, i
+    queue = np.empty(removed + tried, dtype=np.int64)
+    keys = np.empty(removed + tried, dtype=np.float64)
+    for i in range(tried):
+        queue[i] = s.out[i]
+    for i in range(removed):
+        queue[tried + i] = s.out[n_before + i]
+    kind = _draw(s.draws) * 17.0
+    for i in range(len(queue)):
+        c = queue[i]
+        if kind < 4.0:
+            keys[i] = _draw(s.draws)
+        elif kind < 8.0:
+            keys[i] = -float(p.loads[c, 0])
+        elif kind < 10.0:
+            keys[i] = -float(p.distance[0, c])
+        elif kind < 11.0:
+            keys[i] = float(p.distance[0, c])
+        elif kind < 13.0:
+            keys[i] = float(p.closes[c] - p.opens[c])
+        elif kind < 15.0:
+            keys[i] = float(p.opens[c])
+        else:
+            keys[i] = -float(p.closes[c])
+    order = np.argsort(keys, kind="mergesort")
+    for i in order:
+        _insert_best(p, s, queue[i])
+
+
+@numba.njit(cache=True)
+def _larger(p: Any, s: SearchState, v: int, c: int) -> tuple[int, float]:
+    """The type that could take a client more on a vehicle's only trip at least cost, and what the change costs."""
+    best, extra = -1, INFINITE
+    for t in range(p.type_depot.shape[0]):
+        own = p.vehicle_type[v]
+        if s.n_free[t] == 0 or t == own or not s.kin[own, t] or not p.allowed[t, c]:
+            continue
+        fits = True
+        for measure in range(p.loads.shape[1]):
+            trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+            if s.load[v * trips, measure] + p.loads[c, measure] > p.type_capacity[t, measure]:
+                fits = False
+        if fits and _fits(p, s, v, t):
+            change = _cost_as(p, s, v, t) - s.cost[v]
+            if change < extra:
+                best, extra = t, change
+    return best, extra
+
+
+@numba.njit(cache=True)
+def _exchange(p: Any, s: SearchState, v: int, w: int) -> None:
+    """Let two vehicles exchange their days."""
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+    _touch(s, v)
+    _touch(s, w)
+    for k in range(max(s.n_trips[v], s.n_trips[w])):
+        a, b = v * trips + k, w * trips + k
+        n_a = s.length[a] if k < s.n_trips[v] else 0
+        n_b = s.length[b] if k < s.n_trips[w] else 0
+        for place in range(max(n_a, n_b)):
+            s.nodes[a, place], s.nodes[b, place] = s.nodes[b, place], s.nodes[a, place]
+        s.length[a], s.length[b] = n_b, n_a
+    s.n_trips[v], s.n_trips[w] = s.n_trips[w], s.n_trips[v]
+    _use(p, s, v)
+    _use(p, s, w)
+    _refresh(p, s, v)
+    _refresh(p, s, w)
+
+
+@numba.njit(cache=True)
+def _exchange_types(p: Any, s: SearchState) -> None:
+    """Give a touched day the vehicle that drives it for less: a free one, or in exchange with another."""
+    for i in range(s.counts[2]):
+        v = s.touched[i]
+        if s.n_trips[v] == 0:
+            continue
+        t = p.vehicle_type[v]
+        best, partner = -1e-6, -1
+        for other in range(p.type_depot.shape[0]):
+            if other != t and s.n_free[other] > 0 and _fits(p, s, v, other):
+                gain = _cost_as(p, s, v, other) - s.cost[v]
+                if gain < best:
+                    best, partner = gain, s.free[other, s.n_free[other] - 1]
+        for u in range(s.counts[0]):
+            w = s.used[u]
+            other = p.vehicle_type[w]
+            if other == t or not s.kin[t, other] or not s.kin[other, t]:
+                continue
+            gain = _cost_as(p, s, v, other) + _cost_as(p, s, w, t) - s.cost[v] - s.cost[w]
+            if gain < best and _fits(p, s, v, other) and _fits(p, s, w, t):
+                best, partner = gain, w
+        if partner >= 0:
+            _exchange(p, s, v, partner)
+
+
+@numba.njit(cache=True)
+def _fits(p: Any, s: SearchState, v: int, t: int) -> bool:
+    """Whether a vehicle's day can be driven by another type that differs in load and cost only."""
+    if not s.kin[p.vehicle_type[v], t] or p.type_max_trips[t] < s.n_trips[v]:
+        return False
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+    for k in range(s.n_trips[v]):
+        row = v * trips + k
+        for measure in range(p.loads.shape[1]):
+            if s.load[row, measure] > p.type_capacity[t, measure]:
+                return False
+        if not s.open_to_all[t]:
+            for i in range(s.length[row]):
+                if not p.allowed[t, s.nodes[row, i]]:
+                    return False
+    return True
+
+
+@numba.njit(cache=True)
+def _cost_as(p: Any, s: SearchState, v: int, t: int) -> float:
+    """What a vehicle's day costs driven by another type."""
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+    duration = s.ahead[v * trips + s.n_trips[v], 2]
+    return p.type_fixed[t] + p.type_per_distance[t] * s.driven[v] + p.type_per_time[t] * duration
+
+
+@numba.njit(cache=True)
+def _undo(p: Any, s: SearchState, n_out: int, money_out: float, out_before: Any) -> None:
+    """Put the touched vehicles and what was out back as they were."""
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+    for i in range(s.counts[1]):
+        s.out_place[s.out[i]] = -1
+    for i in range(n_out):
+        s.out[i] = out_before[i]
+        s.out_place[out_before[i]] = i
+    s.counts[1] = n_out
+    s.money[2] = money_out
+    for i in range(s.counts[2]):
+        v = s.touched[i]
+        s.n_trips[v] = s.saved_trips[v]
+        for k in range(s.saved_trips[v]):
+            row = v * trips + k
+            s.length[row] = s.saved_length[row]
+            for j in range(s.saved_length[row]):
+                s.nodes[row, j] = s.saved_nodes[row, j]
+        _use(p, s, v)
+        _refresh(p, s, v)
+
+
+@numba.njit(cache=True)
+def _keep_best(s: SearchState) -> None:
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+    for v in range(s.n_trips.shape[0]):
+        s.best_trips[v] = s.n_trips[v]
+        for k in range(s.n_trips[v]):
+            row = v * trips + k
+            s.best_length[row] = s.length[row]
+            for i in range(s.length[row]):
+                s.best_nodes[row, i] = s.nodes[row, i]
+
+
+@numba.njit(cache=True)
+def _pool_touched(p: Any, s: SearchState) -> None:
+    """Keep the touched days as columns: of one set of clients and one vehicle type the cheapest."""
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+    size = np.uint64(s.pool_seen.shape[0])
+    for i in range(s.counts[2]):
+        v = s.touched[i]
+        if s.n_trips[v] == 0:
+            continue
+        total = 0
+        sign = s.signs[p.vehicle_type[v]]
+        for k in range(s.n_trips[v]):
+            row = v * trips + k
+            total += s.length[row] + 1
+            for j in range(s.length[row]):
+                sign += s.signs[p.type_depot.shape[0] + s.nodes[row, j]]
+        slot = sign % size
+        while s.pool_seen[slot] != 0 and s.pool_start[np.int64(s.pool_seen[slot]) - 1, 1] != np.int64(sign):
+            slot = (slot + np.uint64(1)) % size
+        number = np.int64(s.pool_seen[slot]) - 1
+        if number >= 0:
+            if s.cost[v] >= s.pool_cost[number] - 1e-9 or total != s.pool_start[number, 2]:
+                continue
+        elif s.counts[3] >= POOL_ROUTES or s.counts[4] + total > POOL_NODES:
+            continue
+        else:
+            number = s.counts[3]
+            s.counts[3] += 1
+            s.pool_seen[slot] = np.uint64(number + 1)
+            s.pool_start[number, 0] = s.counts[4]
+            s.pool_start[number, 1] = np.int64(sign)
+            s.pool_start[number, 2] = total
+            s.counts[4] += total
+        s.pool_type[number] = p.vehicle_type[v]
+        s.pool_cost[number] = s.cost[v]
+        at = s.pool_start[number, 0]
+        for k in range(s.n_trips[v]):
+            row = v * trips + k
+            for j in range(s.length[row]):
+                s.pool_nodes[at] = s.nodes[row, j]
+                at += 1
+            s.pool_nodes[at] = -1
+            at += 1
+
+
+@numba.njit(cache=True)
+def construct(p: Any, s: SearchState) -> None:
+    """A first plan: every client in turn where it costs least."""
+    s.counts[2] = 0
+    _recreate(p, s, 0, s.counts[1])
+    total = 0.0
+    for i in range(s.counts[0]):
+        total += s.cost[s.used[i]]
+    s.money[0] = total + s.money[2]
+    s.money[1] = s.money[0]
+    _keep_best(s)
+    for i in range(s.counts[2]):
+        s.is_touched[s.touched[i]] = 0
+
+
+@numba.njit(cache=True)
+def iterate(p: Any, s: SearchState, iterations: int, hot: float, cold: float, pool_within: float) -> None:
+    """Anneal from one temperature to the other over so many iterations."""
+    cooling = (cold / hot) ** (1.0 / max(iterations, 1))
+    heat = hot
+    out_before = np.empty(s.out.shape[0], dtype=np.int64)
+    for _ in range(iterations):
+        s.counts[2] = 0
+        n_out, money_out = s.counts[1], s.money[2]
+        for i in range(n_out):
+            out_before[i] = s.out[i]
+        removed = _ruin(p, s)
+        if s.counts[5]:
+            _exchange_types(p, s)
+        _recreate(p, s, removed, WAITING_TRIED)
+        if s.counts[5]:
+            _exchange_types(p, s)
+        total = 0.0
+        for i in range(s.counts[0]):
+            total += s.cost[s.used[i]]
+        money = total + s.money[2]
+        if money < s.money[0] - heat * np.log(1.0 - _draw(s.draws)):
+            s.money[0] = money
+            if money < s.money[1] * (1.0 + pool_within):
+                _pool_touched(p, s)
+            if money < s.money[1] - 1e-6:
+                s.money[1] = money
+                _keep_best(s)
+        else:
+            _undo(p, s, n_out, money_out, out_before)
+        for i in range(s.counts[2]):
+            s.is_touched[s.touched[i]] = 0
+        heat *= cooling

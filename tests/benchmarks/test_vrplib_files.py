@@ -1,0 +1,134 @@
+"""Reading, writing and checking routing instances: small files by hand, and the given best-known solutions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.vrplib_files import (
+    InstanceError,
+    check_solution,
+    instances_under,
+    read_instance,
+    read_solution,
+    write_solution,
+)
+
+GIVEN = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "routing"
+SMALL = """NAME : small
+TYPE : CVRPTW
+DIMENSION : 3
+VEHICLES : 2
+CAPACITY : 10
+SERVICE_TIME : 5
+EDGE_WEIGHT_TYPE : EUC_2D
+NODE_COORD_SECTION
+1 0 0
+2 3 4
+3 0 8
+DEMAND_SECTION
+1 0
+2 6
+3 5
+TIME_WINDOW_SECTION
+1 0 100
+2 10 20
+3 0 50
+DEPOT_SECTION
+1
+-1
+EOF
+"""
+RELEASES = "RELEASE_TIME_SECTION\n1 0\n2 9\n3 60\nVEHICLES_RELOAD_DEPOT_SECTION\n1 1\n2 1\nDEPOT_SECTION\n1\n"
+MULTI_TRIP = SMALL.replace("DEPOT_SECTION\n1\n", RELEASES).replace("3 0 50", "3 0 90")
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "small.vrp"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_two_direct_routes_cost_twice_their_distance(tmp_path):
+    """5 there and 5 back, 8 there and 8 back: 26, though distances are in tenths."""
+    checked = check_solution(read_instance(written(tmp_path, SMALL)), [[1], [2]])
+    assert (checked.cost, checked.problems) == (26.0, ())
+
+
+@pytest.mark.parametrize(
+    ("routes", "problem"),
+    [
+        ([[1, 2]], "route 1 carries 11 of 10"),
+        ([[1]], "client 2 is visited 0 times"),
+        ([[1], [2], []], "3 routes for 2 vehicles"),
+        ([[1, 0, 2]], "route 1 reloads, which its vehicle may not"),
+        ([[1], [7]], "route 2 visits 7, which is no client"),
+    ],
+)
+def test_a_broken_solution_is_named(tmp_path, routes, problem):
+    assert problem in check_solution(read_instance(written(tmp_path, SMALL)), routes).problems
+
+
+def test_a_client_reached_after_its_window_is_named(tmp_path):
+    """The client 5 away closes at 4."""
+    instance = read_instance(written(tmp_path, SMALL.replace("2 10 20", "2 0 4")))
+    assert "route 1 reaches client 1 at 50, after 40" in check_solution(instance, [[1], [2]]).problems
+
+
+def test_a_trip_leaves_after_its_last_release(tmp_path):
+    """Client 2 is released at 60 and 8 away: reached at 68, in tenths 680; the cost of this set is in tenths too."""
+    instance = read_instance(written(tmp_path, MULTI_TRIP))
+    checked = check_solution(instance, [[1, 0, 2]])
+    assert (checked.cost, checked.problems) == (260.0, ())
+    late = read_instance(written(tmp_path, MULTI_TRIP.replace("3 0 90", "3 0 60")))
+    assert "route 1 reaches client 2 at 680, after 600" in check_solution(late, [[1, 0, 2]]).problems
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("DIMENSION : 3", "DIMENSION : x", "DIMENSION is 'x', which is no whole number"),
+        ("DIMENSION : 3", "", "DIMENSION is missing"),
+        ("3 0 8\n", "", "NODE_COORD_SECTION has 2 rows; 3 are expected"),
+        ("2 6", "2 six", "row 2 of DEMAND_SECTION is '2 six', not numbers"),
+        ("2 6", "2 -6", "DEMAND_SECTION holds a value that is negative or not finite"),
+        ("2 10 20", "2 30 20", "location 2 closes before it opens"),
+        ("CAPACITY : 10\n", "", "neither CAPACITY nor CAPACITY_SECTION is given"),
+        ("EUC_2D", "EXPLICIT", "EDGE_WEIGHT_TYPE is EXPLICIT; only EUC_2D is known"),
+        ("DEPOT_SECTION\n1\n", "DEPOT_SECTION\n2\n", "the depots must be the locations 1, 2"),
+        ("DEMAND_SECTION", "BACKHAUL_SECTION", "section BACKHAUL_SECTION is not known here"),
+        ("NAME : small", "GRIP : small", "header GRIP is not known here"),
+    ],
+)
+def test_a_malformed_file_is_refused_by_name(tmp_path, old, new, said):
+    with pytest.raises(InstanceError, match=f"small.vrp.*{said}"):
+        read_instance(written(tmp_path, SMALL.replace(old, new, 1)))
+
+
+def test_a_folder_without_instances_is_refused(tmp_path):
+    with pytest.raises(InstanceError, match=r"holds no .vrp file"):
+        instances_under(tmp_path)
+
+
+def test_a_solution_is_read_as_it_was_written(tmp_path):
+    path = tmp_path / "small.sol"
+    write_solution(path, [[1, 0, 2], []], 26.5)
+    assert path.read_text(encoding="utf-8") == "Route #1: 1 0 2\nRoute #2:\nCost: 26.5\n"
+    assert read_solution(path) == ([[1, 0, 2], []], 26.5)
+
+
+def test_a_solution_with_words_in_a_route_is_refused(tmp_path):
+    path = tmp_path / "bad.sol"
+    path.write_text("Route #1: 1 two\nCost 3\n", encoding="utf-8")
+    with pytest.raises(InstanceError, match=r"bad.sol line 1: .* is no route of whole numbers and no cost"):
+        read_solution(path)
+
+
+@pytest.mark.skipif(not GIVEN.is_dir(), reason="the routing instances are not beside the checkout")
+@pytest.mark.parametrize("path", sorted(GIVEN.rglob("*.vrp")), ids=lambda path: path.stem)
+def test_given_best_known_costs_come_out_exactly(path):
+    routes, cost = read_solution(path.with_suffix(".sol"))
+    checked = check_solution(read_instance(path), routes)
+    assert checked.problems == ()
+    assert round(checked.cost, 2) == cost
