@@ -5,8 +5,9 @@
 reads every .vrp file below DIR, searches each for so many CPU seconds (of all threads; compiling comes before),
 checks the answer by code that knows no solver, writes it as a .sol file and adds one row to the CSV file: instance,
 cost, gap (per cent over the .sol file beside the instance), cpu_seconds, status. A row is ``feasible``, or
-``broken`` with the first rule it breaks. ``--peers`` adds a row for PyVRP at the same CPU seconds where it is installed. Instances
-run one after the other on one thread. A file that cannot be read has a row ``refused``, and the exit code is 2.
+``broken`` with the first rule it breaks. ``--peers`` adds a row for PyVRP at the same CPU seconds where it is
+installed. Instances run one after the other on one thread. A file that cannot be read has a row ``refused``, and
+the exit code is 2.
 """
 
 from __future__ import annotations
