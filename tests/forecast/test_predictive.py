@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from partsopt.errors import TableError
 from partsopt.forecast.accuracy import pinball_loss
+from partsopt.forecast.distribution import quantile
 from partsopt.forecast.predictive import fit_predictive, whole_pieces
 from partsopt.settings import ForecastParams
 
@@ -205,3 +206,53 @@ def test_car_parts_reach_the_published_goals():
         at = np.isfinite(actual)
         loss += 2 * pinball_loss(made.step_quantiles(step, levels)[at], actual[at, None], levels).sum(axis=0)
     assert (loss / np.nansum(pieces[:, 39:])).mean() <= 0.870
+
+
+def test_weekly_parts_beat_normal_and_binomial_over_their_lead_time():
+    """Total over lead time and a week at three origins: tail loss below normal around SES and binomial around SBA."""
+    file = DATA / "man.parquet"
+    if not file.exists():
+        pytest.skip("the real demand set man is not beside this checkout")
+    import pandas as pd
+
+    pieces = pd.read_parquet(file).pivot(index="series_id", columns="period", values="qty")
+    items = pd.read_parquet(DATA / "man_items.parquet").set_index("series_id").loc[pieces.index]
+    pieces, ahead = pieces.to_numpy(dtype=float), items["lead_time_weeks"].to_numpy().astype(int) + 1
+    levels = np.array([0.9, 0.95, 0.99])
+    z = np.array([1.2816, 1.6449, 2.3263])
+    scale = np.abs(np.diff(pieces[:, :99], axis=1)).mean(axis=1)
+    at = scale > 0
+    losses: dict[str, list[float]] = {"pooled": [], "normal": [], "binomial": []}
+    covered = []
+    for origin in (99, 116, 133):
+        known = pieces[:, :origin]
+        total = np.array([row[origin : origin + weeks].sum() for row, weeks in zip(pieces, ahead, strict=True)])[
+            :, None
+        ]
+        ses, size, interval, clock = known[:, :12].mean(axis=1), np.full(len(known), np.nan), np.ones(len(known)), 0.0
+        ses_errors, sba_errors = [], []
+        for week in range(origin):
+            sba = np.nan_to_num(0.95 * size / interval)
+            ses_errors.append((known[:, week] - ses) ** 2)
+            sba_errors.append((known[:, week] - sba) ** 2)
+            clock, sold = clock + 1.0, known[:, week] > 0
+            ses = ses + 0.1 * (known[:, week] - ses)
+            first = np.isnan(size)
+            interval = np.where(sold, np.where(first, clock, interval + 0.1 * (clock - interval)), interval)
+            size = np.where(sold, np.where(first, known[:, week], size + 0.1 * (known[:, week] - size)), size)
+            clock = np.where(sold, 0.0, clock)
+        sba = np.nan_to_num(0.95 * size / interval)
+        sd = np.sqrt(np.mean(ses_errors[12:], axis=0) * ahead)
+        ratio = np.clip(np.mean(sba_errors[12:], axis=0) / np.maximum(sba, 1e-9), 1.0, 1e9)
+        found = {
+            "pooled": fitted(known, "week").quantiles(ahead.astype(float), levels),
+            "normal": np.maximum(np.ceil((ses * ahead)[:, None] + z * sd[:, None]), 0.0),
+            "binomial": quantile((sba * ahead)[:, None], ratio[:, None], levels),
+        }
+        for name, within in found.items():
+            losses[name].append(float((pinball_loss(within, total, levels)[at] / scale[at, None]).mean()))
+        covered.append((total <= found["pooled"])[at].mean(axis=0))
+    assert np.mean(losses["pooled"]) < 0.95 * np.mean(losses["normal"])
+    assert np.mean(losses["pooled"]) < 0.6 * np.mean(losses["binomial"])
+    assert 0.945 <= np.mean(covered, axis=0)[1] <= 0.965
+    assert 0.985 <= np.mean(covered, axis=0)[2] <= 0.995
