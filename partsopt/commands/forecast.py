@@ -22,7 +22,7 @@ MAX_LEVELS = 100
     required=True,
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Parquet file: series_id, period (a date, its first day), quantity (whole pieces).",
+    help="Parquet file: series_id, period (a date, its first day), quantity (pieces).",
 )
 @click.option(
     "--period", required=True, type=click.Choice(["month", "week", "day"]), help="Length of a period of the file."
@@ -250,6 +250,7 @@ def _show(
         "last_on": history.last_on.isoformat(),
         "rows_read": history.n_rows,
         "blank_quantities": history.n_missing,
+        "fractional_quantities": history.n_fractional,
         "older_periods_left_out": history.n_periods_left_out,
         "series_with_items": 0 if items is None else items.n_known,
         "methods": dict(zip(names.tolist(), counts.tolist(), strict=True)),
@@ -267,6 +268,11 @@ def _show(
     )
     if said["blank_quantities"]:
         click.echo(f"Note: {said['blank_quantities']:,} blank quantities were taken as not known.")
+    if said["fractional_quantities"]:
+        click.echo(
+            f"Note: {said['fractional_quantities']:,} quantities are not whole; they were used as they are, and the "
+            "quantiles are whole pieces all the same. Count such parts in a smaller unit for finer quantiles."
+        )
     if said["older_periods_left_out"]:
         click.echo(f"Note: the oldest {said['older_periods_left_out']:,} periods were not used.")
     if items is not None and items.n_known < len(history.series_ids):

@@ -1,7 +1,7 @@
 """Long demand of a standalone forecast: from Parquet to arrays, and the forecasts back to Parquet.
 
 One row is a series and a period: ``series_id``, ``period`` (a date, the period's first day) and
-``quantity`` (or ``qty``) in whole pieces. A period without a row after a series' first row is zero
+``quantity`` (or ``qty``) in pieces. A period without a row after a series' first row is zero
 demand, a blank quantity is not known, and the last period of the file is the end of every series.
 """
 
@@ -40,7 +40,7 @@ COST_NAMES = ("unit_cost", "price", "unit_price")
 NOT_A_DAY = np.iinfo(np.int64).min
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 EPOCH = date(1970, 1, 1)
-SHAPE = "Give one row a series and period: series_id, period (its first day), quantity (whole pieces)"
+SHAPE = "Give one row a series and period: series_id, period (its first day), quantity (pieces)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +61,7 @@ class LongDemand:
     last_on: date
     n_rows: int
     n_missing: int
+    n_fractional: int
     n_periods_left_out: int
 
 
@@ -71,7 +72,8 @@ def read_long_demand(file: Path, period: str) -> LongDemand:
     ----------
     file
         Columns series_id (text or numbers), period (date, timestamp at midnight or ISO text; months
-        also 2026-11) and quantity or qty (whole pieces, blank: not known). Other columns are not read.
+        also 2026-11) and quantity or qty (pieces, blank: not known; fractions are taken as they are, and
+        counted). Other columns are not read.
     period
         month (first days), week (any weekday, but always the same) or day.
 
@@ -117,6 +119,7 @@ def read_long_demand(file: Path, period: str) -> LongDemand:
         last_on=EPOCH + timedelta(days=int(days.max())),
         n_rows=len(table),
         n_missing=int(np.isnan(quantity).sum()),
+        n_fractional=int((np.isfinite(quantity) & (quantity != np.floor(quantity))).sum()),
         n_periods_left_out=left_out,
     )
 
@@ -338,14 +341,11 @@ def _quantities(column: pa.ChunkedArray, name: str, complaints: Complaints) -> A
     if whole.null_count:
         quantity[_blank(whole)] = np.nan
     with np.errstate(invalid="ignore"):
-        complaints.add(name, np.isinf(quantity), "must be finite", "give whole pieces, or leave the cell blank")
+        complaints.add(name, np.isinf(quantity), "must be finite", "give pieces, or leave the cell blank")
         complaints.add(
             name, (quantity < 0) & ~np.isinf(quantity), "must be 0 or more", "keep returns apart from demand"
         )
         finite = np.isfinite(quantity)
-        complaints.add(
-            name, finite & (quantity != np.floor(quantity)), "must be whole pieces", "count in a smaller unit, or round"
-        )
         complaints.add(
             name, finite & (quantity > MAX_QUANTITY), f"must be at most {MAX_QUANTITY:.0e}", "correct the slip"
         )

@@ -182,6 +182,14 @@ def test_the_learner_without_its_library_is_2_and_says_what_to_install(demand, t
     assert not (tmp_path / "out.parquet").exists()
 
 
+def test_fractions_give_whole_quantiles_and_a_note(tmp_path, capsys):
+    table = pa.table({"series_id": ["A"] * 36, "period": MONTHS, "quantity": [0.4, 0.0, 1.5] * 12})
+    pq.write_table(table, tmp_path / "in.parquet")
+    assert forecast(tmp_path / "in.parquet", tmp_path / "out.parquet") == 0
+    assert "24 quantities are not whole" in capsys.readouterr().out
+    assert str(pq.read_table(tmp_path / "out.parquet").schema.field("q0.99").type) == "int64"
+
+
 def test_refused_demand_is_2_and_writes_nothing(tmp_path, capsys):
     pq.write_table(pa.table({"series_id": ["A"], "period": ["2026-01-01"], "quantity": [-1]}), tmp_path / "in.parquet")
     assert forecast(tmp_path / "in.parquet", tmp_path / "out.parquet", "--json") == 2

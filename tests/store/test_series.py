@@ -152,13 +152,19 @@ def test_every_broken_rule_is_named_at_once(tmp_path):
     )
     said = refused(file)
     assert 'line 2: quantity is "-3, series A"; it must be 0 or more' in said
-    assert 'line 3: quantity is "1.5, series A"; it must be whole pieces' in said
+    assert "line 3" not in said  # half a piece is told, not refused
     assert 'line 4: quantity is "inf, series A"; it must be finite' in said
     assert 'line 5: quantity is "1e+15, series A"; it must be at most 1e+12' in said
     assert 'line 6: period is "2026-06-15, series A"; it must be the first day of a month' in said
     assert 'line 7: period is "June, series A"; it must be a date' in said
     assert 'line 8: series_id is ""; it must be given' in said
     assert 'line 9: period is ", series A"; it must be a date' in said
+
+
+def test_fractions_are_kept_and_counted(tmp_path):
+    read = read_long_demand(rows(tmp_path, [("A", "2026-01-01", 0.25), ("A", "2026-02-01", 2.0)]), "month")
+    assert read.demand.tolist() == [[0.25, 2.0]]
+    assert read.n_fractional == 1
 
 
 def test_many_broken_rows_are_counted(tmp_path):
