@@ -19,6 +19,7 @@ from partsopt.replenish.service import (
     level_for_cycle_service_level,
     level_for_fill_rate,
 )
+from partsopt.replenish.walk import promise_walk
 from partsopt.settings import ReplenishParams
 
 Floats = npt.NDArray[np.float64]
@@ -197,11 +198,19 @@ def promised_by(
     )
     spread = ((over.over_protection - mean[:, None]) ** 2 * over.weights).sum(axis=1)
     batch = batch_of(min_order_quantity, order_multiple, (over.over_review * over.weights).sum(axis=1))
-    for rows, columns in certainty_of(over):
-        at = rows[is_stocked[rows]]
-        demand = (over.over_protection[at, columns], over.variance_to_mean[at], over.weights[at, columns])
-        fill[at] = batch_fill_rate(order_up_to_level[at], batch[at], over.over_lead_time[at, columns], *demand)
-        cycle[at] = _batch_cycle_service_level(order_up_to_level[at], batch[at], *demand)
+    at = np.flatnonzero(is_stocked)
+    fill[at], cycle[at] = promise_walk(
+        order_up_to_level[at],
+        batch[at],
+        over.over_lead_time[at],
+        over.over_protection[at],
+        over.variance_to_mean[at],
+        over.weights[at],
+    )
+    at = np.flatnonzero(np.isnan(fill))
+    demand = (over.over_protection[at], over.variance_to_mean[at], over.weights[at])
+    fill[at] = batch_fill_rate(order_up_to_level[at], batch[at], over.over_lead_time[at], *demand)
+    cycle[at] = _batch_cycle_service_level(order_up_to_level[at], batch[at], *demand)
     sd = np.sqrt(over.variance_to_mean * mean + spread)
     return Levels(order_up_to_level, mean_lead, mean, sd, fill, cycle)
 

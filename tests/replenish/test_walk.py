@@ -6,12 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partsopt.replenish import service
-from partsopt.replenish.walk import cycle_service_walk, fill_rate_walk
+from partsopt.replenish.walk import cycle_service_walk, fill_rate_walk, promise_walk
 from tests import reference_policies as twin
 
-ROW = st.tuples(
-    st.floats(0, 300), st.floats(0, 200), st.one_of(st.just(1.0), st.floats(1, 50)), st.floats(0.01, 0.9999)
-)
+LEAST = 1e-9  # pieces: less is no demand
+PIECES = st.one_of(st.just(0.0), st.floats(LEAST, 250))
+RATIOS = st.one_of(st.just(1.0), st.floats(1, 50))
+ROW = st.tuples(PIECES, PIECES, RATIOS, st.floats(0.01, 0.9999))
 
 
 @settings(max_examples=80, deadline=None)
@@ -68,3 +69,34 @@ def test_plain_sums_give_the_same_level():
     level = int(service.level_for_fill_rate(0.95, [1.4], [2.8], [1.0])[0])
     assert fill(level) >= 0.95 > fill(level - 1)
     assert fill(level) == pytest.approx(float(service.fill_rate([level], [1.4], [2.8], [1.0])[0]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    PIECES,
+    PIECES,
+    st.one_of(st.just(1.0), st.floats(1, 20)),
+    st.integers(0, 150),
+    st.integers(1, 30),
+)
+def test_promises_are_the_means_over_the_batch(lead, review, ratio, level, batch):
+    fill, cycle = promise_walk(
+        np.array([level]), np.array([batch]), np.array([[lead]]), np.array([[lead + review]]), np.array([ratio]),
+        np.ones((1, 1)),
+    )  # fmt: skip
+    expected = service.batch_fill_rate([level], [batch], [lead], [lead + review], [ratio])
+    if np.isnan(fill[0]):
+        assert review < 1e-5 * (lead + review)
+        return
+    assert fill == pytest.approx(expected, abs=1e-7)
+    levels = np.arange(level, level + batch)
+    each = service.cycle_service_level(levels, [lead + review] * batch, [ratio] * batch)
+    assert cycle[0] == pytest.approx(each.mean(), abs=1e-9)
+
+
+def test_promises_too_long_to_walk_are_left_open():
+    fill, _ = promise_walk(
+        np.array([1, 1]), np.array([1, 9000]), np.array([[1000.0], [1.0]]), np.array([[2000.0], [2.0]]), np.ones(2),
+        np.ones((2, 1)),
+    )  # fmt: skip
+    assert np.isnan(fill).all()
