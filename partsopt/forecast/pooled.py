@@ -384,6 +384,10 @@ def _strata(key: Array) -> Array:
     return np.quantile(key, np.arange(1, n_strata) / n_strata)
 
 
+def _upper_quartile(values: Array) -> float:
+    return float(np.quantile(values, 0.75)) if len(values) else 0.0
+
+
 def is_wild(rates: Array, total: Array, stratum: Array) -> Array:
     """Rows that would decide alone: a rate or total a hundred times that of the three quarters of a stratum.
 
@@ -398,15 +402,16 @@ def is_wild(rates: Array, total: Array, stratum: Array) -> Array:
 
     Examples
     --------
-    >>> is_wild(np.array([[1.0], [1.0], [1.0], [1.0], [1e9]]), np.array([0.0, 1.0, 200.0, 1.0, 1.0]), np.zeros(5))
+    >>> rates, total = np.array([[1.0], [1.0], [1.0], [1.0], [1e9]]), np.array([0.0, 1.0, 200.0, 1.0, 1.0])
+    >>> is_wild(rates, total, np.zeros(5, dtype=int))
     array([False, False,  True, False,  True])
     """
-    largest = np.maximum(rates.max(axis=1), total)
-    wild = np.zeros(len(total), dtype=bool)
-    for one in np.unique(stratum):
-        at = stratum == one
-        wild[at] = largest[at] > WILD * np.quantile(rates[at, 0], 0.75)
-    return wild
+    largest = np.array(total)
+    for column in rates.T:
+        np.maximum(largest, column, out=largest)
+    quarter = np.ascontiguousarray(rates[:, 0])
+    usual = np.array([_upper_quartile(quarter[stratum == one]) for one in range(int(stratum.max(initial=0)) + 1)])
+    return largest > WILD * usual[stratum]
 
 
 def _weights(seen: _Rows, horizon: float, strata: Array) -> Array:
