@@ -21,7 +21,7 @@ def test_a_group_has_the_rate_of_its_parts():
     assert prior.shape[:2].tolist() == [1.0, 1.0]
 
 
-@given(st.integers(0, 40), st.floats(0.0, 60.0), st.floats(0.01, 9.0), st.floats(0.1, 50.0))
+@given(st.integers(0, 40), st.just(0.0) | st.floats(0.01, 60.0), st.floats(0.01, 9.0), st.floats(0.1, 50.0))
 @settings(max_examples=60, deadline=None)
 def test_a_new_part_lies_between_its_group_and_itself(orders: int, time: float, rate: float, shape: float):
     prior = GroupPrior(np.array([rate]), np.array([shape]))
