@@ -176,7 +176,13 @@ def plan_levels(
 
     watch("forecast", "")
     forecast = forecast_demand(
-        demand.demand_series, demand.series, parts, today=today, period=period, params=settings.forecast
+        demand.demand_series,
+        demand.series,
+        parts,
+        today=today,
+        period=period,
+        params=settings.forecast,
+        sites=sites,
     )
     watch("forecast", f"{len(forecast.forecasts):,} series")
 

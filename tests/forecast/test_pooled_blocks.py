@@ -99,3 +99,23 @@ def test_a_season_that_wins_keeps_its_model():
 
 def test_price_bands_of_no_series():
     assert price_bands(np.empty(0)).tolist() == []
+
+
+def test_dcs_learn_from_dcs_and_dealers_from_dealers():
+    """Many sparse dealers do not pull the DCs' means down: each kind's total is as if the other were not there."""
+    _, demand, series, parts = tables(300, seed=1)
+    _, sparse, few, others = tables(900, seed=2)
+    sparse = sparse[np.arange(len(sparse)) % 6 == 0]
+    for frame in (demand, series):
+        frame["site_id"] = "DC"
+    for frame in (sparse, few, others):
+        frame["part_id"] = "Q" + frame["part_id"]
+    sites = pd.DataFrame({"site_id": ["DC", "D1", "D2"], "site_kind": ["dc", "dealer", "dealer"]})
+    both = [pd.concat(pair, ignore_index=True) for pair in ((demand, sparse), (series, few), (parts, others))]
+    params = ForecastParams(ets_max_series=0)
+    made = forecast_demand(*both, today=date(2026, 11, 21), period="month", params=params, sites=sites).forecasts
+    alone = forecast(demand, series, parts)
+    columns = ["part_id", "mean_per_period", "variance_to_mean", "why"]
+    pd.testing.assert_frame_equal(
+        made.loc[made["site_id"] == "DC", columns].reset_index(drop=True), alone[columns], rtol=1e-9
+    )
