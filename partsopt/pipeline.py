@@ -13,6 +13,7 @@ from partsopt.allocate.shares import allocate_stock
 from partsopt.classify import classify_parts
 from partsopt.demand import Demand, build_demand
 from partsopt.documents import digest_of, documents_of
+from partsopt.forecast.borrowed import Around, borrow
 from partsopt.forecast.select import Forecasts, forecast_demand
 from partsopt.replenish.orders import Replenishment, replenish_sites
 from partsopt.report.kpis import kpis_of
@@ -184,6 +185,19 @@ def plan_levels(
         params=settings.forecast,
         sites=sites,
     )
+    around = Around(sites, inputs["maintenance_plan"], inputs["vehicle_parc"])
+    borrowed = borrow(
+        forecast.forecasts,
+        forecast.forecast_steps,
+        demand.demand_series,
+        demand.series,
+        parts,
+        around,
+        today=today,
+        period=period,
+        params=settings.forecast,
+    )
+    forecast = forecast._replace(**borrowed._asdict())
     watch("forecast", f"{len(forecast.forecasts):,} series")
 
     watch("classify", "")

@@ -596,7 +596,8 @@ FORECASTS = Table(
         "sd_per_period": number("standard deviation of the one-step forecast error", unit="pieces", min=0),
         "variance_to_mean": number("of the demand over any horizon", min=1),
         "method": text(
-            "how the mean was found", choices=("ses", "croston", "sba", "tsb", "pooled", "ets", "naive", "zero")
+            "how the mean was found",
+            choices=("ses", "croston", "sba", "tsb", "pooled", "ets", "naive", "network", "causal", "zero"),
         ),
         "why": text("why this method"),
         "sbc_class": text("demand pattern", choices=("smooth", "erratic", "intermittent", "lumpy", "none")),

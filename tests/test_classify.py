@@ -20,7 +20,7 @@ from partsopt.classify import (
 from partsopt.errors import TableError
 from partsopt.settings import ClassifyParams
 from partsopt.tables import DEMAND_SERIES, FORECASTS, PARTS, SERIES, SITES, conform
-from tests import reference_replenish as twin
+from tests import reference as twin
 
 TODAY = date(2026, 11, 2)
 VALUE_ONLY = {"usage_value_weight": 1.0, "frequency_weight": 0.0, "criticality_weight": 0.0}

@@ -1,4 +1,4 @@
-"""Compiled loops over blocks of series; each has a plain twin in ``tests/reference_forecast.py``.
+"""Compiled loops over blocks of series; each has a plain twin in ``tests/reference.py``.
 
 Kernels know no names: rows are series, columns are periods or levels. They release the interpreter's lock and are
 cached beside the module.

@@ -537,8 +537,8 @@ def _share_met(unmet: Floats, asked: Floats) -> Floats:
 
 
 def _solid(*arrays: Floats) -> tuple[Floats, ...]:
-    """Arrays in one piece of memory, as the compiled kernels want them."""
-    return tuple(np.ascontiguousarray(one) for one in arrays)
+    """Copies in one piece of memory, as the compiled kernels want them; a broadcast array is not one."""
+    return tuple(np.array(one, order="C") for one in arrays)
 
 
 def _settled(

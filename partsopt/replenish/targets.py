@@ -134,10 +134,10 @@ def staircases(
     ([5, 6, 7], [0.9307, 0.9749, 0.9919])
     """
     lead, protection, share = (
-        np.ascontiguousarray(one, dtype=np.float64) for one in (mean_over_lead_time, mean_over_protection, weights)
+        np.array(one, dtype=np.float64, order="C") for one in (mean_over_lead_time, mean_over_protection, weights)
     )
-    ratio = np.ascontiguousarray(variance_to_mean, dtype=np.float64)
-    packs, low, high = (np.ascontiguousarray(one, dtype=np.int64) for one in (batch, lowest, highest))
+    ratio = np.array(variance_to_mean, dtype=np.float64, order="C")
+    packs, low, high = (np.array(one, dtype=np.int64, order="C") for one in (batch, lowest, highest))
     start, level, fill = staircase_walk(lead, protection, ratio, share, packs, low, high, ENOUGH)
     left_open = np.flatnonzero(np.diff(start) == 0)
     if not len(left_open):

@@ -13,7 +13,7 @@ from partsopt.allocate import rebalance
 from partsopt.allocate.rebalance import best_moves, flow_by_tier
 from partsopt.settings import AllocateParams
 from tests.allocate.night import NO_REBALANCE, allocate, position, request
-from tests.reference_allocate import reference_best_moves
+from tests.reference import reference_best_moves
 
 PROPERTY = settings(max_examples=80, deadline=None)
 N_TIERS = 5

@@ -23,7 +23,7 @@ from partsopt.errors import TableError
 from partsopt.settings import AllocateParams
 from partsopt.tables import CARRIER_LANES, SHIPMENTS, TIERS, conform
 from tests.allocate.night import NO_REBALANCE, TODAY, allocate, order, position, request
-from tests.reference_allocate import reference_equal_run_out, reference_first_come, reference_tiers
+from tests.reference import reference_equal_run_out, reference_first_come, reference_tiers
 
 PROPERTY = settings(max_examples=80, deadline=None)
 NIGHTS = settings(max_examples=10, deadline=None)

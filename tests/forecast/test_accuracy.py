@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partsopt.forecast.accuracy import bias, forecast_error, mase, pinball_loss, rmsse
-from tests.reference_forecast import reference_mase, reference_pinball, reference_rmsse
+from tests.reference import reference_mase, reference_pinball, reference_rmsse
 
 NUMBERS = st.floats(min_value=0, max_value=1e6)
 PAIRS = st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=12)

@@ -28,7 +28,7 @@ from partsopt.forecast.causal import (
 from partsopt.forecast.select import forecast_demand
 from partsopt.sample.network import make_sample
 from partsopt.settings import DemandParams, ForecastParams
-from tests.reference_network import reference_services, reference_shape_score
+from tests.reference import reference_services, reference_shape_score
 
 TODAY = date(2026, 11, 2)
 

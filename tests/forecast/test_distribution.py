@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partsopt.forecast.distribution import mean_over_horizon, negative_binomial_size, probability_at_most, quantile
-from tests.reference_forecast import reference_mean_over_horizon, reference_probability, reference_quantile
+from tests.reference import reference_mean_over_horizon, reference_probability, reference_quantile
 
 MEAN = st.sampled_from([0.0, 0.01, 0.3, 1.0, 2.5, 17.0, 60.0])
 RATIO = st.sampled_from([1.0, 1.05, 1.5, 2.0, 5.0, 12.0])

@@ -19,7 +19,7 @@ from partsopt.forecast.kernels import (
     weighted_means,
 )
 from partsopt.forecast.pooled import own_dispersion
-from tests.reference_forecast import (
+from tests.reference import (
     reference_discounted_rate,
     reference_own_dispersion,
     reference_quasi_likelihood,

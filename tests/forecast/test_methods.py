@@ -23,7 +23,7 @@ from partsopt.forecast.methods import (
     start_values,
 )
 from partsopt.forecast.rates import warm_up
-from tests.reference_forecast import (
+from tests.reference import (
     reference_croston,
     reference_loss,
     reference_ses,

@@ -23,7 +23,7 @@ from partsopt.forecast.network import (
     thinned_variance_to_mean,
     unmerged,
 )
-from tests.reference_network import reference_evidence, reference_log_probability, reference_shares
+from tests.reference import reference_evidence, reference_log_probability, reference_shares
 
 HALF_LIVES = (24.0, 12.0)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partsopt.forecast.patterns import SBC_CLASSES, average_demand_interval, sbc_class, squared_cv
-from tests.reference_forecast import reference_adi, reference_cv2, reference_sbc_class
+from tests.reference import reference_adi, reference_cv2, reference_sbc_class
 
 SERIES = st.lists(st.tuples(st.sampled_from([0, 0, 0, 1, 2, 7, 1000]), st.booleans()), min_size=1, max_size=30)
 

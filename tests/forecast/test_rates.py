@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partsopt.forecast.rates import croston, exposure, naive_rate, ses, tsb, warm_up
-from tests.reference_forecast import (
+from tests.reference import (
     reference_croston,
     reference_exposure,
     reference_naive,

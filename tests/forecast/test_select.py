@@ -13,7 +13,7 @@ from partsopt.forecast import panel, select
 from partsopt.forecast.distribution import quantile
 from partsopt.forecast.select import Forecasts, forecast_demand, pooled_variance_to_mean, silence
 from partsopt.settings import ForecastParams
-from tests.reference_forecast import reference_pooled_ratio, reference_silence
+from tests.reference import reference_pooled_ratio, reference_silence
 
 TODAY = date(2026, 11, 21)
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partsopt.replenish.budget import CHOICES, avoided_cost, quantity_choices, share_budget, top_up
-from tests import reference_replenish as twin
+from tests import reference as twin
 
 
 @settings(max_examples=15, deadline=None)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from partsopt.errors import SettingsError
 from partsopt.replenish.echelon import dc_service, dealer_service
-from tests import reference_policies as twin
+from tests import reference as twin
 
 # rates, DC lead time, dealer lead times, S of the DC, S of the dealers; DC backorders and fill rate; for each
 # dealer: exact, METRIC and VARI-METRIC backorders, then the three fill rates

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from partsopt.errors import SettingsError
 from partsopt.replenish.jointreview import joint_review_periods
-from tests import reference_policies as twin
+from tests import reference as twin
 
 
 def test_case_of_jackson_maxwell_and_muckstadt():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from partsopt.replenish.levels import DemandAhead, batch_of, mean_between, period_boundaries
 from partsopt.replenish.service import batch_fill_rate
-from tests import reference_replenish as twin
+from tests import reference as twin
 from tests.replenish.network import night, with_params
 
 FORECAST = [{"part_id": "P1", "mean_per_period": 4.0}]

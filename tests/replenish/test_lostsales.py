@@ -6,7 +6,7 @@ import pytest
 from partsopt.errors import SettingsError
 from partsopt.replenish.lostsales import lost_sales_fill_rate, lost_sales_service
 from partsopt.replenish.service import fill_rate
-from tests import reference_policies as twin
+from tests import reference as twin
 
 
 @pytest.mark.parametrize(

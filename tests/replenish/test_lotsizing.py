@@ -11,7 +11,7 @@ from partsopt.replenish.lotsizing import (
     order_quantity_all_units,
     order_quantity_incremental,
 )
-from tests import reference_policies as twin
+from tests import reference as twin
 
 
 def test_economic_order_quantity():

@@ -5,7 +5,7 @@ import pytest
 
 from partsopt.errors import SettingsError
 from partsopt.replenish import ordercost
-from tests import reference_policies as twin
+from tests import reference as twin
 
 # Zheng & Federgruen (1991), Operations Research 39(4): Poisson means, K = 64, h = 1, p = 9; s, S, cost
 ZHENG_FEDERGRUEN = [

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from partsopt.errors import InputError
 from partsopt.replenish.orders import replenish_sites
 from partsopt.replenish.service import fill_rate
-from tests import reference_replenish as twin
+from tests import reference as twin
 from tests.replenish.network import DAILY, PARAMS, TODAY, again, night, of_line, tables, with_params
 
 PER_MONTH = {"mean_per_period": 4.0}  # with T = 1 and L = 10: 11 days, 1.446 pieces

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partsopt.replenish.position import EXCESS_STOCK, LARGEST_LISTED, inventory_position, largest_of_site, passed_on
-from tests import reference_replenish as twin
+from tests import reference as twin
 
 PIECES = st.integers(0, 1000)
 

@@ -19,7 +19,7 @@ from partsopt.replenish.review import (
     set_reviews,
     working_days,
 )
-from tests import reference_replenish as twin
+from tests import reference as twin
 
 TODAY = date(2026, 11, 2)
 

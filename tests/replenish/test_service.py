@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from partsopt.errors import SettingsError
 from partsopt.replenish import service
-from tests import reference_replenish as twin
+from tests import reference as twin
 
 MEANS = st.floats(0.0, 30.0)
 RATIOS = st.one_of(st.just(1.0), st.floats(1.001, 8.0))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from partsopt.replenish.sourcing import cost_per_year, price_break_table, raised_quantity, unit_cost_at
 from partsopt.settings import ReplenishParams
-from tests import reference_replenish as twin
+from tests import reference as twin
 from tests.replenish.network import night
 
 FORECAST = [{"part_id": "P1", "mean_per_period": 4.0}]

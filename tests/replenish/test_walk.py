@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from partsopt.replenish import service
 from partsopt.replenish.walk import cycle_service_walk, fill_rate_walk, promise_walk
-from tests import reference_policies as twin
+from tests import reference as twin
 
 LEAST = 1e-9  # pieces: less is no demand
 PIECES = st.one_of(st.just(0.0), st.floats(LEAST, 250))

@@ -11,7 +11,7 @@ from partsopt.calendars import Calendar
 from partsopt.routing.lanes import Lane, best_offer, join_consignments, lateness_price, offer_of
 from partsopt.routing.stops import Parcel, places_of
 from partsopt.settings import RoutingParams
-from tests.reference_routing import reference_lane_arrival
+from tests.reference import reference_lane_arrival
 from tests.routing.nights import MONDAY, at, fate, lane, line, night, plan, site
 
 HOLIDAYS = {date(2026, 11, 5), date(2026, 11, 6)}

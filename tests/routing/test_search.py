@@ -12,7 +12,7 @@ from partsopt.routing.model import weights_of
 from partsopt.routing.search import cheapest_place, search_day
 from partsopt.routing.timetable import Broken, DayProblem, Delivery, Van, starts_of, times_of_day, times_of_trip
 from partsopt.settings import RoutingParams
-from tests.reference_routing import reference_most_served
+from tests.reference import reference_most_served
 
 HOUR = 3600
 PARAMS = RoutingParams(solution_limit=60)

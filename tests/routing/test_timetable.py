@@ -18,7 +18,7 @@ from partsopt.routing.timetable import (
     times_of_day,
     times_of_trip,
 )
-from tests.reference_routing import reference_starts
+from tests.reference import reference_starts
 
 MINUTE = 60
 HOUR = 3600

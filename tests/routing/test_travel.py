@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from partsopt.routing.travel import great_circle_m, travel_between
 from partsopt.settings import RoutingParams
-from tests.reference_routing import reference_great_circle_m
+from tests.reference import reference_great_circle_m
 from tests.routing.nights import line, night, plan, site, van
 
 LATITUDES = st.floats(-89, 89)

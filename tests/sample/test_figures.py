@@ -13,7 +13,7 @@ from partsopt.sample import make_sample
 from partsopt.sample.assortment import make_assortment
 from partsopt.sample.history import make_history
 from partsopt.sample.places import choose_places
-from tests.reference_sample import figures
+from tests.reference import figures
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL = ROOT / ".." / "shared" / "data" / "demand"

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from partsopt.sample.places import choose_places
-from tests.reference_sample import haversine_km
+from tests.reference import haversine_km
 
 
 @pytest.mark.parametrize(("n_dcs", "n_dealers"), [(1, 1), (3, 12), (3, 150), (10, 1200)])

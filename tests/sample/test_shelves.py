@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from partsopt.sample import make_sample
 from partsopt.sample.shelves import fill_rate_level
-from tests.reference_sample import fill_rate
+from tests.reference import sample_fill_rate
 
 TODAY = date(2026, 11, 2)
 
@@ -26,8 +26,8 @@ TODAY = date(2026, 11, 2)
 @settings(max_examples=50, deadline=None)
 def test_the_level_is_the_smallest_that_fills(lead: float, review: float, dispersion: float, target: float):
     level = int(fill_rate_level(np.array([lead]), np.array([review]), np.array([dispersion]), np.array([target]))[0])
-    assert fill_rate(level, lead, review, dispersion) >= target - 1e-6
-    assert level == 1 or fill_rate(level - 1, lead, review, dispersion) < target + 1e-6
+    assert sample_fill_rate(level, lead, review, dispersion) >= target - 1e-6
+    assert level == 1 or sample_fill_rate(level - 1, lead, review, dispersion) < target + 1e-6
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,127 @@
+"""What a series borrows: a maintenance part from the cars, an ended one from its life, a dealer from its network."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from partsopt.forecast.causal import AHEAD_MONTHS, join_causal, service_demand
+from partsopt.forecast.dealers import pool_dealers
+from partsopt.forecast.lifecycle import ended_rate
+from partsopt.settings import ForecastParams
+from partsopt.tables import FORECAST_STEPS, FORECASTS, SITE_PART, conform
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+
+class Around(NamedTuple):
+    """What is known beside the series: SITES, MAINTENANCE_PLAN and VEHICLE_PARC."""
+
+    sites: pd.DataFrame
+    maintenance_plan: pd.DataFrame
+    vehicle_parc: pd.DataFrame
+
+
+class Borrowed(NamedTuple):
+    """FORECASTS and FORECAST_STEPS."""
+
+    forecasts: pd.DataFrame
+    forecast_steps: pd.DataFrame
+
+
+def borrow(
+    forecasts: pd.DataFrame,
+    forecast_steps: pd.DataFrame,
+    demand_series: pd.DataFrame,
+    series: pd.DataFrame,
+    parts: pd.DataFrame,
+    around: Around,
+    *,
+    today: date,
+    period: str,
+    params: ForecastParams,
+) -> Borrowed:
+    """Put what others know to what each series says.
+
+    Parameters
+    ----------
+    forecasts, forecast_steps
+        What each series says by itself (FORECASTS, FORECAST_STEPS).
+    demand_series, series, parts
+        DEMAND_SERIES, SERIES and PARTS.
+    around
+        Sites, and the cars around them.
+    today, period
+        The day that is planned, and ``month`` or ``week``.
+    params
+        Which of these are wanted: ``pool_dealers``, ``causal``, ``lifecycle``.
+
+    Returns
+    -------
+    Borrowed
+        The same rows, sorted by site and part. First parts that cars need, then ended ones, at every site; last
+        dealers take their share of what their DC has got by that.
+    """
+    forecasts = forecasts.sort_values(SITE_PART, ignore_index=True)
+    if not len(forecasts):
+        return Borrowed(forecasts, forecast_steps)
+    series = series.sort_values(SITE_PART, ignore_index=True)
+    sites, plan, parc = around
+    if params.causal:
+        forecasts = join_causal(forecasts, demand_series, series, sites, parts, plan, parc, today=today)
+    if params.lifecycle:
+        forecasts, forecast_steps = with_ended_parts(forecasts, forecast_steps, series, parts, today=today)
+    if params.pool_dealers:
+        services = None
+        if params.causal and len(plan) and len(parc):
+            services = service_demand(plan, parc, sites, today=today, from_months=0.0, until_months=AHEAD_MONTHS)
+        forecasts, forecast_steps = pool_dealers(
+            forecasts, forecast_steps, demand_series, series, sites, parts, period=period, services=services
+        )
+    return Borrowed(conform(forecasts, FORECASTS), conform(forecast_steps, FORECAST_STEPS))
+
+
+def with_ended_parts(
+    forecasts: pd.DataFrame, forecast_steps: pd.DataFrame, series: pd.DataFrame, parts: pd.DataFrame, *, today: date
+) -> Borrowed:
+    """Ended parts at a rate that halves with every quarter without demand, and 0 after a year.
+
+    Parameters
+    ----------
+    forecasts, forecast_steps, series, parts
+        FORECASTS and SERIES, both sorted by site and part, FORECAST_STEPS and PARTS.
+    today
+        The day that is planned.
+
+    Returns
+    -------
+    Borrowed
+        The same rows; what a trend or season says is scaled alike.
+    """
+    if "lifecycle" not in parts or "last_demand_on" not in series:
+        return Borrowed(forecasts, forecast_steps)
+    ended = parts.loc[parts["lifecycle"].eq("ended"), "part_id"]
+    is_ended = forecasts["part_id"].isin(ended).to_numpy()
+    if not is_ended.any():
+        return Borrowed(forecasts, forecast_steps)
+    silent = (pd.Timestamp(today) - series["last_demand_on"]).dt.days.to_numpy(dtype=np.float64, copy=True)
+    share = np.where(is_ended, ended_rate(np.ones(len(silent)), np.nan_to_num(silent, nan=np.inf)), 1.0)
+    why = forecasts["why"].to_numpy(dtype=object, copy=True)
+    why[is_ended] = [
+        f"{text} Its life has ended: {100 * left:.0f} % of that is left after {days:.0f} days without demand."
+        if np.isfinite(days)
+        else f"{text} Its life has ended."
+        for text, left, days in zip(why[is_ended], share[is_ended], silent[is_ended], strict=True)
+    ]
+    row = pd.MultiIndex.from_frame(forecasts[SITE_PART]).get_indexer(
+        pd.MultiIndex.from_frame(forecast_steps[SITE_PART])
+    )
+    mean = forecasts["mean_per_period"].to_numpy() * share
+    sd = np.where(mean > 0, forecasts["sd_per_period"].to_numpy(), 0.0)
+    return Borrowed(
+        forecasts.assign(mean_per_period=mean, sd_per_period=sd, why=why),
+        forecast_steps.assign(mean=forecast_steps["mean"].to_numpy() * share[row]),
+    )
