@@ -11,7 +11,7 @@ from partsopt.errors import SettingsError
 from partsopt.replenish import service
 from tests import reference as twin
 
-MEANS = st.floats(0.0, 30.0)
+MEANS = st.floats(0.0, 30.0, allow_subnormal=False)
 RATIOS = st.one_of(st.just(1.0), st.floats(1.001, 8.0))
 TARGETS = st.floats(0.05, 0.995)
 
