@@ -132,6 +132,9 @@ class ForecastParams:
         0.25, "by how much such a model's error must be smaller than the simple method's", "share"
     )
     max_steps: int = setting(12, "periods ahead for which a trend or season is carried on", "periods")
+    pool_series: bool = setting(
+        True, "series of a kind of site learn from each other; false: each takes SES, Croston, SBA or TSB of its own"
+    )
     pool_dealers: bool = setting(True, "dealers get a share of their DC's forecast, learnt from who ordered what")
     causal: bool = setting(False, "parts of the maintenance plan are forecast from the cars around, too")
     lifecycle: bool = setting(False, "parts whose lifecycle has ended fade: halved every 90 days, 0 after a year")

@@ -186,7 +186,7 @@ def forecast_demand(
     unit_cost = _unit_costs(series, parts)
     year = 52 if period == "week" else 12
 
-    pooled = _pooled_by_kind(rows, series, unit_cost, period, sites)
+    pooled = _pooled_by_kind(rows, series, unit_cost, period, sites, params)
     chosen = _concatenated(
         [_chosen_for(rows.block(at), year, params, pooled.is_pooled[at]) for at in blocks_of(len(series))]
     )
@@ -248,7 +248,12 @@ class _Pooled(NamedTuple):
 
 
 def _pooled_by_kind(
-    rows: Panel, series: pd.DataFrame, unit_cost: Array, period: str, sites: pd.DataFrame | None
+    rows: Panel,
+    series: pd.DataFrame,
+    unit_cost: Array,
+    period: str,
+    sites: pd.DataFrame | None,
+    params: ForecastParams,
 ) -> _Pooled:
     """What the series say together, each kind of site by itself: alike are those of a site, and those of a price.
 
@@ -260,7 +265,7 @@ def _pooled_by_kind(
     if sites is not None:
         kind = pd.factorize(series["site_id"].map(sites.set_index("site_id")["site_kind"]), sort=True)[0]
     found = _Pooled(np.zeros(n), np.ones(n), np.ones(n), np.zeros(n, dtype=bool), np.full(n, "", dtype=object))
-    for one in np.unique(kind):
+    for one in np.unique(kind) if params.pool_series else ():
         at = np.flatnonzero(kind == one)
         pooled = _pooled(rows, series.iloc[at], at, unit_cost[at], period)
         found.mean[at], found.ratio[at], found.one_step_ratio[at] = pooled.mean, pooled.ratio, pooled.one_step_ratio

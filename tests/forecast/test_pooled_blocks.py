@@ -119,3 +119,12 @@ def test_dcs_learn_from_dcs_and_dealers_from_dealers():
     pd.testing.assert_frame_equal(
         made.loc[made["site_id"] == "DC", columns].reset_index(drop=True), alone[columns], rtol=1e-9
     )
+
+
+def test_pooling_can_be_switched_off():
+    """Then each series takes a method and constants of its own, however many there are."""
+    _, *inputs = tables()
+    made = forecast(*inputs, pool_series=False)
+    sold = made[made["n_demands"] > 0]
+    assert set(sold["method"]) <= {"ses", "croston", "sba", "tsb", "naive"}
+    assert sold.loc[sold["method"] != "naive", "alpha"].notna().all()
