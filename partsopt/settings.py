@@ -252,6 +252,10 @@ class ReplenishParams:
         0.2, "by how much stock must save more than it costs to start, or less to stop, when that is told", "share"
     )
     excess_horizon_days: int = setting(365, "stock above what this horizon will use is excess", "calendar days")
+    max_cover_days: int = setting(
+        1095, "an order that minimum or pack raise above the demand of so long is held for a person", "calendar days"
+    )
+    held_order_value: float = setting(1000.0, "unless what they add is worth no more than this", "money")
     max_order_quantity: int = setting(10_000_000, "a larger order quantity is refused as an error", "pieces")
 
     def __post_init__(self) -> None:
@@ -269,6 +273,8 @@ class ReplenishParams:
             _need(getattr(self, name) >= 0, f"replenish.{name}", getattr(self, name), "0 or more")
         _need(0 <= self.stocking_margin < 1, "replenish.stocking_margin", self.stocking_margin, "0 or more and below 1")
         _need(self.excess_horizon_days >= 1, "replenish.excess_horizon_days", self.excess_horizon_days, "1 or more")
+        _need(self.max_cover_days >= 1, "replenish.max_cover_days", self.max_cover_days, "1 or more")
+        _need(self.held_order_value >= 0, "replenish.held_order_value", self.held_order_value, "0 or more")
         _need(self.max_order_quantity >= 1, "replenish.max_order_quantity", self.max_order_quantity, "1 or more")
 
     def _check_system(self) -> None:

@@ -66,6 +66,12 @@ ORDER_TOO_LARGE = declare_exception(
     says="an order or request above replenish.max_order_quantity; it was not placed",
     action="check demand, stock and minimum of the part; raise the setting if the quantity is meant",
 )
+ORDER_HELD = declare_exception(
+    "order_held",
+    stage="replenish",
+    says="minimum or pack would raise an order far above what will be used for years; it was not placed",
+    action="ask the source for fewer, find another source, or order by hand; see replenish.max_cover_days",
+)
 BUDGET_CUT = declare_exception(
     "budget_cut",
     stage="replenish",
@@ -365,7 +371,8 @@ def _gap(
         np.maximum(missing, 0), chosen["min_order_quantity"].to_numpy(), chosen["order_multiple"].to_numpy()
     )
     too_large = orderable & (raised > params.max_order_quantity)
-    row = np.flatnonzero(orderable & (missing > 0) & ~too_large)
+    held = orderable & ~too_large & _is_beyond_use(missing, raised, pairs, params)
+    row = np.flatnonzero(orderable & (missing > 0) & ~too_large & ~held)
     due = is_due[row]
     lead = chosen["lead_time_days"].to_numpy()[row]
     covered = reviews.review_period_days[row] + lead
@@ -386,7 +393,30 @@ def _gap(
         level_note=level_note,
         receipt_note=receipt_note,
     )
-    return gap, _refused(pairs, np.flatnonzero(too_large), raised, params)
+    refused = [
+        _refused(pairs, np.flatnonzero(too_large), raised, params),
+        _held(pairs, np.flatnonzero(held), missing, raised, position),
+    ]
+    return gap, pd.concat(refused, ignore_index=True)
+
+
+def _is_beyond_use(missing: Wholes, raised: Wholes, pairs: Pairs, params: ReplenishParams) -> Flags:
+    """Where minimum and pack add more than ``max_cover_days`` will use, for real money (decision 0014)."""
+    added_value = (raised - missing) * pairs.rows["part_cost"].to_numpy()
+    use = pairs.rows["mean_per_day"].to_numpy() * params.max_cover_days
+    return (missing > 0) & (raised > use) & (added_value > params.held_order_value)
+
+
+def _held(pairs: Pairs, row: Wholes, missing: Wholes, raised: Wholes, position: Wholes) -> pd.DataFrame:
+    rows = pairs.rows.iloc[row]
+    years = raised[row] / np.maximum(rows["mean_per_day"].to_numpy() * 365.25, 1e-9)
+    said = [
+        f"{wanted} pieces wanted, {full} to be bought, "
+        + (f"the demand of {n:,.0f} years" if n < 1000 else "and hardly any demand")
+        + (f"; {-now} pieces are owed" if now < 0 else "")
+        for wanted, full, n, now in zip(missing[row], raised[row], years, position[row], strict=True)
+    ]
+    return exceptions_of(ORDER_HELD, rows, what=said, money=raised[row] * rows["part_cost"].to_numpy())
 
 
 def _refused(pairs: Pairs, row: Wholes, raised: Wholes, params: ReplenishParams) -> pd.DataFrame:
