@@ -6,15 +6,12 @@ from pathlib import Path
 
 import click
 
+from partsopt.commands.options import directory_argument, settings_option
+
 
 @click.command(short_help="Check every input table.")
-@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
-@click.option(
-    "--settings",
-    "settings_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Default: DIRECTORY/settings.toml.",
-)
+@directory_argument
+@settings_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON on stdout.")
 def validate(directory: Path, settings_file: Path | None, as_json: bool) -> int:
     """Check every input table in DIRECTORY and name all rows that would be refused.

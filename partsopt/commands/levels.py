@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from partsopt.commands.options import directory_argument, overrides_option, settings_option
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -17,7 +19,7 @@ HERE = "you are here"
 
 
 @click.command(short_help="Set order-up-to levels, without a night.")
-@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@directory_argument
 @click.option(
     "--today",
     metavar="DATE",
@@ -30,15 +32,8 @@ HERE = "you are here"
     help="The Parquet file to write; with --curve the curve is written beside it, as NAME.curve.parquet.",
 )
 @click.option("--curve", "with_curve", is_flag=True, help="Draw service against money, for the network and each DC.")
-@click.option(
-    "--settings",
-    "settings_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Default: DIRECTORY/settings.toml.",
-)
-@click.option(
-    "--set", "overrides", metavar="SECTION.KEY=VALUE", multiple=True, help="Override a setting; may be repeated."
-)
+@settings_option
+@overrides_option
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on stdout.")
 def levels(
     directory: Path,

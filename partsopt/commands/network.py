@@ -7,9 +7,11 @@ from typing import Literal
 
 import click
 
+from partsopt.commands.options import directory_argument
+
 
 @click.command(short_help="Make a sample network of any size.")
-@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@directory_argument
 @click.option("--dcs", type=int, default=3, show_default=True, help="Distribution centres.")
 @click.option("--dealers", type=int, default=12, show_default=True, help="Dealers.")
 @click.option("--parts", type=int, help="Parts; default: 300, or with --like every series.")
@@ -77,7 +79,7 @@ def sample(
 
 
 @click.command(short_help="Begin a project that runs at once.")
-@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@directory_argument
 @click.pass_context
 def init(context: click.Context, directory: Path) -> None:
     """Begin a project in DIRECTORY: a small sample network that runs at once, to be replaced by your files."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from partsopt.commands.options import directory_argument, overrides_option, settings_option
 from partsopt.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,18 +19,11 @@ EXIT_FALLBACK = 3
 
 
 @click.command(short_help="Plan one night and publish its orders.")
-@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@directory_argument
 @click.option("--today", metavar="DATE", help="Day to plan, YYYY-MM-DD; default: run.today, else the machine's date.")
 @click.option("--out", type=click.Path(path_type=Path), help="Where runs go; default: DIRECTORY/runs.")
-@click.option(
-    "--settings",
-    "settings_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Default: DIRECTORY/settings.toml.",
-)
-@click.option(
-    "--set", "overrides", metavar="SECTION.KEY=VALUE", multiple=True, help="Override a setting; may be repeated."
-)
+@settings_option
+@overrides_option
 @click.option("--json", "as_json", is_flag=True, help="Print the night's figures as JSON on stdout.")
 def run(
     directory: Path,
