@@ -15,7 +15,7 @@ from partsopt.calendars import calendars_of
 from partsopt.replenish.levels import DemandAhead, Levels, demand_ahead, mean_between
 from partsopt.replenish.lineage import Term, lineage_of, terms_at
 from partsopt.replenish.pairs import Pairs, pairs_of, rows_at, rows_of, sums_of
-from partsopt.replenish.policy import exchange_curve_of, level_pairs, level_table, policy_of, stocking_exceptions
+from partsopt.replenish.policy import level_pairs, level_table, policy_of, stocking_exceptions
 from partsopt.replenish.position import (
     Booked,
     Receipts,
@@ -32,6 +32,7 @@ from partsopt.replenish.position import (
 from partsopt.replenish.requests import Asked, Gap, Urgent, ask_dc, ask_urgent, joined, terms_of
 from partsopt.replenish.review import Reviews, WorkingDays, due_in_days, set_reviews, working_days
 from partsopt.replenish.sourcing import PriceBreaks, choose_sources, price_break_table, raised_quantity, unit_cost_at
+from partsopt.replenish.together import exchange_curve_of
 from partsopt.settings import ReplenishParams
 from partsopt.tables import (
     EXCHANGE_CURVE,
@@ -242,7 +243,9 @@ carrier_lanes, holidays
         lineage=conform(lineage, LINEAGE),
         solver_runs=_all_runs([levelling.solver_runs, bought.solver_runs]),
         exceptions=exceptions,
-        exchange_curve=exchange_curve_of(pairs, chosen, levelling, params) if with_curve else empty(EXCHANGE_CURVE),
+        exchange_curve=exchange_curve_of(pairs, chosen, levelling.over, levels, params)
+        if with_curve
+        else empty(EXCHANGE_CURVE),
     )
 
 

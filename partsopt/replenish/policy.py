@@ -1,4 +1,4 @@
-"""The policy of every pair: T and target by class, levels by class or all together, and the exchange curve."""
+"""The policy of every pair: T and target by class, and levels by class or all together."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from partsopt.replenish.curve import CurvePoints, curve_points
 from partsopt.replenish.levels import (
     DemandAhead,
     DemandOver,
     Levels,
-    batch_of,
     class_levels,
     demand_over,
     promised_by,
@@ -22,13 +20,11 @@ from partsopt.replenish.levels import (
 from partsopt.replenish.pairs import Pairs
 from partsopt.replenish.position import Booked, booked_between
 from partsopt.replenish.review import Reviews
-from partsopt.replenish.service import level_for_fill_rate
 from partsopt.replenish.stocking import stocking_costs, stocking_decision
-from partsopt.replenish.targets import Staircases, service_weights, staircases, system_levels
+from partsopt.replenish.together import DAYS_PER_YEAR, levels_together
 from partsopt.settings import ReplenishParams
 from partsopt.tables import (
     ABC_CLASSES,
-    EXCHANGE_CURVE,
     LEVELS,
     SOLVER_RUNS,
     conform,
@@ -39,10 +35,6 @@ from partsopt.tables import (
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
-
-DAYS_PER_YEAR = 365.0
-KINDS = ("dealer", "dc")  # by is_dc
-NO_CAP = 2**40  # pieces
 
 STOCKING_DIFFERS = declare_exception(
     "stocking_differs",
@@ -105,129 +97,8 @@ def level_pairs(
     if params.target_rule == "class":
         level, runs = class_levels(over, is_stocked, target, params), empty(SOLVER_RUNS)
     else:
-        level, target, runs = _levels_together(pairs, chosen, over, params)
+        level, target, runs = levels_together(pairs, chosen, over, params)
     return Levelling(promised_by(over, level, is_stocked, minimum, multiple), over, target, runs)
-
-
-def _levels_together(
-    pairs: Pairs, chosen: pd.DataFrame, over: DemandOver, params: ReplenishParams
-) -> tuple[Wholes, Floats, pd.DataFrame]:
-    """Levels of all stocked pairs of the DCs, and of the dealers, each chosen together; service reached; the answer."""
-    n = len(pairs.keys)
-    level, reached, runs = np.zeros(n, dtype=np.int64), np.zeros(n), []
-    is_dc = pairs.rows["is_dc"].to_numpy()
-    can_be_bought = pairs.rows["is_stocked"].to_numpy() & chosen["has_source"].to_numpy()
-    for is_kind, kind in enumerate(KINDS):
-        rows = np.flatnonzero(can_be_bought & (is_dc == bool(is_kind)))
-        if not len(rows):
-            continue
-        low, high = _bounds(pairs, over, rows, params)
-        stairs = _staircases_of(chosen, over, rows, low, high)
-        cost, weight = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows], _weights(pairs, chosen, rows, params)
-        budget = params.system_budget[kind]
-        if budget > 0:
-            got = system_levels(stairs, cost, weight, budget=budget)
-        else:
-            got = system_levels(stairs, cost, weight, target=params.system_service_target[kind])
-        level[rows], reached[rows] = got.order_up_to_level, got.service
-        aim = "service for the budget" if budget > 0 else "money for the service"
-        proof = "no other levels are better" if got.status == "optimal" else f"at most {got.gap:.4%} better is possible"
-        runs.append(
-            {
-                "stage": "replenish",
-                "name": f"levels of the {kind}s",
-                "solver": "multiplier and bounded search",
-                "status": got.status,
-                "objective": got.objective,
-                "bound": got.bound,
-                "gap": got.gap,
-                "solutions": got.nodes,
-                "why": f"{aim}: {got.money:,.2f} for {got.service:.4%} of weighted fill rate; {proof}",
-            }
-        )
-    unbought = pairs.rows["is_stocked"].to_numpy() & ~can_be_bought
-    level[unbought] = 1
-    return level, reached, conform(pd.DataFrame(runs), SOLVER_RUNS) if runs else empty(SOLVER_RUNS)
-
-
-def _bounds(pairs: Pairs, over: DemandOver, rows: Wholes, params: ReplenishParams) -> tuple[Wholes, Wholes]:
-    """Lowest and highest level of each row by the floor and cap of its class; at least one piece."""
-    abc = np.searchsorted(ABC_CLASSES, pairs.rows["abc_class"].to_numpy(dtype=str)[rows])
-    low, high = np.ones(len(rows), dtype=np.int64), np.full(len(rows), NO_CAP)
-    for number, name in enumerate(ABC_CLASSES):
-        here = np.flatnonzero(abc == number)
-        at = rows[here]
-        demand = (over.over_lead_time[at], over.over_protection[at], over.variance_to_mean[at], over.weights[at])
-        floor, cap = params.fill_rate_floor[name], params.fill_rate_cap[name]
-        if floor > 0 and len(here):
-            low[here] = np.maximum(level_for_fill_rate(floor, *demand), 1)
-        if cap < 1 and len(here):
-            high[here] = np.maximum(level_for_fill_rate(cap, *demand), low[here])
-    return low, high
-
-
-def _staircases_of(chosen: pd.DataFrame, over: DemandOver, rows: Wholes, low: Wholes, high: Wholes) -> Staircases:
-    batch = batch_of(
-        chosen["min_order_quantity"].to_numpy()[rows],
-        chosen["order_multiple"].to_numpy()[rows],
-        (over.over_review[rows] * over.weights[rows]).sum(axis=1),
-    )
-    demand = over.over_lead_time[rows], over.over_protection[rows], over.variance_to_mean[rows], over.weights[rows]
-    return staircases(*demand, batch, low, high)
-
-
-def _weights(pairs: Pairs, chosen: pd.DataFrame, rows: Wholes, params: ReplenishParams) -> Floats:
-    known = pairs.rows.iloc[rows]
-    return service_weights(
-        known["demands_per_year"].to_numpy(),
-        known["mean_per_day"].to_numpy() * DAYS_PER_YEAR,
-        chosen["unit_cost"].to_numpy(dtype=np.float64)[rows],
-        known["criticality"].map(params.system_criticality_scores).to_numpy(dtype=np.float64),
-        params.system_weights,
-    )
-
-
-def exchange_curve_of(
-    pairs: Pairs, chosen: pd.DataFrame, levelling: Levelling, params: ReplenishParams
-) -> pd.DataFrame:
-    """Service against money of all stocked pairs of the network and of each DC, and where tonight's levels stand.
-
-    Every scope weighs its own pairs by ``replenish.system_weights``. The first point is that of the floors.
-    """
-    stocked = np.flatnonzero(pairs.rows["is_stocked"].to_numpy() & chosen["has_source"].to_numpy())
-    is_dc = pairs.rows["is_dc"].to_numpy()
-    scopes = [("network", stocked)]
-    site = pairs.rows["site"].to_numpy()
-    own = np.unique(site[stocked][is_dc[stocked]]).tolist()
-    scopes += [(str(pairs.site_ids[number]), stocked[site[stocked] == number]) for number in own]
-    tables = []
-    for scope, rows in scopes:
-        if not len(rows):
-            continue
-        stairs = _staircases_of(chosen, levelling.over, rows, *_bounds(pairs, levelling.over, rows, params))
-        cost, weight = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows], _weights(pairs, chosen, rows, params)
-        levels = levelling.levels.order_up_to_level[rows], levelling.levels.promised_fill_rate[rows]
-        points = curve_points(stairs, cost, weight, *levels)
-        tables.append(_curve_table(scope, points, pairs.rows.iloc[rows]))
-    return conform(pd.concat(tables, ignore_index=True), EXCHANGE_CURVE) if tables else empty(EXCHANGE_CURVE)
-
-
-def _curve_table(scope: str, points: CurvePoints, rows: pd.DataFrame) -> pd.DataFrame:
-    loser = points.loses_most
-    named = np.maximum(loser, 0)
-    return pd.DataFrame(
-        {
-            "scope": scope,
-            "point": np.arange(len(points.money)),
-            "money": points.money,
-            "service": points.service,
-            "is_here": points.is_here,
-            "pairs_lower": points.pairs_lower,
-            "site_id": np.where(loser >= 0, rows["site_id"].to_numpy(dtype=object)[named], ""),
-            "part_id": np.where(loser >= 0, rows["part_id"].to_numpy(dtype=object)[named], ""),
-            "service_lost": points.service_lost,
-        }
-    )
 
 
 def stocking_exceptions(
