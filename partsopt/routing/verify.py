@@ -31,6 +31,42 @@ EARTH_RADIUS_M = 6_371_008.8
 
 
 @dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A rule that a row of the plan breaks: where it stands, what is written, and what it should be."""
+
+    table: str
+    key: tuple[object, ...]
+    column: str
+    written: object
+    computed: object
+    says: str
+
+    def __str__(self) -> str:
+        """The sentence."""
+        return self.says
+
+
+@dataclass(frozen=True)
+class _At:
+    """A row of the plan, and what people call it."""
+
+    table: str
+    key: tuple[object, ...]
+    name: str
+
+    def wrong(self, column: str, written: object, computed: object, says: str) -> Finding:
+        """A value that differs from what is computed (None: no other value would be right)."""
+        return Finding(
+            table=self.table,
+            key=self.key,
+            column=column,
+            written=written,
+            computed=computed,
+            says=f"{self.name}: {says}",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class _World:
     """The inputs as dictionaries."""
 
@@ -82,7 +118,7 @@ def verify_deliveries(
     holidays: pd.DataFrame,
     today: date,
     params: RoutingParams,
-) -> list[str]:
+) -> list[Finding]:
     """Check a delivery plan against the inputs.
 
     Parameters
@@ -95,8 +131,8 @@ def verify_deliveries(
     Returns
     -------
     list
-        One sentence for each rule broken, naming the row; empty where the plan holds. Lines come first, then
-        routes, then stops.
+        One finding for each rule broken, which is a sentence naming the row; empty where the plan holds. Lines
+        come first, then routes, then stops.
     """
     lanes: defaultdict[tuple[str, str], dict[str, Row]] = defaultdict(dict)
     for row in carrier_lanes.to_dict("records"):
@@ -123,17 +159,20 @@ def verify_deliveries(
     ]
 
 
-def _coverage(lines: list[Row], shipped: Mapping[str, Row]) -> Iterator[str]:
+def _coverage(lines: list[Row], shipped: Mapping[str, Row]) -> Iterator[Finding]:
     seen: set[str] = set()
     for line in lines:
         line_id = line["line_id"]
         if line_id not in shipped:
-            yield f"line {line_id} is in the plan but not among the shipments"
+            at = _At("delivery_lines", (line_id,), f"line {line_id}")
+            yield at.wrong("line_id", line_id, None, "is in the plan but not among the shipments")
         if line_id in seen:
-            yield f"line {line_id} is in the plan twice"
+            at = _At("delivery_lines", (line_id,), f"line {line_id}")
+            yield at.wrong("line_id", line_id, None, "is in the plan twice")
         seen.add(line_id)
     for line_id in sorted(set(shipped) - seen):
-        yield f"line {line_id} is shipped but not in the plan"
+        at = _At("shipments", (line_id,), f"line {line_id}")
+        yield at.wrong("line_id", line_id, None, "is shipped but not in the plan")
 
 
 def _lines(
@@ -142,78 +181,138 @@ def _lines(
     trips: Mapping[tuple[str, int], Row],
     visits: Mapping[tuple[str, int, int], Row],
     world: _World,
-) -> Iterator[str]:
+) -> Iterator[Finding]:
     released: dict[tuple[object, ...], datetime] = {}
     for line in lines:
         if line["line_id"] not in shipped:
             continue
         shipment = shipped[line["line_id"]]
-        name = f"line {line['line_id']}"
+        at = _At("delivery_lines", (line["line_id"],), f"line {line['line_id']}")
         key = (shipment["origin_id"], shipment["tier"], shipment["placed_at"])
         if key not in released:
             released[key] = _release(shipment, world)
         if abs(line["released_at"] - released[key]) > TIME_TOLERANCE:
-            yield f"{name}: released_at is {line['released_at']}, by its tier it is {released[key]}"
+            yield at.wrong(
+                "released_at",
+                line["released_at"],
+                released[key],
+                f"released_at is {line['released_at']}, by its tier it is {released[key]}",
+            )
         promised = _promise(shipment, world)
         late = promised is not None and pd.notna(line["arrives_at"]) and line["arrives_at"] > promised
         if bool(line["is_late"]) != late:
-            yield f"{name}: is_late is {line['is_late']}, it arrives at {line['arrives_at']} with promise {promised}"
+            yield at.wrong(
+                "is_late",
+                line["is_late"],
+                late,
+                f"is_late is {line['is_late']}, it arrives at {line['arrives_at']} with promise {promised}",
+            )
         match line["carried_by"]:
             case "vehicle":
-                yield from _line_on_vehicle(name, line, shipment, trips, visits, world)
+                yield from _line_on_vehicle(at, line, shipment, trips, visits, world)
             case "lane":
-                yield from _line_on_lane(name, line, shipment, world)
+                yield from _line_on_lane(at, line, shipment, world)
             case _:
-                yield from _line_unserved(name, line, shipment, world)
+                yield from _line_unserved(at, line, shipment, world)
 
 
 def _line_on_vehicle(
-    name: str,
+    at: _At,
     line: Row,
     shipment: Row,
     trips: Mapping[tuple[str, int], Row],
     visits: Mapping[tuple[str, int, int], Row],
     world: _World,
-) -> Iterator[str]:
+) -> Iterator[Finding]:
     trip = trips.get((line["route_id"], line["trip"]))
     visit = visits.get((line["route_id"], line["trip"], line["position"]))
     if trip is None or visit is None:
-        yield f"{name}: stop {line['position']} of {line['route_id']} trip {line['trip']} does not exist"
+        yield at.wrong(
+            "position",
+            line["position"],
+            None,
+            f"stop {line['position']} of {line['route_id']} trip {line['trip']} does not exist",
+        )
         return
     if visit["site_id"] != shipment["destination_id"]:
-        yield f"{name}: goes to {shipment['destination_id']} but is unloaded at {visit['site_id']}"
+        yield at.wrong(
+            "position",
+            line["position"],
+            None,
+            f"goes to {shipment['destination_id']} but is unloaded at {visit['site_id']}",
+        )
     if trip["depot_id"] != shipment["origin_id"]:
-        yield f"{name}: lies at {shipment['origin_id']} but is loaded at {trip['depot_id']}"
+        yield at.wrong(
+            "route_id", line["route_id"], None, f"lies at {shipment['origin_id']} but is loaded at {trip['depot_id']}"
+        )
     if trip["departs_at"] < line["released_at"]:
-        yield f"{name}: leaves at {trip['departs_at']}, before it is packed at {line['released_at']}"
+        yield at.wrong(
+            "departs_at",
+            line["departs_at"],
+            None,
+            f"leaves at {trip['departs_at']}, before it is packed at {line['released_at']}",
+        )
     if line["departs_at"] != trip["departs_at"]:
-        yield f"{name}: departs_at is {line['departs_at']}, its trip leaves at {trip['departs_at']}"
+        yield at.wrong(
+            "departs_at",
+            line["departs_at"],
+            trip["departs_at"],
+            f"departs_at is {line['departs_at']}, its trip leaves at {trip['departs_at']}",
+        )
     if line["arrives_at"] != visit["starts_at"]:
-        yield f"{name}: arrives_at is {line['arrives_at']}, its unloading starts at {visit['starts_at']}"
+        yield at.wrong(
+            "arrives_at",
+            line["arrives_at"],
+            visit["starts_at"],
+            f"arrives_at is {line['arrives_at']}, its unloading starts at {visit['starts_at']}",
+        )
     if line["service"] or line["unserved_because"] or line["cost"] != 0:
-        yield f"{name}: is on a vehicle and must have no service, no reason and no cost"
+        yield at.wrong("cost", line["cost"], 0.0, "is on a vehicle and must have no service, no reason and no cost")
     lanes = world.lanes.get((shipment["origin_id"], shipment["destination_id"]))
     distance_m, _ = world.leg(shipment["origin_id"], shipment["destination_id"])
     if lanes and distance_m > world.params.own_vehicle_radius_km * 1000 + DISTANCE_TOLERANCE_M:
-        yield f"{name}: is on a vehicle though {distance_m / 1000:.0f} km away with a lane"
+        yield at.wrong(
+            "carried_by",
+            line["carried_by"],
+            "lane",
+            f"is on a vehicle though {distance_m / 1000:.0f} km away with a lane",
+        )
 
 
-def _line_on_lane(name: str, line: Row, shipment: Row, world: _World) -> Iterator[str]:
+def _line_on_lane(at: _At, line: Row, shipment: Row, world: _World) -> Iterator[Finding]:
     origin_id, destination_id = shipment["origin_id"], shipment["destination_id"]
     lane = world.lanes.get((origin_id, destination_id), {}).get(line["service"])
     if lane is None:
-        yield f"{name}: there is no lane {line['service']!r} from {origin_id} to {destination_id}"
+        yield at.wrong(
+            "service",
+            line["service"],
+            None,
+            f"there is no lane {line['service']!r} from {origin_id} to {destination_id}",
+        )
         return
     if line["route_id"] or line["trip"] or line["position"] or line["unserved_because"]:
-        yield f"{name}: is on a lane and must have no route and no reason"
+        yield at.wrong("route_id", line["route_id"], "", "is on a lane and must have no route and no reason")
     origin, destination = world.calendar(origin_id), world.calendar(destination_id)
     on = line["departs_at"].astimezone(world.zone(origin_id)).date()
-    if line["departs_at"] != world.clock(origin_id, on, lane["cutoff_at"]):
-        yield f"{name}: departs_at is {line['departs_at']}, not the lane's cutoff"
+    cutoff = world.clock(origin_id, on, lane["cutoff_at"])
+    if line["departs_at"] != cutoff:
+        yield at.wrong(
+            "departs_at", line["departs_at"], cutoff, f"departs_at is {line['departs_at']}, not the lane's cutoff"
+        )
     if not origin.is_working(on) or on < world.planned_on(origin_id):
-        yield f"{name}: is handed over on {on}, which is not a working day of {origin_id} from the planned day on"
+        yield at.wrong(
+            "departs_at",
+            line["departs_at"],
+            None,
+            f"is handed over on {on}, which is not a working day of {origin_id} from the planned day on",
+        )
     if line["departs_at"] < line["released_at"]:
-        yield f"{name}: is handed over at {line['departs_at']}, before it is packed at {line['released_at']}"
+        yield at.wrong(
+            "departs_at",
+            line["departs_at"],
+            None,
+            f"is handed over at {line['departs_at']}, before it is packed at {line['released_at']}",
+        )
     day = destination.working_day_from(on + timedelta(days=int(lane["days"])))
     arrives_at = world.clock(destination_id, day, world.sites[destination_id]["opens_at"])
     if arrives_at < line["departs_at"]:
@@ -222,21 +321,31 @@ def _line_on_lane(name: str, line: Row, shipment: Row, world: _World) -> Iterato
         opening = world.clock(destination_id, following, world.sites[destination_id]["opens_at"])
         arrives_at = closing if closing >= line["departs_at"] else opening
     if line["arrives_at"] != arrives_at:
-        yield f"{name}: arrives_at is {line['arrives_at']}, the lane brings it at {arrives_at}"
+        yield at.wrong(
+            "arrives_at",
+            line["arrives_at"],
+            arrives_at,
+            f"arrives_at is {line['arrives_at']}, the lane brings it at {arrives_at}",
+        )
 
 
-def _line_unserved(name: str, line: Row, shipment: Row, world: _World) -> Iterator[str]:
+def _line_unserved(at: _At, line: Row, shipment: Row, world: _World) -> Iterator[Finding]:
     if not line["unserved_because"]:
-        yield f"{name}: is unserved without a reason"
+        yield at.wrong("unserved_because", "", None, "is unserved without a reason")
     if line["route_id"] or line["trip"] or line["position"] or line["service"] or line["cost"] != 0:
-        yield f"{name}: is unserved and must have no route, no service and no cost"
+        yield at.wrong("cost", line["cost"], 0.0, "is unserved and must have no route, no service and no cost")
     if pd.notna(line["departs_at"]) or pd.notna(line["arrives_at"]):
-        yield f"{name}: is unserved and must have no times"
+        yield at.wrong("arrives_at", line["arrives_at"], None, "is unserved and must have no times")
     if world.lanes.get((shipment["origin_id"], shipment["destination_id"])):
-        yield f"{name}: is unserved though a lane goes from {shipment['origin_id']} to {shipment['destination_id']}"
+        yield at.wrong(
+            "carried_by",
+            line["carried_by"],
+            "lane",
+            f"is unserved though a lane goes from {shipment['origin_id']} to {shipment['destination_id']}",
+        )
 
 
-def _lane_costs(lines: list[Row], shipped: Mapping[str, Row], world: _World) -> Iterator[str]:
+def _lane_costs(lines: list[Row], shipped: Mapping[str, Row], world: _World) -> Iterator[Finding]:
     consignments: defaultdict[tuple[object, ...], list[Row]] = defaultdict(list)
     for line in lines:
         if line["carried_by"] == "lane" and line["line_id"] in shipped:
@@ -253,7 +362,9 @@ def _lane_costs(lines: list[Row], shipped: Mapping[str, Row], world: _World) -> 
             share = kg / weight if weight > 0 else 1 / len(members)
             cost = lane["cost_fixed"] * share + lane["cost_per_kg"] * kg
             if abs(line["cost"] - cost) > MONEY_TOLERANCE:
-                yield f"line {line['line_id']}: cost is {line['cost']:.2f}, its share of the lane is {cost:.2f}"
+                at = _At("delivery_lines", (line["line_id"],), f"line {line['line_id']}")
+                says = f"cost is {line['cost']:.2f}, its share of the lane is {cost:.2f}"
+                yield at.wrong("cost", line["cost"], cost, says)
 
 
 def _routes(
@@ -262,7 +373,7 @@ def _routes(
     lines: list[Row],
     shipped: Mapping[str, Row],
     world: _World,
-) -> Iterator[str]:
+) -> Iterator[Finding]:
     by_trip: defaultdict[tuple[str, int], list[Row]] = defaultdict(list)
     for line in lines:
         if line["carried_by"] == "vehicle" and line["line_id"] in shipped:
@@ -273,71 +384,109 @@ def _routes(
     routes: defaultdict[str, list[Row]] = defaultdict(list)
     route_of: dict[str, str] = {}
     for (route_id, number), trip in sorted(trips.items()):
-        name = f"route {route_id} trip {number}"
+        at = _At("routes", (route_id, number), f"route {route_id} trip {number}")
         vehicle = world.vehicles.get(trip["vehicle_id"])
         if vehicle is None:
-            yield f"{name}: vehicle {trip['vehicle_id']} does not exist"
+            yield at.wrong("vehicle_id", trip["vehicle_id"], None, f"vehicle {trip['vehicle_id']} does not exist")
             continue
         if vehicle["depot_id"] != trip["depot_id"]:
-            yield f"{name}: vehicle {trip['vehicle_id']} stands at {vehicle['depot_id']}, not at {trip['depot_id']}"
+            yield at.wrong(
+                "depot_id",
+                trip["depot_id"],
+                vehicle["depot_id"],
+                f"vehicle {trip['vehicle_id']} stands at {vehicle['depot_id']}, not at {trip['depot_id']}",
+            )
         if route_of.setdefault(trip["vehicle_id"], route_id) != route_id:
-            yield f"{name}: vehicle {trip['vehicle_id']} is already on {route_of[trip['vehicle_id']]}"
+            yield at.wrong(
+                "vehicle_id",
+                trip["vehicle_id"],
+                None,
+                f"vehicle {trip['vehicle_id']} is already on {route_of[trip['vehicle_id']]}",
+            )
         routes[route_id].append(trip)
-        yield from _trip_load(name, trip, vehicle, by_trip[route_id, number])
-        yield from _trip_drive(name, trip, vehicle, stops_of[route_id, number], number == 1, world)
+        yield from _trip_load(at, trip, vehicle, by_trip[route_id, number])
+        yield from _trip_drive(at, trip, vehicle, stops_of[route_id, number], number == 1, world)
     for route_id, members in routes.items():
         yield from _trips_in_turn(route_id, members, world)
 
 
-def _trip_load(name: str, trip: Row, vehicle: Row, goods: list[Row]) -> Iterator[str]:
+def _trip_load(at: _At, trip: Row, vehicle: Row, goods: list[Row]) -> Iterator[Finding]:
     shares = []
     for load, capacity in (("load_kg", "capacity_kg"), ("load_m3", "capacity_m3")):
         total = math.fsum(one[load] for one in goods)
         if abs(trip[load] - total) > LOAD_TOLERANCE * max(total, 1):
-            yield f"{name}: {load} is {trip[load]:.6g}, its lines add up to {total:.6g}"
+            yield at.wrong(load, trip[load], total, f"{load} is {trip[load]:.6g}, its lines add up to {total:.6g}")
         if total > vehicle[capacity] * (1 + LOAD_TOLERANCE) + LOAD_TOLERANCE:
-            yield f"{name}: {load} of {total:.6g} exceeds the {capacity} of {vehicle[capacity]:.6g}"
+            yield at.wrong(
+                load, trip[load], None, f"{load} of {total:.6g} exceeds the {capacity} of {vehicle[capacity]:.6g}"
+            )
         shares.append(total / vehicle[capacity])
     if abs(trip["load_share"] - max(shares)) > LOAD_TOLERANCE:
-        yield f"{name}: load_share is {trip['load_share']:.4f}, it carries {max(shares):.4f} of the capacity"
+        yield at.wrong(
+            "load_share",
+            trip["load_share"],
+            max(shares),
+            f"load_share is {trip['load_share']:.4f}, it carries {max(shares):.4f} of the capacity",
+        )
 
 
-def _trip_drive(name: str, trip: Row, vehicle: Row, stops: list[Row], is_first: bool, world: _World) -> Iterator[str]:
+def _trip_drive(at: _At, trip: Row, vehicle: Row, stops: list[Row], is_first: bool, world: _World) -> Iterator[Finding]:
     on = world.planned_on(trip["depot_id"])
     if trip["departs_at"] < world.clock(trip["depot_id"], on, vehicle["shift_start"]):
-        yield f"{name}: leaves at {trip['departs_at']}, before the shift of {trip['vehicle_id']} starts"
+        yield at.wrong(
+            "departs_at",
+            trip["departs_at"],
+            None,
+            f"leaves at {trip['departs_at']}, before the shift of {trip['vehicle_id']} starts",
+        )
     if trip["returns_at"] > world.clock(trip["depot_id"], on, vehicle["shift_end"]):
-        yield f"{name}: is back at {trip['returns_at']}, after the shift of {trip['vehicle_id']} ends"
+        yield at.wrong(
+            "returns_at",
+            trip["returns_at"],
+            None,
+            f"is back at {trip['returns_at']}, after the shift of {trip['vehicle_id']} ends",
+        )
     if trip["n_stops"] != len(stops) or not stops:
-        yield f"{name}: n_stops is {trip['n_stops']}, it has {len(stops)}"
+        yield at.wrong("n_stops", trip["n_stops"], len(stops), f"n_stops is {trip['n_stops']}, it has {len(stops)}")
     if not stops or stops[-1]["site_id"] not in world.sites:
         return
     metres, seconds = world.leg(stops[-1]["site_id"], trip["depot_id"])
-    yield from _same_time(name, "returns_at", trip["returns_at"], stops[-1]["leaves_at"], seconds)
+    yield from _same_time(at, "returns_at", trip["returns_at"], stops[-1]["leaves_at"], seconds)
     total_m = sum(stop["distance_m"] for stop in stops) + metres
     if abs(trip["distance_m"] - total_m) > DISTANCE_TOLERANCE_M:
-        yield f"{name}: distance_m is {trip['distance_m']:.0f}, its legs add up to {total_m:.0f}"
+        yield at.wrong(
+            "distance_m",
+            trip["distance_m"],
+            total_m,
+            f"distance_m is {trip['distance_m']:.0f}, its legs add up to {total_m:.0f}",
+        )
     hours = (trip["returns_at"] - trip["departs_at"]).total_seconds() / 3600
     cost = vehicle["cost_per_km"] * trip["distance_m"] / 1000 + vehicle["cost_per_hour"] * hours
     cost += vehicle["fixed_cost"] if is_first else 0.0
     if abs(trip["cost"] - cost) > MONEY_TOLERANCE:
-        yield f"{name}: cost is {trip['cost']:.2f}, fixed, distance and time cost are {cost:.2f}"
+        yield at.wrong(
+            "cost", trip["cost"], cost, f"cost is {trip['cost']:.2f}, fixed, distance and time cost are {cost:.2f}"
+        )
 
 
-def _trips_in_turn(route_id: str, trips: list[Row], world: _World) -> Iterator[str]:
+def _trips_in_turn(route_id: str, trips: list[Row], world: _World) -> Iterator[Finding]:
     vehicle = world.vehicles[trips[0]["vehicle_id"]]
+    at = _At("routes", (route_id, trips[-1]["trip"]), f"route {route_id}")
     if len({trip["vehicle_id"] for trip in trips}) > 1:
-        yield f"route {route_id}: has more than one vehicle"
+        yield at.wrong("vehicle_id", trips[-1]["vehicle_id"], None, "has more than one vehicle")
     if [trip["trip"] for trip in trips] != list(range(1, len(trips) + 1)):
-        yield f"route {route_id}: trips are not numbered 1, 2, ..."
+        yield at.wrong("trip", trips[-1]["trip"], len(trips), "trips are not numbered 1, 2, ...")
     if len(trips) > vehicle["max_trips"]:
-        yield f"route {route_id}: has {len(trips)} trips, {trips[0]['vehicle_id']} makes {vehicle['max_trips']} at most"
+        says = f"has {len(trips)} trips, {trips[0]['vehicle_id']} makes {vehicle['max_trips']} at most"
+        yield at.wrong("trip", trips[-1]["trip"], None, says)
     for before, after in itertools.pairwise(trips):
         if after["departs_at"] < before["returns_at"] + timedelta(minutes=vehicle["reload_min"]):
-            yield (
-                f"route {route_id} trip {after['trip']}: leaves at {after['departs_at']}, before it is back "
-                f"({before['returns_at']}) and loaded ({vehicle['reload_min']:g} minutes)"
+            at = _At("routes", (route_id, after["trip"]), f"route {route_id} trip {after['trip']}")
+            says = (
+                f"leaves at {after['departs_at']}, before it is back ({before['returns_at']}) "
+                f"and loaded ({vehicle['reload_min']:g} minutes)"
             )
+            yield at.wrong("departs_at", after["departs_at"], None, says)
 
 
 def _stops(
@@ -346,7 +495,7 @@ def _stops(
     lines: list[Row],
     shipped: Mapping[str, Row],
     world: _World,
-) -> Iterator[str]:
+) -> Iterator[Finding]:
     by_stop: defaultdict[tuple[str, int, int], list[Row]] = defaultdict(list)
     for line in lines:
         if line["carried_by"] == "vehicle" and line["line_id"] in shipped:
@@ -354,70 +503,94 @@ def _stops(
     before: Row | None = None
     for key, visit in sorted(visits.items()):
         route_id, number, position = key
-        name = f"stop {position} of {route_id} trip {number}"
+        at = _At("stops", key, f"stop {position} of {route_id} trip {number}")
         trip = trips.get((route_id, number))
         if trip is None:
-            yield f"{name}: its trip does not exist"
+            yield at.wrong("trip", visit["trip"], None, "its trip does not exist")
             continue
         if visit["vehicle_id"] != trip["vehicle_id"] or visit["depot_id"] != trip["depot_id"]:
-            yield f"{name}: vehicle or depot differ from the trip's"
+            yield at.wrong(
+                "vehicle_id", visit["vehicle_id"], trip["vehicle_id"], "vehicle or depot differ from the trip's"
+            )
         if visit["site_id"] not in world.sites:
-            yield f"{name}: {visit['site_id']} is no site"
+            yield at.wrong("site_id", visit["site_id"], None, f"{visit['site_id']} is no site")
             continue
         follows = before is not None and (before["route_id"], before["trip"]) == (route_id, number)
         expected = before["position"] + 1 if follows and before is not None else 1
         if position != expected:
-            yield f"{name}: position must be {expected}"
+            yield at.wrong("position", visit["position"], expected, f"position must be {expected}")
         start, left_at = (
             (before["site_id"], before["leaves_at"])
             if follows and before is not None
             else (trip["depot_id"], trip["departs_at"])
         )
-        yield from _stop_times(name, visit, start, left_at, world)
-        yield from _stop_goods(name, visit, by_stop[key])
+        yield from _stop_times(at, visit, start, left_at, world)
+        yield from _stop_goods(at, visit, by_stop[key])
         before = visit
 
 
-def _stop_times(name: str, visit: Row, start: str, left_at: datetime, world: _World) -> Iterator[str]:
+def _stop_times(at: _At, visit: Row, start: str, left_at: datetime, world: _World) -> Iterator[Finding]:
     site_id = visit["site_id"]
     site = world.sites[site_id]
     on = world.planned_on(visit["depot_id"])
     metres, seconds = world.leg(start, site_id)
-    yield from _same_time(name, "arrives_at", visit["arrives_at"], left_at, seconds)
+    yield from _same_time(at, "arrives_at", visit["arrives_at"], left_at, seconds)
     if abs(visit["distance_m"] - metres) > DISTANCE_TOLERANCE_M:
-        yield f"{name}: distance_m is {visit['distance_m']:.0f}, the leg is {metres:.0f}"
+        yield at.wrong(
+            "distance_m",
+            visit["distance_m"],
+            metres,
+            f"distance_m is {visit['distance_m']:.0f}, the leg is {metres:.0f}",
+        )
     if abs(visit["travel_min"] * 60 - seconds) > TIME_TOLERANCE.total_seconds():
-        yield f"{name}: travel_min is {visit['travel_min']:.2f}, the leg takes {seconds / 60:.2f}"
+        yield at.wrong(
+            "travel_min",
+            visit["travel_min"],
+            seconds / 60,
+            f"travel_min is {visit['travel_min']:.2f}, the leg takes {seconds / 60:.2f}",
+        )
     if visit["starts_at"] < visit["arrives_at"]:
-        yield f"{name}: unloading starts at {visit['starts_at']}, before arrival at {visit['arrives_at']}"
+        yield at.wrong(
+            "starts_at",
+            visit["starts_at"],
+            None,
+            f"unloading starts at {visit['starts_at']}, before arrival at {visit['arrives_at']}",
+        )
     if site["site_kind"] != "dealer":
-        yield f"{name}: {site_id} is no dealer"
+        yield at.wrong("site_id", visit["site_id"], None, f"{site_id} is no dealer")
     if not world.calendar(site_id).is_working(on):
-        yield f"{name}: {site_id} is closed on {on}"
+        yield at.wrong("starts_at", visit["starts_at"], None, f"{site_id} is closed on {on}")
     opens_at = world.clock(site_id, on, site["opens_at"])
     closes_at = world.clock(site_id, on, site["closes_at"])
     if not opens_at <= visit["starts_at"] <= closes_at:
-        yield f"{name}: unloading starts at {visit['starts_at']}, outside {opens_at} to {closes_at}"
-    yield from _same_time(name, "leaves_at", visit["leaves_at"], visit["starts_at"], site["service_min"] * 60)
+        yield at.wrong(
+            "starts_at",
+            visit["starts_at"],
+            None,
+            f"unloading starts at {visit['starts_at']}, outside {opens_at} to {closes_at}",
+        )
+    yield from _same_time(at, "leaves_at", visit["leaves_at"], visit["starts_at"], site["service_min"] * 60)
 
 
-def _stop_goods(name: str, visit: Row, goods: list[Row]) -> Iterator[str]:
+def _stop_goods(at: _At, visit: Row, goods: list[Row]) -> Iterator[Finding]:
     if visit["n_lines"] != len(goods):
-        yield f"{name}: n_lines is {visit['n_lines']}, {len(goods)} lines are unloaded"
+        yield at.wrong(
+            "n_lines", visit["n_lines"], len(goods), f"n_lines is {visit['n_lines']}, {len(goods)} lines are unloaded"
+        )
     for load in ("load_kg", "load_m3"):
         total = math.fsum(one[load] for one in goods)
         if abs(visit[load] - total) > LOAD_TOLERANCE * max(total, 1):
-            yield f"{name}: {load} is {visit[load]:.6g}, its lines add up to {total:.6g}"
+            yield at.wrong(load, visit[load], total, f"{load} is {visit[load]:.6g}, its lines add up to {total:.6g}")
     if goods:
         tier = min((one["tier"] for one in goods), key=TIERS.index)
         if visit["tier"] != tier:
-            yield f"{name}: tier is {visit['tier']}, the most urgent line is {tier}"
+            yield at.wrong("tier", visit["tier"], tier, f"tier is {visit['tier']}, the most urgent line is {tier}")
 
 
-def _same_time(name: str, column: str, said: datetime, before: datetime, seconds: float) -> Iterator[str]:
+def _same_time(at: _At, column: str, said: datetime, before: datetime, seconds: float) -> Iterator[Finding]:
     due = before + timedelta(seconds=seconds)
     if said < due - timedelta(milliseconds=1) or said > due + TIME_TOLERANCE:
-        yield f"{name}: {column} is {said}, computed it is {due}"
+        yield at.wrong(column, said, due, f"{column} is {said}, computed it is {due}")
 
 
 def _release(shipment: Row, world: _World) -> datetime:

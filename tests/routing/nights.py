@@ -112,9 +112,10 @@ def plan(tables: dict[str, pd.DataFrame], today: date = MONDAY, **params: Any) -
 
 def problems(deliveries: Deliveries, tables: dict[str, pd.DataFrame], today: date = MONDAY, **params: Any) -> list[str]:
     settings = RoutingParams(**{"solution_limit": 60, "time_limit_s": 60, **params})
-    return verify_deliveries(
+    found = verify_deliveries(
         deliveries.routes, deliveries.stops, deliveries.delivery_lines, **tables, today=today, params=settings
     )
+    return [str(one) for one in found]
 
 
 def fate(deliveries: Deliveries, line_id: str) -> pd.Series:

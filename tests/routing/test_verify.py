@@ -126,13 +126,13 @@ def test_every_tampering_is_found(deliveries, tables, table, row, changes, said)
 
 def test_a_line_left_out_or_doubled_or_made_up_is_found(deliveries, tables):
     rows = deliveries.delivery_lines
-    assert "line A/1 is shipped but not in the plan" in problems(
+    assert "line A/1: is shipped but not in the plan" in problems(
         deliveries._replace(delivery_lines=rows.iloc[1:]), tables
     )
     doubled = pd.concat([rows, rows.iloc[[3]]], ignore_index=True)
-    assert "line C/1 is in the plan twice" in problems(deliveries._replace(delivery_lines=doubled), tables)
+    assert "line C/1: is in the plan twice" in problems(deliveries._replace(delivery_lines=doubled), tables)
     made_up = tampered(deliveries, "delivery_lines", 6, line_id="Z/9")
-    assert "line Z/9 is in the plan but not among the shipments" in problems(made_up, tables)
+    assert "line Z/9: is in the plan but not among the shipments" in problems(made_up, tables)
 
 
 @pytest.mark.parametrize(
