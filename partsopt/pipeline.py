@@ -15,6 +15,7 @@ from partsopt.demand import Demand, build_demand
 from partsopt.documents import digest_of, documents_of
 from partsopt.forecast.borrowed import Around, borrow
 from partsopt.forecast.select import Forecasts, forecast_demand
+from partsopt.replenish.excess import excess_actions
 from partsopt.replenish.orders import Replenishment, replenish_sites
 from partsopt.report.kpis import kpis_of
 from partsopt.routing.plan import plan_deliveries
@@ -87,6 +88,18 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         today=today,
         params=settings.allocate,
     )
+    actions = excess_actions(
+        positions=replenishment.positions,
+        levels=replenishment.levels,
+        forecasts=forecast.forecasts,
+        shipments=allocation.shipments,
+        parts=parts,
+        sites=sites,
+        supply=inputs["supply"],
+        supersessions=inputs["supersessions"],
+        today=today,
+        params=settings.replenish,
+    )
     watch("allocate", f"{len(allocation.shipments):,} shipment lines, {len(allocation.shortages):,} short")
 
     watch("routing", "")
@@ -118,6 +131,7 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         "requests": replenishment.requests,
         "shipments": allocation.shipments,
         "shortages": allocation.shortages,
+        "excess_actions": actions,
         "routes": deliveries.routes,
         "stops": deliveries.stops,
         "delivery_lines": deliveries.delivery_lines,

@@ -237,6 +237,27 @@ class ReplenishParams:
     dealer_handling_days: float = setting(1.0, "picking and packing of a stock order at the DC", "calendar days")
     dealer_lane_days: float = setting(3.0, "travel from the DC where no lane says otherwise", "calendar days")
     holding_rate_per_year: float = setting(0.22, "cost of holding stock", "share of its value")
+    obsolescence_per_year: dict[str, float] = setting(
+        {"new": 0.0, "active": 0.0, "phase_out": 0.2, "ended": 0.5},
+        "chance that stock becomes worthless, by the part's lifecycle; it is added to the cost of holding",
+        "share a year",
+    )
+    unsold_after_months: dict[str, float] = setting(
+        {"new": 24.0, "active": 36.0, "phase_out": 18.0, "ended": 6.0},
+        "horizon by which stock should be sold, by the part's lifecycle",
+        "months",
+    )
+    unsold_probability: float = setting(
+        0.8,
+        "levels are cut to the stock of which a piece is still unsold after that with at most this chance; 1: never",
+        "share",
+    )
+    discount_share: float = setting(
+        0.3, "what excess stock brings when it is sold below price, where anybody still asks for it", "share of cost"
+    )
+    scrap_share: float = setting(0.0, "what scrapped stock brings", "share of cost")
+    move_cost_fixed: float = setting(20.0, "price of moving one line of excess to a DC", "money")
+    move_cost_per_kg: float = setting(2.0, "price of moving excess to a DC", "money per kg")
     lateness_cost_share: float = setting(
         0.10, "cost of a late receipt, when sources are compared", "share of the order's value"
     )
@@ -269,6 +290,7 @@ class ReplenishParams:
         self._check_system()
         for name in ("dealer_handling_days", "dealer_lane_days", "holding_rate_per_year", "order_budget"):
             _need(getattr(self, name) >= 0, f"replenish.{name}", getattr(self, name), "0 or more")
+        self._check_lifecycle()
         for name in ("lateness_cost_share", "emergency_cost_share"):
             _need(getattr(self, name) >= 0, f"replenish.{name}", getattr(self, name), "0 or more")
         _need(0 <= self.stocking_margin < 1, "replenish.stocking_margin", self.stocking_margin, "0 or more and below 1")
@@ -276,6 +298,18 @@ class ReplenishParams:
         _need(self.max_cover_days >= 1, "replenish.max_cover_days", self.max_cover_days, "1 or more")
         _need(self.held_order_value >= 0, "replenish.held_order_value", self.held_order_value, "0 or more")
         _need(self.max_order_quantity >= 1, "replenish.max_order_quantity", self.max_order_quantity, "1 or more")
+
+    def _check_lifecycle(self) -> None:
+        for name, rule, least in (
+            ("obsolescence_per_year", "0 or more", 0.0),
+            ("unsold_after_months", "1 or more", 1.0),
+        ):
+            for life, value in getattr(self, name).items():
+                _need(value >= least, f"replenish.{name}.{life}", value, rule)
+        for name in ("unsold_probability", "discount_share", "scrap_share"):
+            _share(f"replenish.{name}", getattr(self, name))
+        for name in ("move_cost_fixed", "move_cost_per_kg"):
+            _need(getattr(self, name) >= 0, f"replenish.{name}", getattr(self, name), "0 or more")
 
     def _check_system(self) -> None:
         _choice("replenish.target_rule", self.target_rule, ("class", "system"))

@@ -44,6 +44,7 @@ DTYPES: Mapping[Kind, str] = {
 SITE_PART = ["site_id", "part_id"]
 TIERS = ("vor", "urgent", "reservation", "backorder", "stock")
 ABC_CLASSES = ("A", "B", "C")
+LIFECYCLES = ("new", "active", "phase_out", "ended")
 CHANNELS = ("maker", "third_party", "local", "dc")
 
 
@@ -180,10 +181,11 @@ PARTS = Table(
         "introduced_on": day("first day on sale", required=False),
         "lifecycle": text(
             "where it stands in its life",
-            choices=("new", "active", "phase_out", "ended"),
+            choices=LIFECYCLES,
             required=False,
             default="active",
         ),
+        "served_until_on": day("last day on which customers must be served; blank: no end known", required=False),
     },
 )
 
@@ -304,6 +306,14 @@ SUPPLY = Table(
         "on_time_share": number("share of orders that came by their date", min=0, max=1, required=False, default=1.0),
         "is_preferred": flag("the planner's choice: taken whatever it costs", required=False, default=False),
         "source_calendar": text("working-day calendar of the source; blank: the site's", required=False),
+        "return_share": number(
+            "share of its price that the source gives back for a piece; 0: takes none back",
+            min=0,
+            max=1,
+            required=False,
+            default=0.0,
+        ),
+        "last_order_on": day("last day on which the source takes an order; blank: no end known", required=False),
     },
 )
 
@@ -688,6 +698,11 @@ LEVELS = Table(
         "safety_stock": number("order_up_to_level minus mean_over_protection", unit="pieces"),
         "promised_fill_rate": number("share of demand met from shelf", min=0, max=1),
         "promised_cycle_service_level": number("probability of no stock-out in a cycle", min=0, max=1),
+        "cap_cut": whole(
+            "pieces the level was cut by, for the chance of being unsold (replenish.unsold_probability)",
+            unit="pieces",
+            min=0,
+        ),
         "min_order_quantity": whole("smallest order", unit="pieces", min=1),
         "order_multiple": whole("pack size", unit="pieces", min=1),
         "unit_cost": money("purchase cost per piece", min=0),
@@ -1072,6 +1087,33 @@ PICK_LISTS = Table(
     },
 )
 
+EXCESS_ACTIONS = Table(
+    name="excess_actions",
+    role="output",
+    file="excess_actions.csv",
+    key=("rank",),
+    says="what to do with stock above the level and the demand of the horizon, the largest saving first",
+    columns={
+        "rank": whole("1 is the largest saving", min=1),
+        "site_id": text("where it lies"),
+        "part_id": _PART,
+        "lifecycle": text("where the part stands in its life", choices=LIFECYCLES),
+        "action": text(
+            "the best of moving it to a DC that needs it, giving it back to the source, selling it below price, "
+            "scrapping it and keeping it",
+            choices=("rebalance", "return", "discount", "scrap", "keep"),
+        ),
+        "to_site_id": text("the DC it goes to; blank where it does not move", required=False),
+        "excess_quantity": whole("pieces this line is about", unit="pieces", min=1),
+        "value": money("their purchase cost", min=0),
+        "recovered": money("what the action brings: purchases spared, price given back, sale; freight deducted"),
+        "keeping_is_worth": money("sales expected by the horizon, less holding and obsolescence until then"),
+        "saving": money("recovered less what keeping is worth; 0 where kept", min=0),
+        "write_off": money("purchase cost that does not come back; 0 where the piece stays in the network", min=0),
+        "why": text("in a sentence"),
+    },
+)
+
 DERIVED_TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
@@ -1095,7 +1137,16 @@ DERIVED_TABLES: Mapping[str, Table] = {
 }
 OUTPUT_TABLES: Mapping[str, Table] = {
     table.name: table
-    for table in (PURCHASE_ORDERS, TRANSFER_ORDERS, DELIVERIES, PICK_LISTS, EXCEPTIONS, REJECTS, LINEAGE)
+    for table in (
+        PURCHASE_ORDERS,
+        TRANSFER_ORDERS,
+        DELIVERIES,
+        PICK_LISTS,
+        EXCEPTIONS,
+        EXCESS_ACTIONS,
+        REJECTS,
+        LINEAGE,
+    )
 }
 
 # --------------------------------------------------------------------------- exceptions

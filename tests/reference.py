@@ -860,3 +860,35 @@ def sample_loss(level: int, mean: float, variance_to_mean: float) -> float:
         total += max(demand - level, 0) * chance
         chance *= (size + demand) / (demand + 1) * odds
     return total
+
+
+# --------------------------------------------------------------------------- the life of a part
+
+
+def reference_sales(first: int, last: int, mean_per_year: float, years: float, steps: int) -> tuple[float, float]:
+    """Pieces sold and piece-years waited of Poisson demand, piece by piece and step by step (midpoint rule)."""
+
+    def chance_below(n: int, mean: float) -> float:
+        return math.fsum(math.exp(-mean) * mean**k / math.factorial(k) for k in range(n))
+
+    sold = waited = 0.0
+    for piece in range(first + 1, last + 1):
+        sold += 1 - chance_below(piece, mean_per_year * years)
+        for step in range(steps):
+            waited += chance_below(piece, mean_per_year * years * (step + 0.5) / steps) * years / steps
+    return sold, waited
+
+
+def reference_matches(
+    giver_group: list[int], offered: list[int], taker_group: list[int], wanted: list[int]
+) -> dict[tuple[int, int], int]:
+    """Piece by piece: the first giver of a group that has one left gives to the first taker that wants one."""
+    left, open_ = list(offered), list(wanted)
+    moved: dict[tuple[int, int], int] = {}
+    for taker, group in enumerate(taker_group):
+        for giver, other in enumerate(giver_group):
+            while other == group and left[giver] and open_[taker]:
+                left[giver] -= 1
+                open_[taker] -= 1
+                moved[giver, taker] = moved.get((giver, taker), 0) + 1
+    return moved

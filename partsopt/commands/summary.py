@@ -25,6 +25,7 @@ def print_summary(kpis: dict[str, Any], rejects: pd.DataFrame, folder: Path) -> 
     _print_orders(console, kpis["orders"])
     _print_transfers(console, kpis["transfers"])
     _print_service(console, kpis["service"], kpis["stock"])
+    _print_excess(console, kpis["excess_actions"])
     _print_shortages(console, kpis["shortages"])
     _print_deliveries(console, kpis["deliveries"])
     _print_exceptions(console, kpis["exceptions"])
@@ -34,7 +35,8 @@ def print_summary(kpis: dict[str, Any], rejects: pd.DataFrame, folder: Path) -> 
         for file, count in rows["file"].value_counts(sort=False).sort_index().items():
             console.print(f"  {file}: {count:,}")
     console.print(f"\nFiles of this run: {folder}", soft_wrap=True)
-    console.print("  purchase_orders.csv  transfer_orders.csv  deliveries.csv  pick_lists.csv  exceptions.csv\n")
+    console.print("  purchase_orders.csv  transfer_orders.csv  deliveries.csv  pick_lists.csv  exceptions.csv")
+    console.print("  excess_actions.csv\n")
 
 
 def print_inputs(inputs: Inputs) -> None:
@@ -102,6 +104,17 @@ def _print_service(console: Console, service: list[dict[str, Any]], stock: list[
         for row in stock
     )
     console.print(f"Stock value: {held}\n", highlight=False)
+
+
+def _print_excess(console: Console, actions: list[dict[str, Any]]) -> None:
+    if not actions:
+        return
+    console.print("[bold]Excess stock: the best action for each line is in excess_actions.csv[/bold]")
+    table = _table(["action", "lines", "pieces", "value", "saving"], numbers_from=1)
+    for row in actions:
+        counts = (f"{row['lines']:,}", f"{row['pieces']:,}", _money(row["value"]), _money(row["saving"]))
+        table.add_row(row["action"], *counts)
+    console.print(table)
 
 
 def _print_shortages(console: Console, shortages: list[dict[str, Any]]) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from partsopt.calendars import calendars_of
 from partsopt.replenish.levels import DemandAhead, Levels, demand_ahead, mean_between
+from partsopt.replenish.lifecycle import capped_levels, level_caps
 from partsopt.replenish.pairs import Pairs, pairs_of, rows_at, rows_of, sums_of
 from partsopt.replenish.policy import level_pairs, level_table, policy_of, stocking_exceptions
 from partsopt.replenish.position import (
@@ -172,7 +173,7 @@ carrier_lanes, holidays
     due_days = due_in_days(chosen["lead_time_days"].to_numpy(), _calendar_of(pairs, working), working)
     booked = booked_repairs(pairs, reservations, today)
     ahead = demand_ahead(pairs, forecast_steps, today, period)
-    levelling = level_pairs(pairs, chosen, reviews, booked, ahead, target, params)
+    levelling = level_pairs(pairs, chosen, reviews, booked, ahead, target, level_caps(pairs, ahead, params), params)
     levels = levelling.levels
 
     protection = reviews.review_period_days + chosen["lead_time_days"].to_numpy()
@@ -201,6 +202,7 @@ carrier_lanes, holidays
             overdue_receipts(pairs, open_orders, today),
             stock_exceptions(pairs, on_hand, excess, horizon_mean, params.excess_horizon_days),
             _unsupplied(pairs, chosen, levels, position),
+            capped_levels(pairs, levelling.cap_cut, levels, params),
             *refused,
             too_large,
             *bought.exceptions,
@@ -211,7 +213,7 @@ carrier_lanes, holidays
     lineage = pd.concat([bought.lineage, asked.lineage], ignore_index=True)
     log.info("replenish: %d pairs, %d orders, %d requests", len(pairs.keys), len(bought.orders), len(requests))
     return Replenishment(
-        levels=level_table(pairs, chosen, reviews, levels, levelling.service_target, params, today),
+        levels=level_table(pairs, chosen, reviews, levelling, params, today),
         positions=_position_table(pairs, holdings, superseded, position, excess),
         source_options=sources.source_options,
         orders=bought.orders,

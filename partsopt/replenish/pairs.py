@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from partsopt.errors import InputError, TableError
+from partsopt.tables import LIFECYCLES
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
@@ -112,6 +113,7 @@ def pairs_of(
     rows["supplied_by"] = supplier_of_site[site]
     by_part = parts.set_index("part_id").loc[part_ids]
     rows["part_cost"] = by_part["unit_cost"].to_numpy()[part]
+    rows["life"] = pd.Index(LIFECYCLES).get_indexer(by_part["lifecycle"]).astype(np.int8)[part]
     rows["is_superseded"] = successors.successor[part] != part
     pairs = Pairs(site_ids, part_ids, keys, rows, by_site, successors)
     _add_forecasts(pairs, forecasts)

@@ -17,6 +17,7 @@ from partsopt.replenish.levels import (
     demand_over,
     promised_by,
 )
+from partsopt.replenish.lifecycle import holding_rates
 from partsopt.replenish.pairs import Pairs
 from partsopt.replenish.position import Booked, booked_between
 from partsopt.replenish.review import Reviews
@@ -45,11 +46,15 @@ STOCKING_DIFFERS = declare_exception(
 
 
 class Levelling(NamedTuple):
-    """Levels of all pairs, the demand and the target they come from, and the answer of the system approach."""
+    """Levels of all pairs, the demand and the target they come from, and the answer of the system approach.
+
+    ``cap_cut`` are the pieces that the chance of being unsold took from each level.
+    """
 
     levels: Levels
     over: DemandOver
     service_target: Floats
+    cap_cut: Wholes
     solver_runs: pd.DataFrame
 
 
@@ -71,9 +76,10 @@ def level_pairs(
     booked: Booked,
     ahead: DemandAhead,
     target: Floats,
+    cap: Wholes,
     params: ReplenishParams,
 ) -> Levelling:
-    """Set the level of every pair over the interval from its review to the receipt of the next order.
+    """Set the level of every pair over the interval from its review to the receipt of the next order, ``cap`` at most.
 
     Raises
     ------
@@ -97,8 +103,9 @@ def level_pairs(
     if params.target_rule == "class":
         level, runs = class_levels(over, is_stocked, target, params), empty(SOLVER_RUNS)
     else:
-        level, target, runs = levels_together(pairs, chosen, over, params)
-    return Levelling(promised_by(over, level, is_stocked, minimum, multiple), over, target, runs)
+        level, target, runs = levels_together(pairs, chosen, over, cap, params)
+    capped = np.minimum(level, cap)
+    return Levelling(promised_by(over, capped, is_stocked, minimum, multiple), over, target, level - capped, runs)
 
 
 def stocking_exceptions(
@@ -124,6 +131,7 @@ def stocking_exceptions(
         unit_cost,
         params.holding_rate_per_year,
         params.emergency_cost_share * unit_cost,
+        holding_rates(pairs, params)[at] - params.holding_rate_per_year,
     )
     pays = stocking_decision(costs, is_stocked[at], params.stocking_margin)
     differs = np.flatnonzero(pays != is_stocked[at])
@@ -140,12 +148,12 @@ def level_table(
     pairs: Pairs,
     chosen: pd.DataFrame,
     reviews: Reviews,
-    levels: Levels,
-    target: Floats,
+    levelling: Levelling,
     params: ReplenishParams,
     today: date,
 ) -> pd.DataFrame:
     """Levels of every pair that has a source."""
+    levels, target = levelling.levels, levelling.service_target
     is_stocked = pairs.rows["is_stocked"].to_numpy()
     lead = chosen["lead_time_days"].to_numpy()
     first = np.datetime64(today, "D") + reviews.review_in_days.astype("timedelta64[D]")
@@ -167,5 +175,6 @@ def level_table(
         safety_stock=levels.order_up_to_level - levels.mean_over_protection,
         promised_fill_rate=levels.promised_fill_rate,
         promised_cycle_service_level=levels.promised_cycle_service_level,
+        cap_cut=levelling.cap_cut,
     )
     return conform(table[chosen["has_source"].to_numpy()], LEVELS)

@@ -26,13 +26,13 @@ EXCESS_STOCK = declare_exception(
     "excess_stock",
     stage="replenish",
     says="more stock than the level and the demand of the horizon need",
-    action="offer it to other sites or return it; order none",
+    action="order none; excess_actions.csv has the best action for each line and what it saves",
 )
 DEAD_STOCK = declare_exception(
     "dead_stock",
     stage="replenish",
     says="stock without any expected demand",
-    action="return it, sell it off or scrap it",
+    action="excess_actions.csv has the best of moving, returning, selling and scrapping it, and what that saves",
 )
 
 LARGEST_LISTED = 20  # of a site; the others are one line with their total

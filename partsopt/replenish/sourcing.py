@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from partsopt.replenish.lifecycle import holding_rates
 from partsopt.replenish.pairs import Pairs, rows_at, rows_of
 from partsopt.replenish.service import expected_on_hand, level_for_cycle_service_level, level_for_fill_rate
 from partsopt.settings import ReplenishParams
@@ -99,7 +100,8 @@ def cost_per_year(
     order_cost: Floats,
     stock: Floats,
     on_time_share: Floats,
-    params: ReplenishParams,
+    holding_rate: Floats | float,
+    lateness_cost_share: float,
 ) -> Floats:
     """Expected cost of buying from a source: price, orders, holding and lateness; one column each.
 
@@ -114,7 +116,9 @@ def cost_per_year(
     stock
         Average pieces on hand, safety stock included.
     on_time_share
-        Share of orders that come by their date; the others cost a share of the order's value.
+        Share of orders that come by their date; the others cost ``lateness_cost_share`` of the order's value.
+    holding_rate
+        Holding and obsolescence, share of value a year.
 
     Returns
     -------
@@ -126,8 +130,8 @@ def cost_per_year(
         [
             value,
             order_cost * demand_per_year / quantity,
-            params.holding_rate_per_year * unit_cost * stock,
-            (1.0 - on_time_share) * params.lateness_cost_share * value,
+            holding_rate * unit_cost * stock,
+            (1.0 - on_time_share) * lateness_cost_share * value,
         ],
         axis=1,
     )
@@ -225,7 +229,8 @@ def _weigh(
         options["order_cost"].to_numpy(),
         on_hand,
         options["on_time_share"].to_numpy(),
-        params,
+        holding_rates(pairs, params)[pair],
+        params.lateness_cost_share,
     )
     weighed = options.assign(unit_cost_usual=unit_cost, cost_per_year=terms.sum(axis=1))
     weighed[["price", "ordering", "holding", "lateness"]] = terms

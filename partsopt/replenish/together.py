@@ -23,9 +23,12 @@ NO_CAP = 2**40  # pieces
 
 
 def levels_together(
-    pairs: Pairs, chosen: pd.DataFrame, over: DemandOver, params: ReplenishParams
+    pairs: Pairs, chosen: pd.DataFrame, over: DemandOver, cap: Wholes, params: ReplenishParams
 ) -> tuple[Wholes, Floats, pd.DataFrame]:
-    """Levels of all stocked pairs of the DCs, and of the dealers, each chosen together; service reached; the answer."""
+    """Levels of all stocked pairs of the DCs, and of the dealers, each chosen together; service reached; the answer.
+
+    No level is above its ``cap``, unless its class's floor is.
+    """
     n = len(pairs.keys)
     level, reached, runs = np.zeros(n, dtype=np.int64), np.zeros(n), []
     is_dc = pairs.rows["is_dc"].to_numpy()
@@ -35,6 +38,7 @@ def levels_together(
         if not len(rows):
             continue
         low, high = _bounds(pairs, over, rows, params)
+        high = np.maximum(np.minimum(high, cap[rows]), low)
         stairs = _staircases_of(chosen, over, rows, low, high)
         cost, weight = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows], _weights(pairs, chosen, rows, params)
         budget = params.system_budget[kind]

@@ -33,6 +33,7 @@ def kpis_of(tables: Tables, inputs: Tables, today: date) -> dict[str, object]:
         "deliveries": deliveries_by_origin(tables, sites),
         "exceptions": exceptions_by_code(tables["all_exceptions"]),
         "stock": stock_by_kind(inputs["stock"], inputs["parts"], sites, tables["positions"]),
+        "excess_actions": excess_by_action(tables["excess_actions"]),
         "rejects": len(tables["rejects"]),
     }
 
@@ -162,6 +163,19 @@ def stock_by_kind(stock: pd.DataFrame, parts: pd.DataFrame, sites: pd.DataFrame,
         }
         for name in ("dc", "dealer")
     ]
+
+
+def excess_by_action(actions: pd.DataFrame) -> Figures:
+    """Lines, pieces, value and saving of what to do with excess stock, by action, the largest saving first."""
+    found = (
+        actions.groupby("action")
+        .agg(
+            lines=("rank", "size"), pieces=("excess_quantity", "sum"), value=("value", "sum"), saving=("saving", "sum")
+        )
+        .round(2)
+        .reset_index()
+    )
+    return _figures(found.sort_values(["saving", "action"], ascending=[False, True], kind="stable"))
 
 
 def _figures(found: pd.DataFrame) -> Figures:

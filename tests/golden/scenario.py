@@ -12,6 +12,7 @@ from partsopt.commands import answer
 GOLDEN = Path(__file__).resolve().parent
 SCENARIOS = sorted(folder.parent for folder in GOLDEN.glob("*/story.md"))
 SHOWN = ("purchase_orders.csv", "transfer_orders.csv", "deliveries.csv", "exceptions.csv")
+SHOWN_IF_ANY = ("excess_actions.csv",)
 LEVEL_COLUMNS = ["site_id", "part_id", "abc_class", "is_stocked", "is_due", "protection_days", "order_up_to_level"]
 POSITION_COLUMNS = [
     "on_hand",
@@ -38,6 +39,10 @@ def published(folder: Path, work: Path) -> dict[str, str]:
         run = _run(night, work / "runs")
     texts = {name: (run / name).read_text(encoding="utf-8") for name in SHOWN}
     texts["levels.csv"] = _levels(run)
+    for name in SHOWN_IF_ANY:
+        text = (run / name).read_text(encoding="utf-8")
+        if text.count("\n") > 1:
+            texts[name] = text
     return texts
 
 

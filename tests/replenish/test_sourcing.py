@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partsopt.replenish.sourcing import cost_per_year, price_break_table, raised_quantity, unit_cost_at
-from partsopt.settings import ReplenishParams
 from tests import reference as twin
 from tests.replenish.network import night
 
@@ -16,7 +15,7 @@ FORECAST = [{"part_id": "P1", "mean_per_period": 4.0}]
 
 def test_cost_a_year_has_four_terms():
     """100 a year at 8 in orders of 20 at 3 each, 10 on hand at 22 %, 90 % in time, late 10 % of value."""
-    terms = cost_per_year(*(np.array([x]) for x in (100.0, 20.0, 8.0, 3.0, 10.0, 0.9)), ReplenishParams())
+    terms = cost_per_year(*(np.array([x]) for x in (100.0, 20.0, 8.0, 3.0, 10.0, 0.9)), 0.22, 0.10)
     assert terms[0].tolist() == pytest.approx([800.0, 15.0, 17.6, 8.0])
 
 
