@@ -137,7 +137,7 @@ class ForecastParams:
     )
     pool_dealers: bool = setting(True, "dealers get a share of their DC's forecast, learnt from who ordered what")
     causal: bool = setting(False, "parts of the maintenance plan are forecast from the cars around, too")
-    lifecycle: bool = setting(False, "parts whose lifecycle has ended fade: halved every 90 days, 0 after a year")
+    lifecycle: bool = setting(True, "parts whose lifecycle has ended fade: halved every 90 days, 0 after a year")
 
     def __post_init__(self) -> None:
         _need(self.adi_cut >= 1, "forecast.adi_cut", self.adi_cut, "1 or more")

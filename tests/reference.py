@@ -189,6 +189,27 @@ def reference_pinball(quantile: float, actual: float, level: float) -> float:
     return level * (actual - quantile) if actual > quantile else (1 - level) * (quantile - actual)
 
 
+def reference_chance_alive(sold: list[float], share: list[float], ends: float, pause: float) -> float:
+    """Beta-geometric death by adding up, for every period of the last silence, that the series ended just then."""
+    gaps, silence, seen, n, chances = [], 0.0, 0.0, 0, []
+    for pieces, exposed in zip(sold, share, strict=True):
+        if pieces > 0:
+            gaps, silence, chances = [*gaps, silence] if n else gaps, 0.0, []
+            n += 1
+        elif n and exposed > 0:
+            silence += exposed
+            chances.append((max((seen - n + 0.5) / (seen + 1), pause) ** exposed, exposed))
+        seen += exposed
+    if silence <= max(gaps, default=0.0):
+        return 1.0
+    alive = math.prod(chance for chance, _ in chances)
+    ended = sum(
+        ends * exposed * math.prod(chance for chance, _ in chances[:place])
+        for place, (_, exposed) in enumerate(chances)
+    )
+    return alive / (alive + ended)
+
+
 def reference_discounted_rate(
     demand: list[float], share: list[float], discount: float, prior: float, prior_periods: float
 ) -> float:

@@ -49,6 +49,7 @@ MAX_LEVELS = 100
     type=click.Path(path_type=Path),
     help="Parquet file: series_id with part_group, unit_cost (or price), or both; like borrows from like.",
 )
+@click.option("--by-value", is_flag=True, help="Learn most from series that move most money (needs unit_cost of items).")
 @click.option("--learner", "with_learner", is_flag=True, help="Average in gradient boosting (needs partsopt[ml]).")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON on stdout.")
 def forecast(
@@ -59,6 +60,7 @@ def forecast(
     output: Path,
     per_period: bool,
     items: Path | None,
+    by_value: bool,
     with_learner: bool,
     as_json: bool,
 ) -> int:
@@ -75,8 +77,10 @@ def forecast(
     wanted = levels_of(levels)
     if output.exists() and output.resolve() in {file.resolve() for file in (demand, items) if file is not None}:
         raise click.UsageError(f"--output {output} is an input too; give another file.")
+    if by_value and items is None:
+        raise click.UsageError("--by-value needs --items with unit_cost (or price).")
     with spoken_as_json(as_json):
-        return _forecast(demand, period, horizon, wanted, output, per_period, items, with_learner, as_json)
+        return _forecast(demand, period, horizon, wanted, output, per_period, items, by_value, with_learner, as_json)
 
 
 def levels_of(text: str) -> dict[str, float]:
@@ -112,21 +116,25 @@ def _forecast(
     output: Path,
     per_period: bool,
     items_file: Path | None,
+    by_value: bool,
     with_learner: bool,
     as_json: bool,
 ) -> int:
+    from partsopt.errors import InputError
     from partsopt.forecast.predictive import fit_predictive
     from partsopt.settings import ForecastParams
     from partsopt.store.series import read_items, read_long_demand, write_series_forecasts
 
     history = read_long_demand(file, period)
     items = None if items_file is None else read_items(items_file, history.series_ids)
+    if by_value and items is not None and items.value is None and items_file is not None:
+        raise InputError(f"{items_file.name} has no unit_cost (or price), which --by-value needs. Add the column.")
     learnt_period = "month" if period == "month" else "week"  # days are learnt like weeks: by count of periods
     predictive = fit_predictive(
         history.demand,
         starts=history.starts,
-        groups=None if items is None or items.groups is None else {"part_group": items.groups + 1},
-        value=None if items is None or items.value is None else _usage_value(history.demand, items.value),
+        groups=None if items is None else _groups(items),
+        value=None if items is None or not by_value else _usage_value(history.demand, items.value),
         period=learnt_period,
         params=ForecastParams(),
     )
@@ -143,10 +151,27 @@ def _forecast(
     return 0
 
 
-def _usage_value(demand: Array, unit_cost: Array) -> Array:
+def _groups(items: SeriesItems) -> dict[str, Array]:
+    """What series have in common, a code for each: part group and tenth of the prices."""
+    import numpy as np
+
+    from partsopt.forecast.pooled_blocks import price_bands
+
+    groups = {} if items.groups is None else {"part_group": items.groups}
+    if items.value is not None and np.isfinite(items.value).any():
+        known = np.isfinite(items.value)
+        bands = np.full(len(known), -1)
+        bands[known] = price_bands(items.value[known])
+        groups["price_band"] = bands
+    return groups
+
+
+def _usage_value(demand: Array, unit_cost: Array | None) -> Array | None:
     """Money a period each series moves; a cost that is not given is the usual one."""
     import numpy as np
 
+    if unit_cost is None:
+        return None
     usual = float(np.nanmedian(unit_cost)) if np.isfinite(unit_cost).any() else 1.0
     pieces = np.nan_to_num(demand).sum(axis=1) / np.maximum(np.isfinite(demand).sum(axis=1), 1)
     return np.where(np.isfinite(unit_cost), unit_cost, usual) * pieces

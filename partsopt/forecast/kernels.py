@@ -97,6 +97,48 @@ def discounted_rates(
 
 
 @njit(cache=True, nogil=True)
+def chances_alive(demand: Array, time: Array, starts: Array, ends: float, pause: float, out: Array) -> None:
+    """Chance that each series still sells, by how long it has been silent.
+
+    Parameters
+    ----------
+    demand, time, starts
+        As for :func:`discounted_rates`.
+    ends
+        Chance that a series ends in a period.
+    pause
+        A period is silent with this chance at least, however regularly the series sold.
+    out
+        Written: shape (series,); 1 where demand came back from a silence as long before, or never came at all.
+
+    Notes
+    -----
+    A series that sold in *n* of *t* periods stays silent in the next with chance *(t - n + 1/2) / (t + 1)*, the mean of
+    a beta distribution from 1/2, 1/2. With the odds of having ended *o*, each silent period makes them *(o + ends) /
+    chance*: Fader, Hardie & Shang (2010), Marketing Science 29, 1086-1108, with one chance of ending for all.
+    """
+    has_time = time.size > 0
+    for i in range(len(demand)):
+        sold = seen = silent = longest = odds = 0.0
+        for t in range(starts[i], demand.shape[1]):
+            y = demand[i, t]
+            if isnan(y):
+                continue
+            e = time[i, t] if has_time else 1.0
+            if y > 0.0:
+                if sold > 0.0:
+                    longest = max(longest, silent)
+                sold += 1.0
+                silent = odds = 0.0
+            elif sold > 0.0 and e > 0.0:
+                silent += e
+                chance = max((seen - sold + 0.5) / (seen + 1.0), pause)
+                odds = min((odds + ends * e) / (chance if e == 1.0 else chance**e), 1e300)
+            seen += e
+        out[i] = 1.0 / (1.0 + odds) if silent > longest else 1.0
+
+
+@njit(cache=True, nogil=True)
 def credibility_weights(rates: Array, total: Array, weight: Array, horizon: float, start: Array) -> Array:
     """Non-negative weights of rates that explain totals best: Poisson quasi-likelihood by Fisher scoring.
 

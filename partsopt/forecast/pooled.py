@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from partsopt.forecast.kernels import credibility_weights, discounted_rates, weighted_means
+from partsopt.forecast.kernels import chances_alive, credibility_weights, discounted_rates, weighted_means
 from partsopt.forecast.ratios import RatioTable, binned_ratios, cells
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
@@ -41,6 +41,10 @@ CLASS_DEMANDS = 50.0
 FREQUENCIES = np.array([0.1, 0.25, 0.5, 0.75, 0.95])
 """Shares of periods with demand up to which dispersion is alike."""
 WILD = 100.0
+ENDS = 3e-4
+"""Chance that a series ends in a period, beyond what the discounts have learnt; only long silences feel it."""
+PAUSE = 1.0 / 3.0
+"""Chance of a silent period, at least: a part that sold in every period may pause, or its export may."""
 LARGEST_RELATIVE = 20.0
 LARGEST_RATIO = 1e9
 
@@ -313,7 +317,8 @@ def learn(history: History, groups: list[Group], value: Array | None, period: st
 def apply(learnt: Learnt, history: History, groups: list[Group]) -> tuple[Array, Array, Array]:
     """Means of the totals at the learnt horizons and their variance over mean, and the number of demands.
 
-    A series without demand is not given a rate of which one would have been seen in twice its time.
+    A series without demand is not given a rate of which one would have been seen in twice its time, and one that fell
+    silent as it never did before fades by the chance that it has ended.
 
     Returns
     -------
@@ -329,6 +334,9 @@ def apply(learnt: Learnt, history: History, groups: list[Group]) -> tuple[Array,
     rate[never] = np.minimum(rate[never], learnt.usual_size / (1.0 + moments[never, :1]))
     mean = rate * (learnt.level * learnt.horizons)
     np.maximum.accumulate(mean, axis=1, out=mean)
+    alive = np.empty(len(mean))
+    chances_alive(history.demand, history.time, history.starts, ENDS, PAUSE, alive)
+    mean *= alive[:, None]
     widest = np.maximum.accumulate(learnt.dispersion)
     spread = np.maximum(1.0 + widest[None, :] * (ratio[:, None] - 1.0), 1.0)
     return mean, spread, n_demands

@@ -183,10 +183,12 @@ def forecast_demand(
     """
     series = series.sort_values(SITE_PART, ignore_index=True)
     rows = Panel.of(demand_series, series, today, period)
-    unit_cost = _unit_costs(series, parts)
+    at_part = _places_of_parts(series, parts)
+    unit_cost = parts["unit_cost"].to_numpy()[at_part]
     year = 52 if period == "week" else 12
 
-    pooled = _pooled_by_kind(rows, series, unit_cost, period, sites, params)
+    alike = _Alike.of(series, parts, at_part, sites)
+    pooled = _pooled_by_kind(rows, alike, unit_cost, period, params)
     chosen = _concatenated(
         [_chosen_for(rows.block(at), year, params, pooled.is_pooled[at]) for at in blocks_of(len(series))]
     )
@@ -247,27 +249,36 @@ class _Pooled(NamedTuple):
     why: Array
 
 
-def _pooled_by_kind(
-    rows: Panel,
-    series: pd.DataFrame,
-    unit_cost: Array,
-    period: str,
-    sites: pd.DataFrame | None,
-    params: ForecastParams,
-) -> _Pooled:
-    """What the series say together, each kind of site by itself: alike are those of a site, and those of a price.
+class _Alike(NamedTuple):
+    """What series have in common, codes of shape (series,): kind of site, site, and part group."""
+
+    kind: Array
+    site: Array
+    part_group: Array
+
+    @classmethod
+    def of(cls, series: pd.DataFrame, parts: pd.DataFrame, at_part: Array, sites: pd.DataFrame | None) -> _Alike:
+        """Without ``sites`` all sites are of one kind, without ``part_group`` all parts of one group."""
+        none = np.zeros(len(series), dtype=np.int64)
+        kind, group = none, none
+        if sites is not None:
+            kind = pd.factorize(series["site_id"].map(sites.set_index("site_id")["site_kind"]), sort=True)[0]
+        if "part_group" in parts:
+            group = pd.factorize(parts["part_group"], sort=True)[0][at_part]
+        return cls(kind, pd.factorize(series["site_id"], sort=True)[0], group)
+
+
+def _pooled_by_kind(rows: Panel, alike: _Alike, unit_cost: Array, period: str, params: ForecastParams) -> _Pooled:
+    """What the series say together, each kind of site by itself: alike are those of a site, a part group or a price.
 
     A DC's series are the sums of its dealers': taught by the many sparse series of dealers, their means came out up to
     a third too low (decision 0013).
     """
-    n = len(series)
-    kind = np.zeros(n, dtype=np.int64)
-    if sites is not None:
-        kind = pd.factorize(series["site_id"].map(sites.set_index("site_id")["site_kind"]), sort=True)[0]
+    n = len(alike.kind)
     found = _Pooled(np.zeros(n), np.ones(n), np.ones(n), np.zeros(n, dtype=bool), np.full(n, "", dtype=object))
-    for one in np.unique(kind) if params.pool_series else ():
-        at = np.flatnonzero(kind == one)
-        pooled = _pooled(rows, series.iloc[at], at, unit_cost[at], period)
+    for one in np.unique(alike.kind) if params.pool_series else ():
+        at = np.flatnonzero(alike.kind == one)
+        pooled = _pooled(rows, at, alike, unit_cost, period)
         found.mean[at], found.ratio[at], found.one_step_ratio[at] = pooled.mean, pooled.ratio, pooled.one_step_ratio
         found.is_pooled[at] = pooled.n_totals > 0
         found.why[at] = (
@@ -277,15 +288,19 @@ def _pooled_by_kind(
     return found
 
 
-def _pooled(rows: Panel, series: pd.DataFrame, places: Array, unit_cost: Array, period: str) -> PooledMeans:
+def _pooled(rows: Panel, places: Array, alike: _Alike, unit_cost: Array, period: str) -> PooledMeans:
     """What the series at some places of the panel say together."""
-    sites, names = pd.factorize(series["site_id"], sort=True)
-    groups = [Group(sites, len(names)), Group(price_bands(unit_cost), PRICE_BANDS)]
+    groups = [Group(price_bands(unit_cost[places]), PRICE_BANDS)]
+    for codes in (alike.site, alike.part_group):
+        found, own = np.unique(codes[places], return_inverse=True)
+        if len(found) > 1:  # one group of all is the mean of all, which counts in any case
+            groups.append(Group(own, len(found)))
     blocks = (np.arange(at.start, at.stop) for at in blocks_of(len(places)))
     return pooled_means(lambda at: rows.history(places[at]), blocks, groups, len(places), period)
 
 
-def _unit_costs(series: pd.DataFrame, parts: pd.DataFrame) -> Array:
+def _places_of_parts(series: pd.DataFrame, parts: pd.DataFrame) -> Array:
+    """The row in ``parts`` of each series, shape (series,)."""
     place = pd.Index(parts["part_id"]).get_indexer(pd.Index(series["part_id"]))
     if (place < 0).any():
         raise TableError(
@@ -296,7 +311,7 @@ def _unit_costs(series: pd.DataFrame, parts: pd.DataFrame) -> Array:
             remedy="add the part to parts",
             more=int((place < 0).sum()) - 1,
         )
-    return parts["unit_cost"].to_numpy()[place]
+    return place
 
 
 # --------------------------------------------------------------------------- choice

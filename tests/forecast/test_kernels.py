@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from partsopt.forecast.distribution import probability_at_most
 from partsopt.forecast.kernels import (
+    chances_alive,
     credibility_weights,
     discounted_rates,
     smooth_levels,
@@ -20,6 +21,7 @@ from partsopt.forecast.kernels import (
 )
 from partsopt.forecast.pooled import own_dispersion
 from tests.reference import (
+    reference_chance_alive,
     reference_discounted_rate,
     reference_own_dispersion,
     reference_quasi_likelihood,
@@ -126,3 +128,43 @@ def test_the_table_is_averaged_with_the_distribution():
     place, share, kept = np.zeros(1, dtype=np.int64), np.zeros(1), np.zeros(1, dtype=np.int64)
     total_quantiles(np.array([4.0]), np.array([1.0]), place, share, levels, z, kept, centres, edges, table, 0.5, out)
     assert out[0, 0] == pytest.approx((smooth(4.0, 1.0, levels)[0] + 8.0) / 2)
+
+
+def alive_after(demand, share=None, ends=1e-3, pause=0.25) -> float:
+    rows = np.array([demand], dtype=float)
+    time = np.empty((0, 0)) if share is None else np.array([share], dtype=float)
+    out = np.empty(1)
+    chances_alive(rows, time, np.zeros(1, dtype=np.int64), ends, pause, out)
+    return float(out[0])
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.sampled_from([0.0, 0.0, 0.0, 1.0, 5.0]), min_size=1, max_size=20),
+    st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=20, max_size=20),
+)
+def test_the_chance_to_live_matches_its_twin(demand, share):
+    seen = [1.0 if pieces > 0 else exposed for pieces, exposed in zip(demand, share, strict=False)]
+    expected = reference_chance_alive(demand, seen, 1e-3, 0.25)
+    assert alive_after(demand, seen) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_silence_as_long_as_one_before_says_nothing():
+    """Five silent periods after a gap of five: alive for sure. After a gap of four: a little less."""
+    assert alive_after([1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]) == 1.0
+    assert alive_after([1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]) < 1.0
+
+
+def test_what_sold_in_every_period_is_given_up_before_what_sold_now_and_then():
+    """Twelve silent periods after 24: every period before, every other, and one in six."""
+    silent = [0.0] * 12
+    chances = [alive_after([1.0 if t % every == 0 else 0.0 for t in range(24)] + silent) for every in (1, 2, 6)]
+    assert chances[0] < chances[1] < chances[2]
+    assert chances[0] < 0.001
+    assert chances[2] > 0.9
+
+
+def test_periods_out_of_stock_or_unknown_are_no_silence():
+    assert alive_after([1.0] * 12 + [0.0] * 12, [1.0] * 12 + [0.0] * 12) == 1.0
+    assert alive_after([1.0] * 12 + [math.nan] * 12) == 1.0
+    assert alive_after([0.0] * 24) == 1.0

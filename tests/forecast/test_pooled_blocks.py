@@ -128,3 +128,70 @@ def test_pooling_can_be_switched_off():
     sold = made[made["n_demands"] > 0]
     assert set(sold["method"]) <= {"ses", "croston", "sba", "tsb", "naive"}
     assert sold.loc[sold["method"] != "naive", "alpha"].notna().all()
+
+
+def with_more(inputs, pieces, shares=None, name="X"):
+    """The tables with some series more, their pieces given by row, all at D1."""
+    demand, series, parts = inputs
+    months = pd.date_range(end="2026-10-01", periods=N_PERIODS, freq="MS").astype("datetime64[us]")
+    names = np.array([f"{name}{i:03d}" for i in range(len(pieces))], dtype=object)
+    shown = np.ones(np.shape(pieces)) if shares is None else np.asarray(shares)
+    row, column = np.nonzero((np.asarray(pieces) > 0) | (shown < 1))
+    rows = pd.DataFrame({"site_id": "D1", "part_id": names[row], "period": months[column]})
+    rows = rows.assign(demand=np.asarray(pieces)[row, column], returned=0, in_stock_share=shown[row, column])
+    rows["is_censored"] = rows["in_stock_share"] < 0.75
+    more = pd.DataFrame({"site_id": "D1", "part_id": names, "first_period": months[0], "n_periods": N_PERIODS})
+    cost = pd.DataFrame({"part_id": names, "unit_cost": 20.0})
+    both = zip((demand, series, parts), (rows, more, cost), strict=True)
+    return [pd.concat(pair, ignore_index=True) for pair in both]
+
+
+def test_a_part_out_of_stock_half_of_the_time_keeps_its_rate():
+    """Ten parts ask for ten a month; in half of each month there is no stock, so five are seen: the rate is ten."""
+    inputs = tables()[1:]
+    seen = np.random.default_rng(3).poisson(5.0, (10, N_PERIODS))
+    made = forecast(*with_more(inputs, seen, np.full(seen.shape, 0.5)))
+    out = made[made["part_id"].str.startswith("X")]
+    assert set(out["method"]) == {"pooled"}
+    assert out["mean_per_period"].mean() == pytest.approx(10.0, rel=0.12)
+    low = forecast(*with_more(inputs, seen))
+    assert low.loc[low["part_id"].str.startswith("X"), "mean_per_period"].mean() == pytest.approx(5.0, rel=0.12)
+
+
+def test_months_without_any_stock_are_not_read_as_zero():
+    """Out of stock for the whole last year: the rate of the year before, not half of it and not nothing."""
+    inputs = tables()[1:]
+    pieces = np.random.default_rng(4).poisson(10.0, (10, N_PERIODS))
+    share = np.ones(pieces.shape)
+    pieces[:, -12:], share[:, -12:] = 0, 0.0
+    made = forecast(*with_more(inputs, pieces, share))
+    out = made.loc[made["part_id"].str.startswith("X"), "mean_per_period"]
+    assert out.mean() == pytest.approx(10.0, rel=0.15)
+
+
+@pytest.mark.parametrize("n_series", [300, 20], ids=["pooled", "each alone"])
+def test_a_part_that_stopped_fades(n_series):
+    """Ten a month until a year ago, nothing since: below a fortieth of a piece a month where parts are pooled."""
+    pieces = np.full((3, N_PERIODS), 10)
+    pieces[0, -6:], pieces[1, -12:] = 0, 0
+    made = forecast(*with_more(tables(n_series)[1:], pieces)).set_index("part_id")["mean_per_period"]
+    assert made["X001"] < (0.025 if n_series == 300 else 1.0)
+    assert made["X001"] < made["X000"] < 7.0 < made["X002"]
+
+
+def test_a_part_borrows_from_its_group():
+    """Filters sell two a month and frames one in five months, at one price; a filter and a frame sold one piece each."""
+    rng = np.random.default_rng(6)
+    group = np.where(np.arange(400) % 2 == 0, "filters", "frames")
+    pieces = rng.poisson(np.where(group == "filters", 2.0, 0.2)[:, None], (400, N_PERIODS))
+    pieces = np.concatenate([pieces, np.zeros((2, N_PERIODS), dtype=int)])
+    pieces[-2:, -1] = 1
+    _, demand, series, parts = tables(0)
+    demand, series, parts = with_more((demand, series, parts), pieces, name="G")
+    series["n_periods"] = np.where(np.arange(402) < 400, N_PERIODS, 1)
+    series.loc[400:, "first_period"] = pd.Timestamp("2026-10-01")
+    made = forecast(demand, series, parts.assign(part_group=[*group, "filters", "frames"]))
+    filter_, frame = made.sort_values("n_periods", kind="stable")["mean_per_period"].to_numpy()[:2]
+    assert filter_ > 1.5 * frame
+    alone = forecast(demand, series, parts).sort_values("n_periods", kind="stable")["mean_per_period"].to_numpy()[:2]
+    assert alone[0] == alone[1]
