@@ -211,7 +211,8 @@ def plan_levels(
         period=period,
         params=settings.forecast,
     )
-    forecast = forecast._replace(**borrowed._asdict())
+    told = _together([forecast.exceptions, borrowed.exceptions], EXCEPTIONS)
+    forecast = forecast._replace(**{**borrowed._asdict(), "exceptions": told})
     watch("forecast", f"{len(forecast.forecasts):,} series")
 
     watch("classify", "")

@@ -129,14 +129,16 @@ class ForecastParams:
     ets_origins: int = setting(4, "rolling origins on which such a model must win", "origins")
     ets_horizon: int = setting(3, "periods ahead whose total is compared at each origin", "periods")
     ets_margin: float = setting(
-        0.25, "by how much such a model's error must be smaller than the simple method's", "share"
+        0.25, "by how much such a model's loss at 0.8 to 0.99 must be smaller than the flat forecast's", "share"
     )
     max_steps: int = setting(12, "periods ahead for which a trend or season is carried on", "periods")
     pool_series: bool = setting(
         True, "series of a kind of site learn from each other; false: each takes SES, Croston, SBA or TSB of its own"
     )
     pool_dealers: bool = setting(True, "dealers get a share of their DC's forecast, learnt from who ordered what")
-    causal: bool = setting(False, "parts of the maintenance plan are forecast from the cars around, too")
+    causal: bool = setting(
+        True, "parts of the maintenance plan are forecast from the cars around, too, where that has foretold better"
+    )
     lifecycle: bool = setting(True, "parts whose lifecycle has ended fade: halved every 90 days, 0 after a year")
 
     def __post_init__(self) -> None:

@@ -49,7 +49,9 @@ MAX_LEVELS = 100
     type=click.Path(path_type=Path),
     help="Parquet file: series_id with part_group, unit_cost (or price), or both; like borrows from like.",
 )
-@click.option("--by-value", is_flag=True, help="Learn most from series that move most money (needs unit_cost of items).")
+@click.option(
+    "--by-value", is_flag=True, help="Learn most from series that move most money (needs unit_cost of items)."
+)
 @click.option("--learner", "with_learner", is_flag=True, help="Average in gradient boosting (needs partsopt[ml]).")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON on stdout.")
 def forecast(

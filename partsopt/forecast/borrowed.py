@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from partsopt.forecast.causal import AHEAD_MONTHS, join_causal, service_demand
+from partsopt.forecast.causal import AHEAD_MONTHS, Joined, join_causal, service_demand
 from partsopt.forecast.dealers import pool_dealers
 from partsopt.forecast.lifecycle import ended_rate
+from partsopt.forecast.select import forecast_before
 from partsopt.settings import ForecastParams
-from partsopt.tables import FORECAST_STEPS, FORECASTS, SITE_PART, conform
+from partsopt.tables import EXCEPTIONS, FORECAST_STEPS, FORECASTS, SITE_PART, conform, empty
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -26,10 +29,11 @@ class Around(NamedTuple):
 
 
 class Borrowed(NamedTuple):
-    """FORECASTS and FORECAST_STEPS."""
+    """FORECASTS, FORECAST_STEPS, and EXCEPTIONS of what could not be borrowed."""
 
     forecasts: pd.DataFrame
     forecast_steps: pd.DataFrame
+    exceptions: pd.DataFrame
 
 
 def borrow(
@@ -66,27 +70,74 @@ def borrow(
         dealers take their share of what their DC has got by that.
     """
     forecasts = forecasts.sort_values(SITE_PART, ignore_index=True)
+    exceptions = empty(EXCEPTIONS)
     if not len(forecasts):
-        return Borrowed(forecasts, forecast_steps)
+        return Borrowed(forecasts, forecast_steps, exceptions)
     series = series.sort_values(SITE_PART, ignore_index=True)
     sites, plan, parc = around
-    if params.causal:
-        forecasts = join_causal(forecasts, demand_series, series, sites, parts, plan, parc, today=today)
+    services = None
+    if params.causal and len(plan) and len(parc):
+        services = partial(service_demand, plan, parc, sites)
+        forecasts, exceptions = _with_cars(
+            forecasts, demand_series, series, parts, sites, services, today=today, period=period, params=params
+        )
     if params.lifecycle:
         forecasts, forecast_steps = with_ended_parts(forecasts, forecast_steps, series, parts, today=today)
     if params.pool_dealers:
-        services = None
-        if params.causal and len(plan) and len(parc):
-            services = service_demand(plan, parc, sites, today=today, from_months=0.0, until_months=AHEAD_MONTHS)
+        needed = None
+        if services is not None:
+            needed = services(today=today, from_months=0.0, until_months=AHEAD_MONTHS)
         forecasts, forecast_steps = pool_dealers(
-            forecasts, forecast_steps, demand_series, series, sites, parts, period=period, services=services
+            forecasts, forecast_steps, demand_series, series, sites, parts, period=period, services=needed
         )
-    return Borrowed(conform(forecasts, FORECASTS), conform(forecast_steps, FORECAST_STEPS))
+    return Borrowed(conform(forecasts, FORECASTS), conform(forecast_steps, FORECAST_STEPS), exceptions)
+
+
+def _with_cars(
+    forecasts: pd.DataFrame,
+    demand_series: pd.DataFrame,
+    series: pd.DataFrame,
+    parts: pd.DataFrame,
+    sites: pd.DataFrame,
+    services: Callable[..., pd.DataFrame],
+    *,
+    today: date,
+    period: str,
+    params: ForecastParams,
+) -> Joined:
+    """Join what cars need at DCs, and at dealers where these do not take a share of their DC's forecast anyway."""
+    joined, exceptions = [], []
+    for kind, is_joined in (("dc", True), ("dealer", not params.pool_dealers)):
+        own = sites.loc[sites["site_kind"].eq(kind), "site_id"]
+        mine, history, known = (
+            table[table["site_id"].isin(own)].reset_index(drop=True) for table in (forecasts, demand_series, series)
+        )
+        if not is_joined or not len(mine):
+            joined.append(mine)
+            continue
+
+        def before(periods_ago: int, history: pd.DataFrame = history, known: pd.DataFrame = known) -> pd.DataFrame:
+            return forecast_before(
+                history, known, parts, today=today, period=period, params=params, periods_ago=periods_ago
+            )
+
+        found = join_causal(mine, history, known, parts, services, before, today=today, period=period)
+        joined.append(found.forecasts)
+        exceptions.append(found.exceptions)
+    table = pd.concat(joined, ignore_index=True).sort_values(SITE_PART, ignore_index=True)
+    return Joined(table, conform(pd.concat([empty(EXCEPTIONS), *exceptions]), EXCEPTIONS))
+
+
+class Faded(NamedTuple):
+    """FORECASTS and FORECAST_STEPS with ended parts faded."""
+
+    forecasts: pd.DataFrame
+    forecast_steps: pd.DataFrame
 
 
 def with_ended_parts(
     forecasts: pd.DataFrame, forecast_steps: pd.DataFrame, series: pd.DataFrame, parts: pd.DataFrame, *, today: date
-) -> Borrowed:
+) -> Faded:
     """Ended parts at a rate that halves with every quarter without demand, and 0 after a year.
 
     Parameters
@@ -98,15 +149,15 @@ def with_ended_parts(
 
     Returns
     -------
-    Borrowed
+    Faded
         The same rows; what a trend or season says is scaled alike.
     """
     if "lifecycle" not in parts or "last_demand_on" not in series:
-        return Borrowed(forecasts, forecast_steps)
+        return Faded(forecasts, forecast_steps)
     ended = parts.loc[parts["lifecycle"].eq("ended"), "part_id"]
     is_ended = forecasts["part_id"].isin(ended).to_numpy()
     if not is_ended.any():
-        return Borrowed(forecasts, forecast_steps)
+        return Faded(forecasts, forecast_steps)
     silent = (pd.Timestamp(today) - series["last_demand_on"]).dt.days.to_numpy(dtype=np.float64, copy=True)
     share = np.where(is_ended, ended_rate(np.ones(len(silent)), np.nan_to_num(silent, nan=np.inf)), 1.0)
     why = forecasts["why"].to_numpy(dtype=object, copy=True)
@@ -121,7 +172,7 @@ def with_ended_parts(
     )
     mean = forecasts["mean_per_period"].to_numpy() * share
     sd = np.where(mean > 0, forecasts["sd_per_period"].to_numpy(), 0.0)
-    return Borrowed(
+    return Faded(
         forecasts.assign(mean_per_period=mean, sd_per_period=sd, why=why),
         forecast_steps.assign(mean=forecast_steps["mean"].to_numpy() * share[row]),
     )

@@ -9,16 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
 from scipy.special import gammainc, gammaln
 
-from partsopt.tables import SITE_PART
+from partsopt.calendars import period_days, period_number, period_start
+from partsopt.forecast.accuracy import pinball_loss
+from partsopt.forecast.distribution import quantile
+from partsopt.tables import EXCEPTIONS, SITE_PART, declare_exception, empty, exceptions_of
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+CARS_UNUSED = declare_exception(
+    "cars_unused",
+    stage="forecast",
+    says="maintenance_plan and vehicle_parc were given, but did not foretell past demand better than demand itself",
+    action="nothing is wrong with the forecast; see that intervals, parts and registrations of the cars are right",
+)
 
 SERVICE_CV = 0.25
 """How unevenly drivers keep an interval: standard deviation over mean of the time between two services."""
@@ -26,16 +35,18 @@ SHAPES = 2.0 ** np.arange(-5.0, 13.0)
 """Shapes of the gamma distribution tried, from very unlike to alike."""
 LEARNING_MONTHS = 24.0
 """The share of services that comes is learnt on so many months, or the history where that is shorter."""
-CHECKED_MONTHS = 6.0
-"""What cars say is checked against so many months, or a third of a shorter history, by what was known before."""
-REFUTED = 2.0
-"""In log-likelihood."""
-SLACK_MONTHS = 0.1
-"""By which a period may begin before a span of months and still belong to it."""
-HALF_ORDER = 0.5
-"""Orders given to each pair in that check, so that a pair without any is not certain to have none."""
 AHEAD_MONTHS = 3.0
 """The services counted are those of so many months ahead."""
+ORIGINS = 4
+"""What cars say is tried on so many totals of AHEAD_MONTHS, one after the other up to today ..."""
+FEWEST_MONTHS = 9.0
+"""... each foretold from so many months of history at least."""
+TRIED = 2.0 ** np.arange(-3.0, 13.0, 2.0)
+"""Orders that cars may be worth, to choose from."""
+LEVELS = np.array([0.8, 0.9, 0.95, 0.99])
+"""Levels of the total whose pinball loss must fall."""
+SIGMAS = 2.0
+"""By how many standard errors the mean gain of a pair must lie above nothing."""
 
 _TABLE_ENDS, _TABLE_STEP = 12.0, 1.0 / 64.0
 _SHAPE = 1.0 / SERVICE_CV**2
@@ -249,42 +260,66 @@ def _factors(orders: Array, expected: Array, code: Array, n: int) -> Array:
     )
 
 
-def believable_shape(orders: Array, time: Array, cars: Array, later_orders: Array, later_time: float) -> float:
-    """How many orders the rate from cars is worth: as many as what came later does not refute.
+class OwnForecast(NamedTuple):
+    """What series say by themselves: mean per period, variance to mean, and the orders and periods it rests on."""
+
+    mean: Array
+    variance_to_mean: Array
+    orders: Array
+    time: Array
+
+
+def believed_orders(gains: Array) -> int:
+    """Which of TRIED lowered the loss most, -1 if none did beyond chance.
 
     Parameters
     ----------
-    orders, time
-        Orders before, and the periods they took, shape (pairs,).
-    cars
-        Orders per period from cars, by what was known before, shape (pairs,); pairs with 0 do not count.
-    later_orders, later_time
-        Orders that came later, shape (pairs,), and the periods they took.
-
-    Returns
-    -------
-    float
-        The largest of SHAPES whose joined rates foretold the later orders within REFUTED of the best in
-        log-likelihood, negative binomial; 0 where even the smallest did not.
+    gains
+        By how much the loss of each pair fell with each of TRIED, shape (tried, pairs).
 
     Examples
     --------
-    >>> one = np.ones(50)
-    >>> believable_shape(20 * one, 20 * one, 9 * one, 6 * one, 6.0)
-    2.0
+    >>> believed_orders(np.array([[0.1, 0.2, 0.1], [1.1, 0.9, 1.0], [4.0, -3.0, -2.0]]))
+    1
+    >>> believed_orders(np.zeros((2, 3)))
+    -1
     """
-    counts = cars > 0
-    if not counts.any():
-        return 0.0
-    tried = np.concatenate([[0.0], SHAPES])
-    n, later = orders[counts], later_orders[counts]
-    scores = np.empty(len(tried))
-    for place, one in enumerate(tried):
-        size = one + n + HALF_ORDER
-        odds = later_time / (time[counts] + one / cars[counts])
-        score = gammaln(size + later) - gammaln(size) - (size + later) * np.log1p(odds) + later * np.log(odds)
-        scores[place] = float(score.sum())
-    return float(tried[np.flatnonzero(scores >= scores.max() - REFUTED)[-1]])
+    n = gains.shape[1]
+    if n < 2:
+        return -1
+    mean = gains.mean(axis=1)
+    clear = mean > np.maximum(SIGMAS * gains.std(axis=1, ddof=1) / np.sqrt(n), 0.0)
+    return int(np.where(clear, mean, -np.inf).argmax()) if clear.any() else -1
+
+
+def gains_of_cars(own: OwnForecast, cars: Array, size: Array, total: Array, horizon: float) -> Array:
+    """By how much joining cars to what the series said lowered the loss of a total, in orders, shape (TRIED, pairs).
+
+    Parameters
+    ----------
+    own
+        What the series said.
+    cars
+        Orders per period from cars, shape (pairs,).
+    size
+        Pieces per order, shape (pairs,).
+    total
+        Pieces that came in the ``horizon`` periods after, shape (pairs,).
+
+    Examples
+    --------
+    >>> own = OwnForecast(np.array([1.0]), np.array([1.0]), np.array([6.0]), np.array([6.0]))
+    >>> gains_of_cars(own, np.array([4.0]), np.array([1.0]), np.array([12.0]), 3.0)[-1].round(1).tolist()
+    [5.2]
+    """
+
+    def loss(mean: Array) -> Array:
+        found = quantile(horizon * mean[:, None], own.variance_to_mean[:, None], LEVELS)
+        return pinball_loss(found, total[:, None], LEVELS).mean(axis=1) / size
+
+    without = loss(own.mean)
+    joined = (size * joined_rate(own.orders, own.time, cars, one) for one in TRIED)
+    return np.stack([without - loss(mean) for mean in joined])
 
 
 def joined_rate(own_orders: Array, own_time: Array, causal_mean: Array, shape: Array | float) -> Array:
@@ -384,118 +419,178 @@ def service_demand(
     return both.groupby(SITE_PART, as_index=False)["pieces"].sum()
 
 
+class Joined(NamedTuple):
+    """FORECASTS, and EXCEPTIONS where cars were given and not used."""
+
+    forecasts: pd.DataFrame
+    exceptions: pd.DataFrame
+
+
 def join_causal(
     forecasts: pd.DataFrame,
     demand_series: pd.DataFrame,
     series: pd.DataFrame,
-    sites: pd.DataFrame,
     parts: pd.DataFrame,
-    maintenance_plan: pd.DataFrame,
-    vehicle_parc: pd.DataFrame,
+    needed: Callable[..., pd.DataFrame],
+    before: Callable[[int], pd.DataFrame],
     *,
     today: date,
-) -> pd.DataFrame:
-    """Join what cars need to what series show.
+    period: str,
+) -> Joined:
+    """Join what cars need to what series show, as far as that has foretold demand better.
 
     Parameters
     ----------
     forecasts, demand_series, series
-        FORECASTS, DEMAND_SERIES and SERIES.
-    sites, parts, maintenance_plan, vehicle_parc
-        SITES, PARTS, MAINTENANCE_PLAN and VEHICLE_PARC.
-    today
-        The day that is planned.
+        FORECASTS, DEMAND_SERIES and SERIES of sites of one kind.
+    parts
+        PARTS.
+    needed
+        Pieces that services need by site and part, for a day and a span of months: :func:`service_demand`.
+    before
+        FORECASTS as they were so many periods ago.
+    today, period
+        The day that is planned, and ``month`` or ``week``.
 
     Returns
     -------
-    DataFrame
-        Forecasts sorted by site and part. A series of a part in the plan, at a site with cars, has the mean
-        of both and the method ``causal``; those with a trend or season, and all others, stay as they are.
+    Joined
+        Forecasts sorted by site and part. A series of a part in the plan, at a site with cars, has the mean of both
+        and the method ``causal`` where cars have lowered the loss; those with a trend or season, and all others, stay
+        as they are.
 
     Notes
     -----
-    Shares and their weights are learnt apart for DCs and for dealers, on LEARNING_MONTHS at most; the cars
+    At up to ORIGINS past origins the shares of services that come are learnt from what was known then, joined to the
+    forecast of that night, and compared with it on the total of the next AHEAD_MONTHS. Orders per period from cars
     count with their services of the next AHEAD_MONTHS.
     """
     forecasts = forecasts.sort_values(SITE_PART, ignore_index=True)
-    if not len(maintenance_plan) or not len(vehicle_parc) or not len(forecasts):
-        return forecasts
-    days = forecasts["period_days"].to_numpy()
-    months = days * 12 / 365.25
-    longest = float(series["n_periods"].max() * months[0])
-    past_months = min(LEARNING_MONTHS, longest)
-    checked = min(CHECKED_MONTHS, past_months / 3.0)
-    rows = _needs_and_orders(
-        partial(service_demand, maintenance_plan, vehicle_parc, sites, today=today),
-        demand_series,
-        pd.Timestamp(today),
-        past_months,
-        checked,
+    ahead = round(AHEAD_MONTHS * 365.25 / 12 / period_days(period))
+    per_month = ahead / AHEAD_MONTHS
+    last = int(period_number(np.array([np.datetime64(today, "D").astype(np.int64)]), period)[0]) - 1
+    past = min(round(LEARNING_MONTHS * per_month), int(series["n_periods"].max()))
+    known = _Known(demand_series, series, parts, needed, last, past, ahead, period)
+    origins = [ago for ago in range(ahead * ORIGINS, 0, -ahead) if past - ago >= FEWEST_MONTHS * per_month]
+    gains = [_gains(known, ago, before(ago)) for ago in origins]
+    if not gains:
+        return Joined(forecasts, _unused("the history is too short to try what cars say on past totals"))
+    gained = pd.concat(gains).groupby(SITE_PART).sum()
+    best = believed_orders(gained.to_numpy().T)
+    if best < 0:
+        what = f"tried on {len(gained):,} site-parts at {len(origins)} origins: no better than demand alone"
+        return Joined(forecasts, _unused(what))
+    return Joined(_with_cars(forecasts, known, float(TRIED[best])), empty(EXCEPTIONS))
+
+
+def _unused(what: str) -> pd.DataFrame:
+    return exceptions_of(CARS_UNUSED, pd.DataFrame(index=[0]), what=[what])
+
+
+class _Known(NamedTuple):
+    """What a night knows of cars and orders; ``last`` is the number of the last complete period."""
+
+    demand_series: pd.DataFrame
+    series: pd.DataFrame
+    parts: pd.DataFrame
+    needed: Callable[..., pd.DataFrame]
+    last: int
+    past: int
+    ahead: int
+    period: str
+
+
+class _Cars(NamedTuple):
+    """Pairs of site and part with cars: orders per period from cars and their share of all, size, own orders, total.
+
+    ``rows`` are in order of site and part; ``ahead`` are the pieces that services need in the ``total``'s periods.
+    """
+
+    rows: pd.DataFrame
+    rate: Array
+    share: Array
+    size: Array
+    orders: Array
+    total: Array
+    ahead: Array
+
+
+def _cars_at(known: _Known, ago: int) -> _Cars:
+    """What cars said so many periods ago, and the pieces that came after."""
+    months = period_days(known.period) * 12 / 365.25
+    day = period_start(np.array([known.last + 1 - ago]), known.period)[0].astype(object)
+    behind = (known.past - ago) * months
+    spans = [
+        known.needed(today=day, from_months=start, until_months=end).rename(columns={"pieces": name})
+        for name, start, end in (("behind", -behind, 0.0), ("ahead", 0.0, AHEAD_MONTHS))
+    ]
+    rows = spans[0].merge(spans[1], on=SITE_PART, validate="1:1")
+    days = known.demand_series["period"].to_numpy().astype("datetime64[D]").astype(np.int64)
+    age = known.last - period_number(days, known.period)
+    demand = known.demand_series["demand"].to_numpy(dtype=np.float64)
+    was = (age >= ago) & (age < known.past) & (demand > 0)
+    seen = known.demand_series[SITE_PART].assign(
+        orders=was.astype(np.float64), asked=demand * was, total=demand * ((age < ago) & (age >= ago - known.ahead))
     )
-    row_of = pd.MultiIndex.from_frame(forecasts[SITE_PART]).get_indexer(pd.MultiIndex.from_frame(rows[SITE_PART]))
-    is_dc = rows["site_id"].isin(sites.loc[sites["site_kind"].eq("dc"), "site_id"]).to_numpy()
+    rows = rows.merge(seen.groupby(SITE_PART, as_index=False).sum(), on=SITE_PART, how="left", validate="1:1")
+    rows = rows.fillna({"orders": 0.0, "asked": 0.0, "total": 0.0})
+    rows = rows[rows["behind"] + rows["ahead"] > 0].sort_values(SITE_PART, ignore_index=True)
+    part = pd.Index(known.parts["part_id"]).get_indexer(pd.Index(rows["part_id"]))
+    rows, part = rows[part >= 0].reset_index(drop=True), part[part >= 0]
+    named = "part_group" in known.parts
+    group = pd.factorize(known.parts["part_group"], sort=True)[0] if named else np.zeros(len(known.parts), int)
+    behind_pieces, ahead, orders, asked, total = (
+        rows[name].to_numpy(dtype=np.float64) for name in ("behind", "ahead", "orders", "asked", "total")
+    )
+    size = _order_size(orders, asked, part, len(known.parts))
+    site = pd.factorize(rows["site_id"], sort=True)[0]
+    found = capture(orders, behind_pieces / size, site, part, group)
+    rate = found.share * ahead / known.ahead / size
+    return _Cars(rows[SITE_PART], rate, found.share, size, orders, total, ahead)
+
+
+def _gains(known: _Known, ago: int, then: pd.DataFrame) -> pd.DataFrame:
+    """By how much each of TRIED lowered the loss of each pair's total after an origin, a row a pair."""
+    cars = _cars_at(known, ago)
+    at = pd.MultiIndex.from_frame(then[SITE_PART]).get_indexer(pd.MultiIndex.from_frame(cars.rows))
+    has = np.flatnonzero((at >= 0) & (cars.rate > 0))
+    at = at[has]
+    mean = then["mean_per_period"].to_numpy(dtype=np.float64)[at]
+    ratio = then["variance_to_mean"].to_numpy(dtype=np.float64)[at]
+    own = _own(mean, ratio, cars.orders[has], cars.size[has], known.past - ago)
+    gains = gains_of_cars(own, cars.rate[has], cars.size[has], cars.total[has], float(known.ahead))
+    return cars.rows.iloc[has].reset_index(drop=True).join(pd.DataFrame(gains.T))
+
+
+def _own(mean: Array, ratio: Array, orders: Array, size: Array, periods: int) -> OwnForecast:
+    """What a series says, and the periods it took its orders to say so."""
+    rate = mean / size
+    is_known = (rate > 0) & (orders > 0)
+    return OwnForecast(mean, ratio, orders, np.where(is_known, orders / np.where(rate > 0, rate, 1.0), float(periods)))
+
+
+def _with_cars(forecasts: pd.DataFrame, known: _Known, worth: float) -> pd.DataFrame:
+    """Forecasts joined with what cars will need, which is worth so many orders."""
+    cars = _cars_at(known, 0)
+    at = pd.MultiIndex.from_frame(forecasts[SITE_PART]).get_indexer(pd.MultiIndex.from_frame(cars.rows))
     mean = forecasts["mean_per_period"].to_numpy(dtype=np.float64, copy=True)
     why = forecasts["why"].to_numpy(dtype=object, copy=True)
     method = forecasts["method"].to_numpy(dtype=object, copy=True)
-    group = pd.factorize(parts["part_group"], sort=True)[0] if "part_group" in parts else np.zeros(len(parts), int)
-    for kind in (is_dc, ~is_dc):
-        chosen = rows[kind]
-        if not len(chosen):
-            continue
-        part = pd.Index(parts["part_id"]).get_indexer(pd.Index(chosen["part_id"]))
-        site = pd.factorize(chosen["site_id"], sort=True)[0]
-        size = _order_size(chosen, part, len(parts))
-        before, later, earlier, recent, ahead = (
-            chosen[name].to_numpy(dtype=np.float64) for name in ("before", "later", "earlier", "recent", "ahead")
-        )
-        known = capture(before, earlier / size, site, part, group)
-        cars_then = known.share * recent / size / checked * months[0]
-        time_then = np.full(len(chosen), (past_months - checked) / months[0])
-        found = capture(before + later, (earlier + recent) / size, site, part, group)
-        shape = min(believable_shape(before, time_then, cars_then, later, checked / months[0]), found.shape)
-        cars = found.share * ahead / AHEAD_MONTHS * months[0] / size
-        at = row_of[kind]
-        has = (at >= 0) & (cars > 0) & (shape > 0)
-        has[has] = method[at[has]] != "ets"
-        at, cars, size = at[has], cars[has], size[has]
-        own_orders = (before + later)[has]
-        own = mean[at] / size
-        is_known = (own > 0) & (own_orders > 0)
-        own_time = np.where(is_known, own_orders / np.where(own > 0, own, 1.0), past_months / months[0])
-        mean[at] = size * joined_rate(own_orders, own_time, cars, shape)
-        method[at] = "causal"
-        prior_time = shape / cars
-        weight = prior_time / (prior_time + own_time)
-        yearly = ahead[has] * 12 / AHEAD_MONTHS
-        why[at] = [causal_reason(*one) for one in zip(yearly, found.share[has], weight, strict=True)]
+    has = (at >= 0) & (cars.rate > 0)
+    has[has] = method[at[has]] != "ets"
+    at, rate, size = at[has], cars.rate[has], cars.size[has]
+    own = _own(mean[at], np.ones(len(at)), cars.orders[has], size, known.past)
+    mean[at] = size * joined_rate(own.orders, own.time, rate, worth)
+    method[at] = "causal"
+    weight = worth / rate / (worth / rate + own.time)
+    yearly = cars.ahead[has] * 12 / AHEAD_MONTHS
+    why[at] = [causal_reason(*one) for one in zip(yearly, cars.share[has], weight, strict=True)]
     sd = np.maximum(forecasts["sd_per_period"].to_numpy(), np.sqrt(mean))
     return forecasts.assign(mean_per_period=mean, sd_per_period=sd, method=method, why=why)
 
 
-def _needs_and_orders(
-    span: Callable[..., pd.DataFrame], demand_series: pd.DataFrame, now: pd.Timestamp, past: float, checked: float
-) -> pd.DataFrame:
-    """Pieces that services needed earlier, recently and ahead, and orders seen before and later, by site and part."""
-    windows = {"earlier": (-past, -checked), "recent": (-checked, 0.0), "ahead": (0.0, AHEAD_MONTHS)}
-    spans = [
-        span(from_months=start, until_months=end).rename(columns={"pieces": name})
-        for name, (start, end) in windows.items()
-    ]
-    rows = spans[0].merge(spans[1], on=SITE_PART, validate="1:1").merge(spans[2], on=SITE_PART, validate="1:1")
-    months_ago = (now - demand_series["period"]).dt.days * 12 / 365.25
-    seen = demand_series.loc[demand_series["demand"] > 0, SITE_PART].assign(
-        asked=demand_series["demand"],
-        before=((months_ago > checked + SLACK_MONTHS) & (months_ago <= past + SLACK_MONTHS)).astype(np.float64),
-        later=(months_ago <= checked + SLACK_MONTHS).astype(np.float64),
-    )
-    seen["asked"] *= seen["before"] + seen["later"]
-    rows = rows.merge(seen.groupby(SITE_PART, as_index=False).sum(), on=SITE_PART, how="left", validate="1:1")
-    rows = rows.fillna({"asked": 0.0, "before": 0.0, "later": 0.0})
-    return rows[rows["earlier"] + rows["recent"] > 0].reset_index(drop=True)
-
-
-def _order_size(rows: pd.DataFrame, part: Array, n_parts: int) -> Array:
-    """Pieces per order of each row's part, over all sites; 1 where it never sold."""
-    orders = np.bincount(part, weights=rows["before"] + rows["later"], minlength=n_parts)
-    asked = np.bincount(part, weights=rows["asked"], minlength=n_parts)
-    return np.where(orders > 0, asked / np.where(orders > 0, orders, 1.0), 1.0)[part]
+def _order_size(orders: Array, asked: Array, part: Array, n_parts: int) -> Array:
+    """Pieces per order of each pair's part, over all sites; 1 where it never sold."""
+    in_all = np.bincount(part, weights=orders, minlength=n_parts)
+    pieces = np.bincount(part, weights=asked, minlength=n_parts)
+    return np.where(in_all > 0, pieces / np.where(in_all > 0, in_all, 1.0), 1.0)[part]

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from partsopt.forecast.accuracy import pinball_loss
+from partsopt.forecast.distribution import quantile
 from partsopt.forecast.rates import croston, exposure, ses, tsb
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
@@ -290,20 +292,31 @@ def seasonal_training(season: int) -> int:
     return max((2 if season <= LONGEST_SHORT_SEASON else 3) * season, SHORTEST_TRAINING + season)
 
 
+COMPARED = np.array([0.8, 0.9, 0.95, 0.99])
+"""Levels of the total at which forecasts are compared: those that stock is set by."""
+
+
 class RollingOrigins(NamedTuple):
-    """What rolling origins say: the model that won, and the mean absolute errors of horizon totals, pieces.
+    """What rolling origins say: the model that won, and the mean pinball losses at COMPARED of horizon totals, pieces.
 
     ``model`` is blank where none won; ``failed_because`` says why where none could even be fitted.
     """
 
     model: str
-    error: float
-    simple_error: float
+    loss: float
+    flat_loss: float
     failed_because: str
 
 
+class FlatForecast(NamedTuple):
+    """What a model must beat at each origin: mean of the total and variance to mean, shape (origins,)."""
+
+    total: Array
+    variance_to_mean: Array
+
+
 def compare_on_rolling_origins(
-    demand: Array, simple_totals: Array, *, season: int, horizon: int, margin: float
+    demand: Array, flat: FlatForecast, *, season: int, horizon: int, margin: float
 ) -> RollingOrigins:
     """Forecast the last periods again from earlier origins, and see whether a model with trend or season wins.
 
@@ -311,52 +324,62 @@ def compare_on_rolling_origins(
     ----------
     demand
         Pieces per period, shape (periods,).
-    simple_totals
-        The simple method's forecast of the total over the horizon at each origin, shape (origins,). Totals do not
-        overlap, and the last one ends with the series.
+    flat
+        The forecast without trend and season, as it was known at each origin. Totals do not overlap, and the last one
+        ends with the series.
     season
         Periods of a season; see :func:`seasonal_training`.
     horizon
         Periods of each total.
     margin
-        A model wins if its mean absolute error is below ``1 - margin`` times the simple method's.
+        A model wins if its loss is below ``1 - margin`` times that of the flat forecast.
 
     Returns
     -------
     RollingOrigins
-        The winner with the smallest error; each model is fitted anew at each origin, and given up as soon as it can
+        The winner with the smallest loss; each model is fitted anew at each origin, and given up as soon as it can
         no longer win.
 
     Notes
     -----
-    Tashman (2000), International Journal of Forecasting 16, 437-450.
+    Tashman (2000), International Journal of Forecasting 16, 437-450. Both sides are negative binomial; a model's
+    variance to mean is that of its one-step errors.
 
     Examples
     --------
     >>> wave = np.tile([2.0, 4.0, 9.0, 5.0], 8)
-    >>> found = compare_on_rolling_origins(wave, np.full(4, 15.0), season=4, horizon=3, margin=0.25)
-    >>> found.model.endswith("season"), round(found.error)
-    (True, 0)
+    >>> flat = FlatForecast(np.full(4, 15.0), np.full(4, 2.0))
+    >>> found = compare_on_rolling_origins(wave, flat, season=4, horizon=3, margin=0.25)
+    >>> found.model.endswith("season"), found.loss < found.flat_loss
+    (True, True)
     """
-    origins = len(simple_totals)
+    origins = len(flat.total)
     starts = [len(demand) - horizon * (origins - number) for number in range(origins)]
-    totals = [float(demand[start : start + horizon].sum()) for start in starts]
-    simple_error = float(np.abs(simple_totals - totals).sum())
-    limit, winner, failures, n_tried = (1.0 - margin) * simple_error, "", [], 0
+    totals = np.array([demand[start : start + horizon].sum() for start in starts])
+    flat_loss = float(_losses(flat.total, flat.variance_to_mean, totals).sum())
+    limit, winner, failures, n_tried = (1.0 - margin) * flat_loss, "", [], 0
     for model, (_, _, seasonal) in ETS_MODELS.items():
         if starts[0] < (seasonal_training(season) if seasonal else SHORTEST_TRAINING):
             continue
         n_tried += 1
-        error = 0.0
+        loss = 0.0
         for start, total in zip(starts, totals, strict=True):
             fitted = fit_exponential_smoothing(demand[:start], model, season, horizon)
             if isinstance(fitted, str):
                 failures.append(fitted)
                 break
-            error += abs(float(np.maximum(fitted.steps, 0.0).sum()) - total)
-            if error >= limit:
+            mean = float(np.maximum(fitted.steps, 0.0).sum())
+            usual = max(float(demand[:start].mean()), RATE_FLOOR)
+            loss += float(_losses(mean, max(fitted.error_variance / usual, 1.0), total))
+            if loss >= limit:
                 break
         else:
-            limit, winner = error, model
+            limit, winner = loss, model
     has_failed = n_tried > 0 and len(failures) == n_tried
-    return RollingOrigins(winner, limit / origins, simple_error / origins, failures[0] if has_failed else "")
+    return RollingOrigins(winner, limit / origins, flat_loss / origins, failures[0] if has_failed else "")
+
+
+def _losses(mean: Array | float, ratio: Array | float, total: Array) -> Array:
+    """Mean pinball loss at COMPARED of negative binomial totals."""
+    quantiles = quantile(np.asarray(mean)[..., None], np.asarray(ratio)[..., None], COMPARED)
+    return pinball_loss(quantiles, np.asarray(total)[..., None], COMPARED).mean(axis=-1)

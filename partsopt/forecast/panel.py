@@ -98,8 +98,11 @@ class Panel(NamedTuple):
         demand[cell], share[cell], is_censored[cell] = self.demand[rows], self.share[rows], self.is_censored[rows]
         return Block(demand, share, is_censored)
 
-    def history(self, at: Array) -> History:
-        """Some series side by side, shape (series, periods), as many periods as the longest of all series has."""
+    def history(self, at: Array, ago: int = 0) -> History:
+        """Some series side by side, shape (series, periods), as many periods as the longest of all series has.
+
+        With ``ago`` as it was so many periods before the end.
+        """
         width = int(self.n_periods.max())
         counts = self.row_starts[at + 1] - self.row_starts[at]
         own = np.repeat(np.arange(len(at)), counts)
@@ -111,7 +114,12 @@ class Panel(NamedTuple):
         if self.is_censored.any():
             time = np.ones((len(at), width))
             time[cell] = exposure(self.demand[rows], self.share[rows])
-        return History(demand, time, width - self.n_periods[at])
+        known = max(width - ago, 0)
+        return History(
+            np.ascontiguousarray(demand[:, :known]),
+            np.ascontiguousarray(time[:, :known]) if time.size else time,
+            width - self.n_periods[at],
+        )
 
 
 def blocks_of(n_series: int) -> list[slice]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from partsopt.calendars import period_days
+from partsopt.calendars import period_days, period_number, period_start
 from partsopt.errors import TableError
 from partsopt.forecast.methods import (
     INTERMITTENT_SETTINGS,
     REGULAR_SETTINGS,
     SHORTEST_TRAINING,
+    FlatForecast,
     Setting,
     Start,
     compare_on_rolling_origins,
@@ -24,8 +26,7 @@ from partsopt.forecast.methods import (
 )
 from partsopt.forecast.panel import Block, Panel, blocks_of
 from partsopt.forecast.patterns import SBC_CLASSES, average_demand_interval, sbc_class, squared_cv
-from partsopt.forecast.pooled import Group
-from partsopt.forecast.pooled_blocks import PRICE_BANDS, PooledMeans, pooled_means, price_bands
+from partsopt.forecast.pools import Pools, not_pooled
 from partsopt.forecast.rates import exposure, naive_rate, warm_up
 from partsopt.settings import ForecastParams
 from partsopt.tables import (
@@ -77,6 +78,10 @@ CLASS_DEMANDS = 50.0
 """A class's pooled variance weighs as much as that of all series when it has shown this many demands."""
 LARGEST_VARIANCE_TO_MEAN = 1e9
 JUMP_RATIO, JUMP_SIGMAS = 3.0, 3.0
+LEAST_RATE = 5.0
+"""Pieces per period, below which chance passes for a trend or season: a quarter's total varies by a quarter or more."""
+YEAR = {"month": 12, "week": 52}
+"""Periods of a year."""
 
 _NAIVE, _ZERO, _ETS, _POOLED = -1, -2, -3, -4
 _USUAL, _OWN, _SILENT, _SHORT = range(4)
@@ -123,6 +128,7 @@ class _Chosen(NamedTuple):
     adi: Array
     cv2: Array
     sbc: Array
+    usual: Array
     is_out_always: Array
     this_year: Array
     last_year: Array
@@ -184,21 +190,21 @@ def forecast_demand(
     series = series.sort_values(SITE_PART, ignore_index=True)
     rows = Panel.of(demand_series, series, today, period)
     at_part = _places_of_parts(series, parts)
-    unit_cost = parts["unit_cost"].to_numpy()[at_part]
-    year = 52 if period == "week" else 12
+    pools = Pools.of(rows, series, parts.iloc[at_part], sites, period)
+    unit_cost = pools.unit_cost
+    year = YEAR[period]
 
-    alike = _Alike.of(series, parts, at_part, sites)
-    pooled = _pooled_by_kind(rows, alike, unit_cost, period, params)
+    pooled = pools.pooled() if params.pool_series else not_pooled(len(series))
     chosen = _concatenated(
         [_chosen_for(rows.block(at), year, params, pooled.is_pooled[at]) for at in blocks_of(len(series))]
     )
     mean, why = chosen.mean.copy(), _sentences(chosen, series["n_periods"].to_numpy())
     place, error_variance = chosen.place.copy(), chosen.squared_error.copy()
-    joined = np.flatnonzero((place >= 0) & pooled.is_pooled)
+    joined = np.flatnonzero((place >= 0) & pooled.is_pooled | (place == _NAIVE) & pooled.is_new)
     place[joined], mean[joined] = _POOLED, pooled.mean[joined]
     why[joined] = [f"{_CLASS_SAYS.get(SBC_CLASSES[chosen.sbc[at]], '')} {pooled.why[at]}" for at in joined]
 
-    seasonal = _trends_and_seasons(rows, chosen, mean * unit_cost, why, year, params)
+    seasonal = _trends_and_seasons(pools, chosen, place == _POOLED, mean * unit_cost, why, params)
     for one in seasonal.found:
         place[one.at], mean[one.at], error_variance[one.at] = _ETS, one.mean, one.error_variance
     for at, text in seasonal.why.items():
@@ -239,66 +245,6 @@ def forecast_demand(
     )
 
 
-class _Pooled(NamedTuple):
-    """What pooling gives each series, shape (series,), and whether it is pooled at all."""
-
-    mean: Array
-    ratio: Array
-    one_step_ratio: Array
-    is_pooled: Array
-    why: Array
-
-
-class _Alike(NamedTuple):
-    """What series have in common, codes of shape (series,): kind of site, site, and part group."""
-
-    kind: Array
-    site: Array
-    part_group: Array
-
-    @classmethod
-    def of(cls, series: pd.DataFrame, parts: pd.DataFrame, at_part: Array, sites: pd.DataFrame | None) -> _Alike:
-        """Without ``sites`` all sites are of one kind, without ``part_group`` all parts of one group."""
-        none = np.zeros(len(series), dtype=np.int64)
-        kind, group = none, none
-        if sites is not None:
-            kind = pd.factorize(series["site_id"].map(sites.set_index("site_id")["site_kind"]), sort=True)[0]
-        if "part_group" in parts:
-            group = pd.factorize(parts["part_group"], sort=True)[0][at_part]
-        return cls(kind, pd.factorize(series["site_id"], sort=True)[0], group)
-
-
-def _pooled_by_kind(rows: Panel, alike: _Alike, unit_cost: Array, period: str, params: ForecastParams) -> _Pooled:
-    """What the series say together, each kind of site by itself: alike are those of a site, a part group or a price.
-
-    A DC's series are the sums of its dealers': taught by the many sparse series of dealers, their means came out up to
-    a third too low (decision 0013).
-    """
-    n = len(alike.kind)
-    found = _Pooled(np.zeros(n), np.ones(n), np.ones(n), np.zeros(n, dtype=bool), np.full(n, "", dtype=object))
-    for one in np.unique(alike.kind) if params.pool_series else ():
-        at = np.flatnonzero(alike.kind == one)
-        pooled = _pooled(rows, at, alike, unit_cost, period)
-        found.mean[at], found.ratio[at], found.one_step_ratio[at] = pooled.mean, pooled.ratio, pooled.one_step_ratio
-        found.is_pooled[at] = pooled.n_totals > 0
-        found.why[at] = (
-            "Pooled: its own demand, older periods counting less, and what alike series sell, weighted as foretold "
-            f"best {pooled.n_totals:,} past totals of {pooled.n_learnt:,} series."
-        )
-    return found
-
-
-def _pooled(rows: Panel, places: Array, alike: _Alike, unit_cost: Array, period: str) -> PooledMeans:
-    """What the series at some places of the panel say together."""
-    groups = [Group(price_bands(unit_cost[places]), PRICE_BANDS)]
-    for codes in (alike.site, alike.part_group):
-        found, own = np.unique(codes[places], return_inverse=True)
-        if len(found) > 1:  # one group of all is the mean of all, which counts in any case
-            groups.append(Group(own, len(found)))
-    blocks = (np.arange(at.start, at.stop) for at in blocks_of(len(places)))
-    return pooled_means(lambda at: rows.history(places[at]), blocks, groups, len(places), period)
-
-
 def _places_of_parts(series: pd.DataFrame, parts: pd.DataFrame) -> Array:
     """The row in ``parts`` of each series, shape (series,)."""
     place = pd.Index(parts["part_id"]).get_indexer(pd.Index(series["part_id"]))
@@ -312,6 +258,40 @@ def _places_of_parts(series: pd.DataFrame, parts: pd.DataFrame) -> Array:
             more=int((place < 0).sum()) - 1,
         )
     return place
+
+
+def forecast_before(
+    demand_series: pd.DataFrame,
+    series: pd.DataFrame,
+    parts: pd.DataFrame,
+    *,
+    today: date,
+    period: str,
+    params: ForecastParams,
+    periods_ago: int,
+) -> pd.DataFrame:
+    """FORECASTS of an earlier night, from what was known then, without looking for trends and seasons.
+
+    Parameters
+    ----------
+    demand_series, series, parts, today, period, params
+        As for :func:`forecast_demand`.
+    periods_ago
+        How many periods earlier that night was. Series that had not begun have no row.
+    """
+    last = int(period_number(np.array([np.datetime64(today, "D").astype(np.int64)]), period)[0]) - 1
+    day = period_start(np.array([last + 1 - periods_ago]), period)[0]
+    then = series.assign(n_periods=series["n_periods"] - periods_ago)
+    known = demand_series[demand_series["period"] < pd.Timestamp(day)]
+    params = replace(params, ets_max_series=0)
+    return forecast_demand(
+        known,
+        then[then["n_periods"] > 0],
+        parts,
+        today=day.astype(object),
+        period=period,
+        params=params,
+    ).forecasts
 
 
 # --------------------------------------------------------------------------- choice
@@ -369,6 +349,7 @@ def _chosen_for(block: Block, year: int, params: ForecastParams, is_pooled: Arra
         adi=adi,
         cv2=cv2,
         sbc=sbc,
+        usual=naive,
         is_out_always=~(is_period & (share > 0)).any(axis=0),
         this_year=demand[-year:].sum(axis=0),
         last_year=np.where(n_periods >= 2 * year, demand[-2 * year : -year].sum(axis=0), np.nan),
@@ -568,18 +549,31 @@ class _Seasonal(NamedTuple):
 
 
 def _trends_and_seasons(
-    rows: Panel, chosen: _Chosen, usage: Array, why: Array, year: int, params: ForecastParams
+    pools: Pools, chosen: _Chosen, is_pooled: Array, usage: Array, why: Array, params: ForecastParams
 ) -> _Seasonal:
     """Try models with trend or season on the smooth and erratic series of highest usage value.
 
-    On intermittent series they were worse by 40 to 70 % in tail loss where they had won the rolling origins.
+    On intermittent series they were worse by 40 to 70 % in tail loss where they had won the rolling origins, on regular
+    ones that sell less than LEAST_RATE twice as bad (decision 0022).
     """
+    rows, year = pools.rows, YEAR[pools.period]
     needed = max(params.ets_min_periods, params.ets_origins * params.ets_horizon + SHORTEST_TRAINING)
     is_candidate = (chosen.place >= 0) & (rows.n_periods >= needed) & (chosen.sbc <= SBC_CLASSES.index("erratic"))
+    is_candidate &= chosen.usual >= LEAST_RATE
     candidates = np.flatnonzero(is_candidate)
     candidates = candidates[np.lexsort((candidates, -usage[candidates]))]
-    tried = np.sort(candidates[: params.ets_max_series]).tolist()
-    outcomes = [_trend_or_season(rows, chosen, at, why[at], year, params) for at in tried]
+    tried = np.sort(candidates[: params.ets_max_series])
+    periods_ago = params.ets_horizon * np.arange(params.ets_origins, 0, -1)
+    rivals = [_simple_before(rows, chosen, at, periods_ago, params) for at in tried]
+    if is_pooled[tried].any():
+        mean, ratio = pools.before(tried, periods_ago.tolist())
+        for number in np.flatnonzero(np.isfinite(mean).all(axis=0) & is_pooled[tried]):
+            total = params.ets_horizon * mean[:, number]
+            rivals[number] = rivals[number]._replace(flat=FlatForecast(total, ratio[:, number]), name="the pooled")
+    outcomes = [
+        _trend_or_season(rival, int(chosen.sbc[at]), at, why[at], year, params)
+        for at, rival in zip(tried.tolist(), rivals, strict=True)
+    ]
     n_left, n_failed = len(candidates) - len(tried), sum(failed for _, _, failed in outcomes)
     exceptions = []
     if n_left:
@@ -593,55 +587,65 @@ def _trends_and_seasons(
         exceptions.append(exceptions_of(ETS_FAILED, pd.DataFrame(index=[0]), what=[what]))
     return _Seasonal(
         [found for found, _, _ in outcomes if found is not None],
-        {at: why for at, (_, why, _) in zip(tried, outcomes, strict=True)},
+        {at: why for at, (_, why, _) in zip(tried.tolist(), outcomes, strict=True)},
         exceptions,
     )
 
 
-def _trend_or_season(
-    rows: Panel, chosen: _Chosen, at: int, own_why: str, year: int, params: ForecastParams
-) -> tuple[_Found | None, str, bool]:
-    """The trend or season of one series or None, what is said of it, and whether no model could be fitted.
+class _Rival(NamedTuple):
+    """A series' demand, completed where it was out of stock, and the flat forecast that a model must beat."""
 
-    The simple method of the comparison has its constants chosen before the first origin, as the models have theirs.
-    """
+    demand: Array
+    flat: FlatForecast
+    name: str
+
+
+def _simple_before(rows: Panel, chosen: _Chosen, at: int, periods_ago: Array, params: ForecastParams) -> _Rival:
+    """What simple smoothing said at each origin, its constants and its errors those before the first of them."""
     block = rows.block(slice(at, at + 1))
-    place, sbc = int(chosen.place[at]), int(chosen.sbc[at])
     is_warm_up = warm_up(block.demand, block.share, params.warm_up_periods)
     start = start_values(block.demand, block.share, is_warm_up)
-    origins = len(block.demand) - params.ets_horizon * np.arange(params.ets_origins, 0, -1)
+    origins = len(block.demand) - periods_ago
     before = slice(0, origins[0])
+    is_scored = ~is_warm_up[before] & ~block.is_censored[before]
     earlier, _ = choose_setting(
         REGULAR_SETTINGS,
         block.demand[before],
         block.share[before],
         start,
-        ~is_warm_up[before] & ~block.is_censored[before],
+        is_scored,
         np.maximum(chosen.size[at : at + 1], 1.0),
         silence(block.demand[before], block.share[before]),
     )
     rates = rates_of(REGULAR_SETTINGS, earlier, block.demand, block.share, start)[:, 0]
     demand, share = block.demand[:, 0], block.share[:, 0]
     completed = np.where(block.is_censored[:, 0], demand + (1.0 - share) * rates[:-1], demand)
+    scored = np.flatnonzero(is_scored[:, 0])
+    squared, said = ((demand[scored] - rates[scored]) ** 2).sum(), rates[scored].sum()
+    ratio = (squared + OWN_DEMANDS) / (said + OWN_DEMANDS)
+    flat = FlatForecast(params.ets_horizon * rates[origins], np.full(len(origins), max(ratio, 1.0)))
+    return _Rival(completed, flat, "the simple")
+
+
+def _trend_or_season(
+    rival: _Rival, sbc: int, at: int, own_why: str, year: int, params: ForecastParams
+) -> tuple[_Found | None, str, bool]:
+    """The trend or season of one series or None, what is said of it, and whether no model could be fitted."""
     outcome = compare_on_rolling_origins(
-        completed,
-        params.ets_horizon * rates[origins],
-        season=year,
-        horizon=params.ets_horizon,
-        margin=params.ets_margin,
+        rival.demand, rival.flat, season=year, horizon=params.ets_horizon, margin=params.ets_margin
     )
     if outcome.failed_because:
         return None, f"{own_why} Models with trend or season could not be fitted ({outcome.failed_because}).", True
     if not outcome.model:
         return None, f"{own_why} A trend or season was looked for and was not clearly better.", False
-    fitted = fit_exponential_smoothing(completed, outcome.model, year, max(params.max_steps, year))
+    fitted = fit_exponential_smoothing(rival.demand, outcome.model, year, max(params.max_steps, year))
     if isinstance(fitted, str):
         return None, f"{own_why} The model with {outcome.model} could not be fitted to the end ({fitted}).", True
     steps = np.maximum(fitted.steps, 0.0)
     why = (
         f"{_CLASS_SAYS[SBC_CLASSES[sbc]]} Exponential smoothing with {outcome.model}: forecasting the last "
-        f"{params.ets_origins} times {params.ets_horizon} periods again, it missed the total by {outcome.error:.3g} "
-        f"piece(s) on average, {_LONG_NAMES[SETTINGS[place].method]} by {outcome.simple_error:.3g}."
+        f"{params.ets_origins} times {params.ets_horizon} periods again, its quantiles of the total at 0.8 to 0.99 "
+        f"cost {outcome.loss:.3g} piece(s) on average, those of {rival.name} forecast {outcome.flat_loss:.3g}."
     )
     if (fitted.steps < 0).any():
         why += " Periods in which it falls below 0 count as 0."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,12 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from partsopt.demand import build_demand
 from partsopt.forecast.causal import (
     SERVICE_CV,
     SHAPES,
-    believable_shape,
+    TRIED,
+    OwnForecast,
+    believed_orders,
     capture,
+    gains_of_cars,
     join_causal,
     joined_rate,
     likeliest_shape,
@@ -25,9 +28,8 @@ from partsopt.forecast.causal import (
     shrunk_factor,
     theoretical_demand,
 )
-from partsopt.forecast.select import forecast_demand
-from partsopt.sample.network import make_sample
-from partsopt.settings import DemandParams, ForecastParams
+from partsopt.forecast.select import forecast_before, forecast_demand
+from partsopt.settings import ForecastParams
 from tests.reference import reference_services, reference_shape_score
 
 TODAY = date(2026, 11, 2)
@@ -126,14 +128,16 @@ def test_the_joined_rate_lies_between_both(own_orders: int, own_time: float, car
     assert found > 0
 
 
-def test_cars_are_believed_as_far_as_later_orders_do_not_refute_them():
-    """400 pairs with one order a period: cars that say one are believed wholly, cars that say three hardly."""
+def test_cars_are_believed_if_they_foretold_better_beyond_chance():
+    """400 pairs with one order a period; the series says a half. Cars that say one help, cars that say a tenth do not."""
     random = np.random.Generator(np.random.PCG64(7))
-    before, later = random.poisson(6.0, 400).astype(float), random.poisson(6.0, 400).astype(float)
-    time = np.full(400, 6.0)
-    assert believable_shape(before, time, np.full(400, 1.0), later, 6.0) == SHAPES[-1]
-    assert believable_shape(before, time, np.full(400, 3.0), later, 6.0) <= 1.0
-    assert believable_shape(before, time, np.zeros(400), later, 6.0) == 0.0
+    total = random.poisson(3.0, 400).astype(float)
+    own = OwnForecast(np.full(400, 0.5), np.ones(400), np.full(400, 6.0), np.full(400, 12.0))
+    gains = {cars: gains_of_cars(own, np.full(400, cars), np.ones(400), total, 3.0) for cars in (1.0, 0.5, 0.1)}
+    assert TRIED[believed_orders(gains[1.0])] >= 32
+    assert believed_orders(gains[0.5]) == -1
+    assert believed_orders(gains[0.1]) == -1
+    assert believed_orders(gains[1.0][:, :1]) == -1  # one pair proves nothing
 
 
 # --------------------------------------------------------------------------- tables
@@ -169,85 +173,80 @@ def test_services_of_a_dc_are_those_of_its_dealers():
     assert found["pieces"].tolist() == pytest.approx([60.0, 30.0, 90.0])
 
 
+def need(back: float, ahead: float = 1.0) -> float:
+    """Pieces that a dealer's cars need: 60 old ones, and 60 more sold every quarter since May 2024, once a year each."""
+    cohorts = [239.5, *(30.5 - 3.0 * k for k in range(10))]
+    count = len(cohorts)
+    return float(
+        theoretical_demand(
+            np.full(count, 60.0), np.array(cohorts), np.full(count, 12.0), np.ones(count), -back, ahead - back
+        ).sum()
+    )
+
+
 @pytest.fixture(scope="module")
 def growing():
-    """Oil filters at ten dealers: half of all due services come; cars sold 13 months ago double the need ahead."""
+    """Oil filters at 40 dealers: half of all due services come, and every quarter more are due."""
     random = np.random.Generator(np.random.PCG64(6))
-    dealers = [f"D{n:02d}" for n in range(10)]
-    sites = pd.DataFrame({"site_id": [*dealers, "DC"], "site_kind": ["dealer"] * 10 + ["dc"]})
-    sites["supplied_by"] = ["DC"] * 10 + [""]
-    cars = pd.concat([parc(dict.fromkeys(dealers, 120)), parc(dict.fromkeys(dealers, 120), "2025-11-01")])
+    dealers = [f"D{n:02d}" for n in range(40)]
+    sites = pd.DataFrame({"site_id": dealers, "site_kind": "dealer", "supplied_by": ""})
+    sold = [pd.Timestamp(2024, 5, 1) + pd.DateOffset(months=3 * k) for k in range(10)]
+    cars = pd.concat([parc(dict.fromkeys(dealers, 60), str(day.date())) for day in [pd.Timestamp("2006-11-01"), *sold]])
     months = pd.date_range("2024-11-01", periods=24, freq="MS")
-    rows = []
-    for dealer in dealers:
-        for back, month in zip(range(24, 0, -1), months, strict=True):
-            need = theoretical_demand(
-                np.full(2, 120.0), np.array([239.5, 11.5]), np.full(2, 12.0), np.ones(2), -float(back), 1.0 - back
-            ).sum()
-            rows.append((dealer, "P1", month, random.poisson(need / 2)))
+    rows = [
+        (dealer, "P1", month, random.poisson(need(back) / 2))
+        for dealer in dealers
+        for back, month in zip(range(24, 0, -1), months, strict=True)
+    ]
     demand = pd.DataFrame(rows, columns=["site_id", "part_id", "period", "demand"])
-    demand = pd.concat(
-        [demand, demand.groupby(["part_id", "period"], as_index=False)["demand"].sum().assign(site_id="DC")]
-    )
     demand = demand[demand["demand"] > 0].assign(returned=0, is_censored=False, in_stock_share=1.0)
-    series = demand.groupby(["site_id", "part_id"], as_index=False)["period"].min()
-    series["first_period"] = series["period"]
-    series["n_periods"] = (2026 - series["period"].dt.year) * 12 + 11 - series["period"].dt.month
+    demand["period"] = demand["period"].astype("datetime64[us]")
+    series = pd.DataFrame({"site_id": dealers, "part_id": "P1", "first_period": months[0], "n_periods": 24})
     parts = pd.DataFrame({"part_id": ["P1"], "unit_cost": [5.0], "part_group": ["filters"]})
-    own = forecast_demand(
-        demand, series, parts, today=TODAY, period="month", params=ForecastParams(ets_max_series=0)
-    ).forecasts
-    return own, join_causal(own, demand, series, sites, parts, plan(quantity=1), cars, today=TODAY)
+    return demand, series, parts, sites, cars
+
+
+def night(growing, vehicles: pd.DataFrame):
+    """What the series say, and joined with cars."""
+    demand, series, parts, sites, _ = growing
+    same = {"today": TODAY, "period": "month", "params": ForecastParams(ets_max_series=0)}
+    own = forecast_demand(demand, series, parts, **same).forecasts
+
+    def before(periods_ago: int) -> pd.DataFrame:
+        return forecast_before(demand, series, parts, **same, periods_ago=periods_ago)
+
+    needed = partial(service_demand, plan(quantity=1), vehicles, sites)
+    return own, join_causal(own, demand, series, parts, needed, before, today=TODAY, period="month")
 
 
 def test_cars_whose_first_service_is_due_raise_the_forecast(growing):
-    """Truth ahead is some 10 (old cars: 5) a month and dealer; history alone says 5 to 6, with the cars more."""
-    own, joined = growing
-    ahead = theoretical_demand(np.full(2, 120.0), np.array([239.5, 11.5]), np.full(2, 12.0), np.ones(2), 0.0, 3.0)
-    truth = ahead.sum() / 3 / 2
-    is_dealer = own["site_id"].ne("DC")
-    before = (own.loc[is_dealer, "mean_per_period"] - truth).abs().mean()
-    after = (joined.loc[is_dealer, "mean_per_period"] - truth).abs().mean()
-    assert after < 0.75 * before
+    """Half of what the cars will need comes; the series lag behind it, joined with cars they hardly do."""
+    own, (joined, exceptions) = night(growing, growing[-1])
+    truth = need(0.0, 3.0) / 3 / 2
+    before = (own["mean_per_period"] - truth).abs().mean()
+    after = (joined["mean_per_period"] - truth).abs().mean()
+    assert after < 0.5 * before
     assert joined["method"].eq("causal").all()
-    assert (
-        joined["why"]
-        .str.contains(r"The cars around need some .* pieces a year, of which .* % are asked for here")
-        .all()
-    )
+    says = r"The cars around need some .* pieces a year, of which 4\d|5\d % are asked for here\. This counts .* %"
+    assert joined["why"].str.contains(says).all()
+    assert exceptions.empty
 
 
-def test_cars_that_have_nothing_to_do_with_demand_hardly_count():
-    """The sample's cars are drawn apart from its demand: they are given little weight and change little."""
-    tables = make_sample(n_dcs=1, n_dealers=10, n_parts=200, n_months=24, seed=2)
-    demand = build_demand(
-        *(tables[name] for name in ("demand_lines", "supersessions", "stockouts", "sites")),
-        today=TODAY,
-        params=DemandParams(),
-    )
-    own = forecast_demand(
-        demand.demand_series,
-        demand.series,
-        tables["parts"],
-        today=TODAY,
-        period="month",
-        params=ForecastParams(ets_max_series=0),
-    ).forecasts
-    joined = join_causal(
-        own,
-        demand.demand_series,
-        demand.series,
-        *(tables[name] for name in ("sites", "parts", "maintenance_plan", "vehicle_parc")),
-        today=TODAY,
-    )
-    is_joined = joined["method"].eq("causal").to_numpy()
-    assert is_joined.any()
-    assert joined[~is_joined].equals(own[~is_joined])
-    assert not joined.loc[~joined["part_id"].isin(tables["maintenance_plan"]["part_id"]), "method"].eq("causal").any()
-    assert (joined["mean_per_period"] >= 0).all()
+def test_cars_that_foretold_no_better_are_not_used_and_it_is_told(growing):
+    """Cars drawn apart from demand, many at dealers that sell little: everything stays, with one exception."""
+    random = np.random.Generator(np.random.PCG64(8))
+    cars = growing[-1].assign(vehicles=random.permutation(np.geomspace(1, 4000, len(growing[-1]))).astype(int))
+    cars["registered_month"] = pd.Timestamp("2006-11-01")
+    own, (joined, exceptions) = night(growing, cars)
+    assert joined.equals(own)
+    assert exceptions["code"].tolist() == ["cars_unused"]
+    assert exceptions["what"][0] == "tried on 40 site-parts at 4 origins: no better than demand alone"
 
 
-def test_without_a_plan_nothing_changes(growing):
-    own, _ = growing
-    same = join_causal(own, *(pd.DataFrame() for _ in range(6)), today=TODAY)
-    assert same.equals(own)
+def test_a_short_history_cannot_try_cars(growing):
+    demand, series, parts, sites, cars = growing
+    recent = demand[demand["period"] >= pd.Timestamp("2026-01-01")]
+    short = series.assign(first_period=pd.Timestamp("2026-01-01"), n_periods=10)
+    _, (joined, exceptions) = night((recent, short, parts, sites, cars), cars)
+    assert not joined["method"].eq("causal").any()
+    assert exceptions["what"].tolist() == ["the history is too short to try what cars say on past totals"]

@@ -14,6 +14,7 @@ from partsopt.forecast.methods import (
     METHODS,
     RATE_FLOOR,
     REGULAR_SETTINGS,
+    FlatForecast,
     Setting,
     Start,
     compare_on_rolling_origins,
@@ -146,29 +147,37 @@ def test_what_statsmodels_only_warns_of_is_a_refusal(monkeypatch):
     monkeypatch.setattr(holtwinters.ExponentialSmoothing, "fit", fails)
     demand = 10.0 + MONTHS
     assert fit_exponential_smoothing(demand, "season", 12, 3) == "ConvergenceWarning: did not converge"
-    outcome = compare_on_rolling_origins(demand, np.zeros(4), season=12, horizon=3, margin=0.25)
+    outcome = compare_on_rolling_origins(demand, flat(0.0), season=12, horizon=3, margin=0.25)
     assert (outcome.model, outcome.failed_because) == ("", "ConvergenceWarning: did not converge")
 
 
-def test_a_season_wins_against_a_flat_forecast_and_the_errors_are_those_of_the_totals():
-    """Quarter totals of the last year are 30, 30, 30, 90; 45 each time misses by 15, 15, 15 and 45."""
+def flat(*totals: float) -> FlatForecast:
+    """Poisson totals at four origins."""
+    return FlatForecast(np.resize(totals, 4), np.ones(4))
+
+
+def test_a_season_wins_against_a_flat_forecast_on_the_loss_of_the_totals():
+    """Quarter totals of the last year are 30, 30, 30, 90. Poisson quantiles of 45 are 51, 54, 56 and 61: 30 costs a share
+    of 0.2, 0.1, 0.05 and 0.01 of 21, 24, 26 and 31, and 90 costs 0.8, 0.9, 0.95 and 0.99 of 39, 36, 34 and 29."""
     demand = np.where(MONTHS % 12 == 11, 70.0, 10.0)
-    outcome = compare_on_rolling_origins(demand, np.full(4, 45.0), season=12, horizon=3, margin=0.25)
+    outcome = compare_on_rolling_origins(demand, flat(45.0), season=12, horizon=3, margin=0.25)
     assert outcome.model.endswith("season")
-    assert outcome.simple_error == 22.5
-    assert outcome.error < 1
+    at_30 = np.mean([0.2 * 21, 0.1 * 24, 0.05 * 26, 0.01 * 31])
+    at_90 = np.mean([0.8 * 39, 0.9 * 36, 0.95 * 34, 0.99 * 29])
+    assert outcome.flat_loss == pytest.approx((3 * at_30 + at_90) / 4)
+    assert outcome.loss < 0.5 * outcome.flat_loss
 
 
 def test_nothing_wins_against_a_perfect_forecast():
     demand = np.where(MONTHS % 12 == 11, 70.0, 10.0)
-    outcome = compare_on_rolling_origins(demand, np.array([30.0, 30.0, 30.0, 90.0]), season=12, horizon=3, margin=0.25)
-    assert (outcome.model, outcome.simple_error, outcome.failed_because) == ("", 0.0, "")
+    outcome = compare_on_rolling_origins(demand, flat(30.0, 30.0, 30.0, 90.0), season=12, horizon=3, margin=0.25)
+    assert (outcome.model, outcome.failed_because) == ("", "")
 
 
 def test_a_season_is_not_looked_for_in_too_short_a_history():
     """30 months less the 12 compared are 18: less than two seasons."""
     demand = np.where(MONTHS[:30] % 12 == 11, 70.0, 10.0)
-    outcome = compare_on_rolling_origins(demand, np.full(4, 45.0), season=12, horizon=3, margin=0.25)
+    outcome = compare_on_rolling_origins(demand, flat(45.0), season=12, horizon=3, margin=0.25)
     assert "season" not in outcome.model
 
 
