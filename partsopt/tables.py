@@ -696,8 +696,11 @@ LEVELS = Table(
         ),
         "order_up_to_level": whole("target inventory position", unit="pieces", min=0),
         "safety_stock": number("order_up_to_level minus mean_over_protection", unit="pieces"),
-        "promised_fill_rate": number("share of demand met from shelf", min=0, max=1),
-        "promised_cycle_service_level": number("probability of no stock-out in a cycle", min=0, max=1),
+        "promised_fill_rate": number(
+            "share of demand met from shelf; at a dealer of the whole chain, its DC short at times", min=0, max=1
+        ),
+        "promised_cycle_service_level": number("probability of no stock-out in a cycle, likewise", min=0, max=1),
+        "dc_delay_days": number("mean wait of the dealer's orders at its DC; counted in the promise", min=0),
         "cap_cut": whole(
             "pieces the level was cut by, for the chance of being unsold (replenish.unsold_probability)",
             unit="pieces",

@@ -559,6 +559,59 @@ def dealer_service(
     return short, met
 
 
+def chain_by_replay(
+    rates: list[float],
+    dealer_cycle: list[int],
+    dealer_lead: list[int],
+    dealer_level: list[int],
+    dc_cycle: int,
+    dc_lead: int,
+    dc_level: int,
+    ratio: float,
+    days: int,
+    seed: int,
+) -> list[float]:
+    """Share of demand that each dealer meets at once, day by day: reviews, a queue at the DC in order of asking.
+
+    A DC without a level orders what it owes at once. The first tenth of the days is not counted.
+    """
+    rng = np.random.default_rng(seed)
+    n = len(rates)
+    daily = np.array(rates)[:, None] * np.ones((1, days))
+    demand = rng.poisson(daily if ratio <= 1 else rng.gamma(daily / (ratio - 1), ratio - 1))
+    hand, dc_position, queue = dc_level, dc_level, []
+    to_dc, to_dealer = [0] * (days + dc_lead + 1), [[0] * (days + lead + 1) for lead in dealer_lead]
+    net, position = list(dealer_level), list(dealer_level)
+    asked, short = [0] * n, [0] * n
+    for day in range(days):
+        hand += to_dc[day]
+        for j in rng.permutation(n).tolist():
+            net[j] += to_dealer[j][day]
+            missing = dealer_level[j] - position[j]
+            if day % dealer_cycle[j] == j % dealer_cycle[j] and missing > 0:
+                position[j] += missing
+                dc_position -= missing
+                queue.append((j, missing))
+        ordered = dc_level - dc_position if day % dc_cycle == 0 else max(-dc_position, 0)
+        dc_position += ordered
+        to_dc[day + dc_lead] += ordered
+        while queue and hand > 0:
+            j, wanted = queue.pop(0)
+            sent = min(wanted, hand)
+            hand -= sent
+            to_dealer[j][day + dealer_lead[j]] += sent
+            if sent < wanted:
+                queue.insert(0, (j, wanted - sent))
+        for j in range(n):
+            size = int(demand[j, day])
+            if day >= days // 10:
+                asked[j] += size
+                short[j] += max(size - max(net[j], 0), 0)
+            net[j] -= size
+            position[j] -= size
+    return [1 - s / max(a, 1) for s, a in zip(short, asked, strict=True)]
+
+
 def lost_sales_by_replay(level: int, lead: int, demands: list[int]) -> tuple[float, float]:
     """Share met and mean stock at the end of a period, by replaying a long list of demands."""
     on_hand, under_way = level, [0] * lead

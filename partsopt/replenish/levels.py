@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from partsopt.replenish.chain import Delay, Demand, chain_stairs, matched
 from partsopt.replenish.pairs import Pairs, rows_of
 from partsopt.replenish.service import (
     LEAD_TIME_WEIGHTS,
@@ -19,11 +20,11 @@ from partsopt.replenish.service import (
     level_for_cycle_service_level,
     level_for_fill_rate,
 )
-from partsopt.replenish.walk import promise_walk
-from partsopt.settings import ReplenishParams
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
+
+NO_CAP = 2**40  # pieces
 
 
 class DemandAhead(NamedTuple):
@@ -62,6 +63,7 @@ class Levels(NamedTuple):
     sd_over_protection: Floats
     promised_fill_rate: Floats
     promised_cycle_service_level: Floats
+    dc_delay_days: Floats
 
 
 def demand_ahead(pairs: Pairs, forecast_steps: pd.DataFrame, today: date, period: str) -> DemandAhead:
@@ -163,65 +165,54 @@ def demand_over(
     return DemandOver(over_lead, over_lead + over_review, over_review, chance, variance_to_mean)
 
 
-def class_levels(
-    over: DemandOver, is_stocked: npt.NDArray[np.bool_], service_target: Floats, params: ReplenishParams
-) -> Wholes:
-    """The smallest level of each stocked pair that reaches its own target, at least one piece; 0 where not stocked."""
-    level = np.zeros(len(is_stocked), dtype=np.int64)
-    for rows, columns in certainty_of(over):
-        at = rows[is_stocked[rows]]
-        demand = (over.over_protection[at, columns], over.variance_to_mean[at], over.weights[at, columns])
-        if params.service_measure == "fill_rate":
-            level[at] = level_for_fill_rate(service_target[at], over.over_lead_time[at, columns], *demand)
-        else:
-            level[at] = level_for_cycle_service_level(service_target[at], *demand)
-        level[at] = np.maximum(level[at], 1)
-    return level
+def levels_reaching(service_target: Floats, part: Demand, delay: Delay, by_cycle: bool = False) -> Wholes:
+    """The smallest level of each stocked pair that reaches its own target, the delay at its DC included; at least 1.
 
-
-def promised_by(
-    over: DemandOver,
-    order_up_to_level: Wholes,
-    is_stocked: npt.NDArray[np.bool_],
-    min_order_quantity: Wholes,
-    order_multiple: Wholes,
-) -> Levels:
-    """What levels promise: the mean over the positions that minimum and multiple leave after a review.
-
-    A part that is not stocked promises nothing.
+    The target is a fill rate, or ``by_cycle`` a cycle service level; what minimum and multiple add is not counted.
     """
-    n = len(is_stocked)
-    fill, cycle = np.zeros(n), np.zeros(n)
-    mean_lead, mean = (
-        (over.over_lead_time * over.weights).sum(axis=1),
-        (over.over_protection * over.weights).sum(axis=1),
+    level = np.zeros(len(part.batch), dtype=np.int64)
+    single = part._replace(batch=np.ones(len(level), dtype=np.int64))
+    waiting = np.flatnonzero(delay.of >= 0)
+    found = chain_stairs(
+        single.at(waiting), delay.at(waiting), 0, NO_CAP, service_target[waiting], service_target[waiting], by_cycle
     )
-    spread = ((over.over_protection - mean[:, None]) ** 2 * over.weights).sum(axis=1)
-    batch = batch_of(min_order_quantity, order_multiple, (over.over_review * over.weights).sum(axis=1))
-    at = np.flatnonzero(is_stocked)
-    fill[at], cycle[at] = promise_walk(
-        order_up_to_level[at],
-        batch[at],
-        over.over_lead_time[at],
-        over.over_protection[at],
-        over.variance_to_mean[at],
-        over.weights[at],
-    )
-    at = np.flatnonzero(np.isnan(fill))
-    demand = (over.over_protection[at], over.variance_to_mean[at], over.weights[at])
-    fill[at] = batch_fill_rate(order_up_to_level[at], batch[at], over.over_lead_time[at], *demand)
-    cycle[at] = _batch_cycle_service_level(order_up_to_level[at], batch[at], *demand)
-    sd = np.sqrt(over.variance_to_mean * mean + spread)
-    return Levels(order_up_to_level, mean_lead, mean, sd, fill, cycle)
+    # at most one level of each: the first that reaches the target, or where the walk was too long
+    reached = found.cycle_service_level if by_cycle else found.fill_rate
+    row = np.repeat(waiting, np.diff(found.start))
+    reaches = reached >= service_target[row]
+    level[row[reaches]] = found.level[reaches]
+    settled = np.zeros(len(level), dtype=bool)
+    settled[row[reaches]] = True
+    counted = matched(part, delay)
+    for rows, columns in certainty_of(part.weights):
+        at = rows[~settled[rows]]
+        demand = counted.over_protection[at, columns], counted.variance_to_mean[at], part.weights[at, columns]
+        if by_cycle:
+            level[at] = level_for_cycle_service_level(service_target[at], *demand)
+        else:
+            level[at] = level_for_fill_rate(service_target[at], counted.over_lead_time[at, columns], *demand)
+    return np.maximum(level, 1)
 
 
-def certainty_of(over: DemandOver) -> list[tuple[Wholes, slice]]:
+def promised_by(part: Demand, delay: Delay, order_up_to_level: Wholes) -> tuple[Floats, Floats]:
+    """Fill rate and cycle service level of stocked pairs: means over the positions that minimum and multiple leave."""
+    n = len(order_up_to_level)
+    stairs = chain_stairs(part, delay, order_up_to_level, order_up_to_level)
+    fill, cycle = np.empty(n), np.empty(n)
+    walked = np.diff(stairs.start) > 0
+    fill[walked], cycle[walked] = stairs.fill_rate, stairs.cycle_service_level
+    at = np.flatnonzero(~walked)
+    left = matched(part.at(at), delay.at(at))
+    demand = (left.over_protection, left.variance_to_mean, left.weights)
+    fill[at] = batch_fill_rate(order_up_to_level[at], left.batch, left.over_lead_time, *demand)
+    cycle[at] = _batch_cycle_service_level(order_up_to_level[at], left.batch, *demand)
+    return fill, cycle
+
+
+def certainty_of(weights: Floats) -> list[tuple[Wholes, slice]]:
     """Rows with a certain lead time and their one column, and rows with an uncertain one and their columns."""
-    is_certain = over.weights[:, 0] == 1.0
-    return [
-        (np.flatnonzero(is_certain), slice(0, 1)),
-        (np.flatnonzero(~is_certain), slice(0, over.weights.shape[1])),
-    ]
+    is_certain = weights[:, 0] == 1.0
+    return [(np.flatnonzero(is_certain), slice(0, 1)), (np.flatnonzero(~is_certain), slice(0, weights.shape[1]))]
 
 
 def batch_of(min_order_quantity: Wholes, order_multiple: Wholes, mean_per_review: Floats) -> Wholes:

@@ -221,7 +221,7 @@ carrier_lanes, holidays
         lineage=conform(lineage, LINEAGE),
         solver_runs=_all_runs([levelling.solver_runs, bought.solver_runs]),
         exceptions=exceptions,
-        exchange_curve=exchange_curve_of(pairs, chosen, levelling.over, levels, params)
+        exchange_curve=exchange_curve_of(pairs, chosen, levelling.chain, levels, params)
         if with_curve
         else empty(EXCHANGE_CURVE),
     )

@@ -11,18 +11,15 @@ import pandas as pd
 
 from partsopt.replenish.levels import (
     DemandAhead,
-    DemandOver,
     Levels,
-    class_levels,
     demand_over,
-    promised_by,
 )
 from partsopt.replenish.lifecycle import holding_rates
 from partsopt.replenish.pairs import Pairs
 from partsopt.replenish.position import Booked, booked_between
 from partsopt.replenish.review import Reviews
 from partsopt.replenish.stocking import stocking_costs, stocking_decision
-from partsopt.replenish.together import DAYS_PER_YEAR, levels_together
+from partsopt.replenish.together import DAYS_PER_YEAR, Chain, chain_of, levels_by_class, levels_together, promises_of
 from partsopt.settings import ReplenishParams
 from partsopt.tables import (
     ABC_CLASSES,
@@ -46,13 +43,13 @@ STOCKING_DIFFERS = declare_exception(
 
 
 class Levelling(NamedTuple):
-    """Levels of all pairs, the demand and the target they come from, and the answer of the system approach.
+    """Levels of all pairs, the chain and the target they come from, and the answer of the system approach.
 
     ``cap_cut`` are the pieces that the chance of being unsold took from each level.
     """
 
     levels: Levels
-    over: DemandOver
+    chain: Chain
     service_target: Floats
     cap_cut: Wholes
     solver_runs: pd.DataFrame
@@ -99,13 +96,13 @@ def level_pairs(
         booked_between(booked, start + lead, start + lead + reviews.review_period_days),
     )
     is_stocked = pairs.rows["is_stocked"].to_numpy()
-    minimum, multiple = chosen["min_order_quantity"].to_numpy(), chosen["order_multiple"].to_numpy()
+    chain = chain_of(pairs, chosen, over, cap)
     if params.target_rule == "class":
-        level, runs = class_levels(over, is_stocked, target, params), empty(SOLVER_RUNS)
+        level, runs = levels_by_class(chain, is_stocked, target, params), empty(SOLVER_RUNS)
     else:
-        level, target, runs = levels_together(pairs, chosen, over, cap, params)
+        level, target, runs = levels_together(pairs, chosen, chain, params)
     capped = np.minimum(level, cap)
-    return Levelling(promised_by(over, capped, is_stocked, minimum, multiple), over, target, level - capped, runs)
+    return Levelling(promises_of(chain, over, capped, is_stocked), chain, target, level - capped, runs)
 
 
 def stocking_exceptions(
@@ -176,5 +173,6 @@ def level_table(
         promised_fill_rate=levels.promised_fill_rate,
         promised_cycle_service_level=levels.promised_cycle_service_level,
         cap_cut=levelling.cap_cut,
+        dc_delay_days=levels.dc_delay_days,
     )
     return conform(table[chosen["has_source"].to_numpy()], LEVELS)

@@ -265,7 +265,7 @@ def batch_fill_rate(
         at, rate = spread[many, None], weights[many]
 
         def summed(mean: Floats) -> Floats:
-            return ((_second_loss(low, mean, at) - _second_loss(high, mean, at)) * rate).sum(axis=1)
+            return ((second_loss(low, mean, at) - second_loss(high, mean, at)) * rate).sum(axis=1)
 
         averaged = (summed(mean_protection[many]) - summed(mean_lead[many])) / batch[many]
         unmet[many] = np.clip(averaged, 0.0, unmet[many])
@@ -478,7 +478,7 @@ def _tail(at_least: npt.ArrayLike, mean: npt.ArrayLike, variance_to_mean: npt.Ar
     return tail.reshape(shape)
 
 
-def _second_loss(level: npt.ArrayLike, mean: npt.ArrayLike, variance_to_mean: npt.ArrayLike) -> Floats:
+def second_loss(level: npt.ArrayLike, mean: npt.ArrayLike, variance_to_mean: npt.ArrayLike) -> Floats:
     """E((X - S)+ (X - S + 1)) / 2, the sum of the shortfalls of every level from S on; S >= 0."""
     s, m, v = _floats(level, mean, variance_to_mean)
     pairs = m * (m + v - 1.0) * _tail(s - 1, m, v, more=2)

@@ -1,8 +1,6 @@
-"""Compiled kernels of the system approach: fill rates of every level, envelopes, and the bounded search."""
+"""Compiled kernels of the system approach: envelopes of staircases and the bounded search."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import numpy.typing as npt
@@ -10,90 +8,6 @@ from numba import njit
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
-
-LARGEST_MEAN = 600.0  # demand that averages more is left open: its first probability would underflow
-LONGEST_WALK = 8192  # levels and neighbouring positions of one part; a longer staircase is left open
-
-
-@njit(cache=True, nogil=True)
-def staircase_walk(
-    lead: Floats,
-    protection: Floats,
-    variance_to_mean: Floats,
-    weights: Floats,
-    batch: Wholes,
-    lowest: Wholes,
-    highest: Wholes,
-    enough: float,
-) -> tuple[Wholes, Wholes, Floats]:
-    """Levels from ``lowest`` to ``highest``, or to where ``enough`` is met, and the fill rate of each.
-
-    A part has at least one entry, and none where its demand is too large to walk.
-    """
-    n, k = protection.shape
-    start = np.zeros(n + 1, dtype=np.int64)
-    size = 1024
-    level, fill = np.empty(size, dtype=np.int64), np.empty(size)
-    pmf, above, per_step, sign = np.empty(2 * k), np.empty(2 * k), np.empty(2 * k), np.empty(2 * k)
-    unmet = np.empty(LONGEST_WALK + 1)
-    used = 0
-    for i in range(n):
-        start[i] = used
-        v = variance_to_mean[i]
-        q = 1.0 - 1.0 / v
-        per_piece = math.log(v) / (v - 1.0) if v - 1.0 >= 1e-9 else 1.0
-        if v - 1.0 < 1e-9:
-            q = 0.0
-        missing, asked, terms, is_open = 0.0, 0.0, 0, v > 1e6
-        for j in range(k):
-            if weights[i, j] == 0.0:
-                continue
-            asked += weights[i, j] * (protection[i, j] - lead[i, j])
-            if protection[i, j] > LARGEST_MEAN:
-                is_open = True
-            for late in range(2):
-                mean = lead[i, j] if late else protection[i, j]
-                if mean <= 0.0:
-                    continue
-                pmf[terms] = math.exp(-mean * per_piece)
-                above[terms] = -math.expm1(-mean * per_piece)
-                per_step[terms] = mean * (1.0 - q)
-                sign[terms] = -weights[i, j] if late else weights[i, j]
-                missing += sign[terms] * mean
-                terms += 1
-        if is_open or lowest[i] + batch[i] > LONGEST_WALK:
-            continue
-        q_size, walked, at, summed, best = batch[i], 0, lowest[i], 0.0, 0.0
-        while True:
-            # unmet demand of every position up to at + batch - 1
-            while walked < at + q_size:
-                if walked > LONGEST_WALK:
-                    break
-                unmet[walked] = max(missing, 0.0)
-                if walked >= lowest[i]:
-                    summed += unmet[walked]
-                drop = 0.0
-                for j in range(terms):
-                    drop += sign[j] * above[j]
-                    pmf[j] *= (per_step[j] + walked * q) / (walked + 1)
-                    above[j] -= pmf[j]
-                missing -= drop
-                walked += 1
-            served = 1.0 - summed / q_size / asked if asked > 0.0 else 1.0
-            best = min(max(served, best), 1.0)
-            if used == size:
-                size *= 2
-                more_level, more_fill = np.empty(size, dtype=np.int64), np.empty(size)
-                more_level[:used], more_fill[:used] = level[:used], fill[:used]
-                level, fill = more_level, more_fill
-            level[used], fill[used] = at, best
-            used += 1
-            if at >= highest[i] or best >= enough or at + 1 + q_size > LONGEST_WALK:
-                break
-            summed -= unmet[at]
-            at += 1
-    start[n] = used
-    return start, level[:used].copy(), fill[:used].copy()
 
 
 @njit(cache=True, nogil=True)

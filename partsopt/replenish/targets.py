@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from partsopt.errors import SettingsError
+from partsopt.replenish.chain import Delay, Demand, chain_stairs, matched, no_delay
 from partsopt.replenish.service import batch_fill_rate, level_for_fill_rate
-from partsopt.replenish.staircase import cheapest_combination, envelope, staircase_walk
+from partsopt.replenish.staircase import cheapest_combination, envelope
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
@@ -133,22 +134,29 @@ def staircases(
     >>> stairs.level.tolist(), stairs.fill_rate.round(4).tolist()
     ([5, 6, 7], [0.9307, 0.9749, 0.9919])
     """
-    lead, protection, share = (
-        np.array(one, dtype=np.float64, order="C") for one in (mean_over_lead_time, mean_over_protection, weights)
+    part = Demand(
+        np.asarray(mean_over_lead_time, dtype=np.float64),
+        np.asarray(mean_over_protection, dtype=np.float64),
+        np.asarray(variance_to_mean, dtype=np.float64),
+        np.asarray(weights, dtype=np.float64),
+        np.asarray(batch, dtype=np.int64),
     )
-    ratio = np.array(variance_to_mean, dtype=np.float64, order="C")
-    packs, low, high = (np.array(one, dtype=np.int64, order="C") for one in (batch, lowest, highest))
-    start, level, fill = staircase_walk(lead, protection, ratio, share, packs, low, high, ENOUGH)
+    return staircases_of(part, no_delay(len(part.batch)), np.asarray(lowest), np.asarray(highest))
+
+
+def staircases_of(part: Demand, delay: Delay, lowest: Wholes, highest: Wholes) -> Staircases:
+    """Exact fill rates of the levels from ``lowest`` to ``highest``, the delay at the DC included."""
+    start, level, fill, _ = chain_stairs(part, delay, lowest, highest, cap=ENOUGH)
     left_open = np.flatnonzero(np.diff(start) == 0)
     if not len(left_open):
         return Staircases(start, level, fill)
-    top = level_for_fill_rate(ENOUGH, lead[left_open], protection[left_open], ratio[left_open], share[left_open])
-    top = np.clip(top, low[left_open], high[left_open])
+    large = matched(part.at(left_open), delay.at(left_open))
+    top = np.clip(level_for_fill_rate(ENOUGH, *large[:4]), lowest[left_open], highest[left_open])
     parts = [(i, level[start[i] : start[i + 1]], fill[start[i] : start[i + 1]]) for i in range(len(start) - 1)]
     for row, (i, end) in enumerate(zip(left_open.tolist(), top.tolist(), strict=True)):
-        steps = np.unique(np.linspace(low[i], end, COARSE_STEPS).round().astype(np.int64))
-        at = np.full(len(steps), left_open[row])
-        served = batch_fill_rate(steps, packs[at], lead[at], protection[at], ratio[at], share[at])
+        steps = np.unique(np.linspace(lowest[i], end, COARSE_STEPS).round().astype(np.int64))
+        demand = large.at(np.full(len(steps), row))
+        served = batch_fill_rate(steps, demand.batch, *demand[:4])
         parts[i] = (i, steps, np.maximum.accumulate(served))
     sizes = np.array([len(one[1]) for one in parts], dtype=np.int64)
     return Staircases(

@@ -1,45 +1,120 @@
-"""Levels of all pairs chosen together, and the exchange curve of the same staircases."""
+"""Levels along the chain: a dealer's promise counts its DC's delay, and levels may be chosen all together."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from partsopt.replenish.chain import Delay, Demand, delay_of, matched, no_delay, owed_by
 from partsopt.replenish.curve import CurvePoints, curve_points
-from partsopt.replenish.levels import DemandOver, Levels, batch_of
+from partsopt.replenish.levels import DemandOver, Levels, batch_of, levels_reaching, promised_by
 from partsopt.replenish.pairs import Pairs
-from partsopt.replenish.service import level_for_fill_rate
-from partsopt.replenish.targets import Staircases, service_weights, staircases, system_levels
+from partsopt.replenish.targets import Staircases, SystemLevels, service_weights, staircases_of, system_levels
 from partsopt.settings import ReplenishParams
 from partsopt.tables import ABC_CLASSES, EXCHANGE_CURVE, SOLVER_RUNS, conform, empty
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 DAYS_PER_YEAR = 365.0
-KINDS = ("dealer", "dc")  # by is_dc
-NO_CAP = 2**40  # pieces
+KINDS = ("dc", "dealer")  # what dealers wait for depends on the levels of the DCs
+
+
+class Chain(NamedTuple):
+    """Demand of all pairs, and who waits for whom.
+
+    ``parent`` is the pair of the DC that supplies each, -1 where none does; ``wave`` counts the DCs above;
+    ``share`` is the pair's part of the demand on that DC, ``per_day`` its demand, ``cap`` the most it may hold.
+    """
+
+    demand: Demand
+    parent: Wholes
+    wave: Wholes
+    share: Floats
+    per_day: Floats
+    cap: Wholes
+
+
+def chain_of(pairs: Pairs, chosen: pd.DataFrame, over: DemandOver, cap: Wholes) -> Chain:
+    """The chain of the chosen sources. A DC's demand is its own forecast, or its dealers' where they add up to more."""
+    rate, parent = pairs.rows["mean_per_day"].to_numpy(dtype=np.float64), chosen["parent"].to_numpy(dtype=np.int64)
+    below = np.flatnonzero(parent >= 0)
+    on_dc = np.maximum(np.bincount(parent[below], weights=rate[below], minlength=len(rate)), rate)
+    share = np.zeros(len(rate))
+    asked = on_dc[parent[below]]
+    share[below] = np.divide(rate[below], asked, out=np.zeros(len(below)), where=asked > 0)
+    batch = batch_of(
+        chosen["min_order_quantity"].to_numpy(),
+        chosen["order_multiple"].to_numpy(),
+        (over.over_review * over.weights).sum(axis=1),
+    )
+    demand = Demand(over.over_lead_time, over.over_protection, over.variance_to_mean, over.weights, batch)
+    return Chain(demand, parent, chosen["wave"].to_numpy(), share, rate, cap)
+
+
+def delay_at(chain: Chain, rows: Wholes, level: Wholes) -> Delay:
+    """What their DCs owe some of the pairs, by the levels of all; a DC's own wait for a DC above it included."""
+    parent = chain.parent[rows]
+    below = parent >= 0
+    if not below.any():
+        return no_delay(len(rows))
+    above, number = np.unique(parent[below], return_inverse=True)
+    of = np.full(len(rows), -1)
+    of[below] = number
+    demand = matched(chain.demand.at(above), delay_at(chain, above, level))
+    return delay_of(chain.demand.at(rows), of, chain.share[rows], owed_by(demand, level[above]))
+
+
+def levels_by_class(chain: Chain, is_stocked: Flags, target: Floats, params: ReplenishParams) -> Wholes:
+    """The smallest level of each stocked pair that reaches its class's target, DCs before those they supply.
+
+    A cap is not kept here, but those whom a DC supplies reckon with what it may hold.
+    """
+    level = np.zeros(len(is_stocked), dtype=np.int64)
+    by_cycle = params.service_measure == "cycle_service_level"
+    for wave in range(int(chain.wave.max(initial=0)) + 1):
+        rows = np.flatnonzero(is_stocked & (chain.wave == wave))
+        delay = delay_at(chain, rows, np.minimum(level, chain.cap))
+        level[rows] = levels_reaching(target[rows], chain.demand.at(rows), delay, by_cycle)
+    return level
+
+
+def promises_of(chain: Chain, over: DemandOver, level: Wholes, is_stocked: Flags) -> Levels:
+    """What levels promise to customers, the delay at the DC included; a part that is not stocked promises nothing."""
+    n = len(level)
+    fill, cycle, waited = np.zeros(n), np.zeros(n), np.zeros(n)
+    rows = np.flatnonzero(is_stocked)
+    delay = delay_at(chain, rows, level)
+    fill[rows], cycle[rows] = promised_by(chain.demand.at(rows), delay, level[rows])
+    asked = chain.per_day[rows]
+    waited[rows] = np.divide(delay.mean, asked, out=np.zeros(len(rows)), where=asked > 0)  # Little's law
+    mean_lead = (over.over_lead_time * over.weights).sum(axis=1)
+    mean = (over.over_protection * over.weights).sum(axis=1)
+    spread = ((over.over_protection - mean[:, None]) ** 2 * over.weights).sum(axis=1)
+    sd = np.sqrt(over.variance_to_mean * mean + spread)
+    return Levels(level, mean_lead, mean, sd, fill, cycle, waited)
 
 
 def levels_together(
-    pairs: Pairs, chosen: pd.DataFrame, over: DemandOver, cap: Wholes, params: ReplenishParams
+    pairs: Pairs, chosen: pd.DataFrame, chain: Chain, params: ReplenishParams
 ) -> tuple[Wholes, Floats, pd.DataFrame]:
-    """Levels of all stocked pairs of the DCs, and of the dealers, each chosen together; service reached; the answer.
+    """Levels of all pairs of the DCs, then of the dealers, each chosen together; service reached; the answers.
 
-    No level is above its ``cap``, unless its class's floor is.
+    No level is above its cap, unless its class's floor is.
     """
     n = len(pairs.keys)
     level, reached, runs = np.zeros(n, dtype=np.int64), np.zeros(n), []
     is_dc = pairs.rows["is_dc"].to_numpy()
     can_be_bought = pairs.rows["is_stocked"].to_numpy() & chosen["has_source"].to_numpy()
-    for is_kind, kind in enumerate(KINDS):
-        rows = np.flatnonzero(can_be_bought & (is_dc == bool(is_kind)))
+    for kind in KINDS:
+        rows = np.flatnonzero(can_be_bought & (is_dc == (kind == "dc")))
         if not len(rows):
             continue
-        low, high = _bounds(pairs, over, rows, params)
-        high = np.maximum(np.minimum(high, cap[rows]), low)
-        stairs = _staircases_of(chosen, over, rows, low, high)
+        stairs = _staircases_at(pairs, chain, rows, level, params)
         cost, weight = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows], _weights(pairs, chosen, rows, params)
         budget = params.system_budget[kind]
         if budget > 0:
@@ -47,50 +122,39 @@ def levels_together(
         else:
             got = system_levels(stairs, cost, weight, target=params.system_service_target[kind])
         level[rows], reached[rows] = got.order_up_to_level, got.service
-        aim = "service for the budget" if budget > 0 else "money for the service"
-        proof = "no other levels are better" if got.status == "optimal" else f"at most {got.gap:.4%} better is possible"
-        runs.append(
-            {
-                "stage": "replenish",
-                "name": f"levels of the {kind}s",
-                "solver": "multiplier and bounded search",
-                "status": got.status,
-                "objective": got.objective,
-                "bound": got.bound,
-                "gap": got.gap,
-                "solutions": got.nodes,
-                "why": f"{aim}: {got.money:,.2f} for {got.service:.4%} of weighted fill rate; {proof}",
-            }
-        )
-    unbought = pairs.rows["is_stocked"].to_numpy() & ~can_be_bought
-    level[unbought] = 1
+        runs.append(_run_of(f"levels of the {kind}s", got, budget > 0))
+    level[pairs.rows["is_stocked"].to_numpy() & ~can_be_bought] = 1
     return level, reached, conform(pd.DataFrame(runs), SOLVER_RUNS) if runs else empty(SOLVER_RUNS)
 
 
-def _bounds(pairs: Pairs, over: DemandOver, rows: Wholes, params: ReplenishParams) -> tuple[Wholes, Wholes]:
-    """Lowest and highest level of each row by the floor and cap of its class; at least one piece."""
+def _run_of(name: str, got: SystemLevels, by_budget: bool) -> dict[str, object]:
+    aim = "service for the budget" if by_budget else "money for the service"
+    proof = "no other levels are better" if got.status == "optimal" else f"at most {got.gap:.4%} better is possible"
+    return {
+        "stage": "replenish",
+        "name": name,
+        "solver": "multiplier and bounded search",
+        "status": got.status,
+        "objective": got.objective,
+        "bound": got.bound,
+        "gap": got.gap,
+        "solutions": got.nodes,
+        "why": f"{aim}: {got.money:,.2f} for {got.service:.4%} of weighted fill rate; {proof}",
+    }
+
+
+def _staircases_at(pairs: Pairs, chain: Chain, rows: Wholes, level: Wholes, params: ReplenishParams) -> Staircases:
+    """Levels between the floor and the cap of each row's class, at least one piece, the levels of the DCs given."""
+    part, delay = chain.demand.at(rows), delay_at(chain, rows, level)
     abc = np.searchsorted(ABC_CLASSES, pairs.rows["abc_class"].to_numpy(dtype=str)[rows])
-    low, high = np.ones(len(rows), dtype=np.int64), np.full(len(rows), NO_CAP)
-    for number, name in enumerate(ABC_CLASSES):
-        here = np.flatnonzero(abc == number)
-        at = rows[here]
-        demand = (over.over_lead_time[at], over.over_protection[at], over.variance_to_mean[at], over.weights[at])
-        floor, cap = params.fill_rate_floor[name], params.fill_rate_cap[name]
-        if floor > 0 and len(here):
-            low[here] = np.maximum(level_for_fill_rate(floor, *demand), 1)
-        if cap < 1 and len(here):
-            high[here] = np.maximum(level_for_fill_rate(cap, *demand), low[here])
-    return low, high
-
-
-def _staircases_of(chosen: pd.DataFrame, over: DemandOver, rows: Wholes, low: Wholes, high: Wholes) -> Staircases:
-    batch = batch_of(
-        chosen["min_order_quantity"].to_numpy()[rows],
-        chosen["order_multiple"].to_numpy()[rows],
-        (over.over_review[rows] * over.weights[rows]).sum(axis=1),
+    floor, cap = (
+        np.array([by[name] for name in ABC_CLASSES])[abc] for by in (params.fill_rate_floor, params.fill_rate_cap)
     )
-    demand = over.over_lead_time[rows], over.over_protection[rows], over.variance_to_mean[rows], over.weights[rows]
-    return staircases(*demand, batch, low, high)
+    low, high = np.ones(len(rows), dtype=np.int64), chain.cap[rows]
+    floored, capped = np.flatnonzero(floor > 0), np.flatnonzero(cap < 1)
+    low[floored] = levels_reaching(floor[floored], part.at(floored), delay.at(floored))
+    high[capped] = np.minimum(levels_reaching(cap[capped], part.at(capped), delay.at(capped)), high[capped])
+    return staircases_of(part, delay, low, np.maximum(high, low))
 
 
 def _weights(pairs: Pairs, chosen: pd.DataFrame, rows: Wholes, params: ReplenishParams) -> Floats:
@@ -105,7 +169,7 @@ def _weights(pairs: Pairs, chosen: pd.DataFrame, rows: Wholes, params: Replenish
 
 
 def exchange_curve_of(
-    pairs: Pairs, chosen: pd.DataFrame, over: DemandOver, levels: Levels, params: ReplenishParams
+    pairs: Pairs, chosen: pd.DataFrame, chain: Chain, levels: Levels, params: ReplenishParams
 ) -> pd.DataFrame:
     """Service against money of all stocked pairs of the network and of each DC, and where tonight's levels stand.
 
@@ -121,7 +185,7 @@ def exchange_curve_of(
     for scope, rows in scopes:
         if not len(rows):
             continue
-        stairs = _staircases_of(chosen, over, rows, *_bounds(pairs, over, rows, params))
+        stairs = _staircases_at(pairs, chain, rows, levels.order_up_to_level, params)
         cost, weight = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows], _weights(pairs, chosen, rows, params)
         present = levels.order_up_to_level[rows], levels.promised_fill_rate[rows]
         points = curve_points(stairs, cost, weight, *present)

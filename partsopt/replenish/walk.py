@@ -20,6 +20,17 @@ LARGEST_MEAN = 600.0  # demand that averages more is left open: its first probab
 CLOSE = 1e-9  # a measure this near to its limit, relative to the scale, is left open: rounding could decide it
 LEAST_ASKED = 1e-5  # a review that asks for less than this share of what is under way is left open: digits cancel
 NEGLIGIBLE = 1e-17  # probability below which a walk over a DC's backorders ends, past the mean
+LONGEST_STAIRS = 8192  # levels and neighbouring positions of one part; a longer staircase is left open
+EXACT_UP_TO = 64.0  # mean demand of a dealer over T + L; above, its sum with what the DC owes is matched by moments
+MOST_OWED = 32  # outcomes of what a DC owes
+ALONE = 8  # of which the first stand one by one
+MOST_LATE = 512  # pieces that a DC owes one dealer
+LEFT_OUT = 1e-8  # probability of the largest demands on a DC that is not walked
+TOO_SMALL = 1e-12  # probability of a number of pieces owed to one dealer that is not looked at
+RARELY = 1e-6  # chance of demand between two reviews above the position that is not looked at
+# Gauss and Legendre's four points: a random time between two reviews
+RANDOM_TIMES = (0.06943184420297371, 0.33000947820757187, 0.6699905217924281, 0.9305681557970262)
+RANDOM_TIME_WEIGHTS = (0.17392742256872692, 0.32607257743127307, 0.32607257743127307, 0.17392742256872692)
 
 
 @njit(cache=True, nogil=True)
@@ -173,59 +184,360 @@ def thinned_service(
 
 
 @njit(cache=True, nogil=True)
-def promise_walk(
+def demand_pmf(mean: float, ratio: float, most_left: float, pmf: Floats) -> int:
+    """Fill ``pmf`` up to where no more than ``most_left`` is beyond; its length, -1: too long."""
+    if mean > LARGEST_MEAN or ratio > 1e6:
+        return -1
+    q = 1.0 - 1.0 / ratio if ratio - 1.0 >= 1e-9 else 0.0
+    per_piece = math.log(ratio) / (ratio - 1.0) if ratio - 1.0 >= 1e-9 else 1.0
+    chance, per_step, beyond = math.exp(-mean * per_piece), mean * (1.0 - q), 1.0
+    for x in range(len(pmf)):
+        pmf[x] = chance
+        beyond -= chance
+        if beyond <= most_left and x >= mean:
+            return x + 1
+        chance *= (per_step + x * q) / (x + 1)
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def demand_at_random(
+    lead: Floats, protection: Floats, ratio: float, weights: Floats, pmf: Floats, below: Floats
+) -> int:
+    """Fill ``below[x]`` with P(demand since the position was set < x) at a random time; its length, -1: too long.
+
+    At a time the last order that has come in was placed between L and T + L ago, with equal chance.
+    """
+    below[:] = 0.0
+    longest = 0
+    for j in range(len(weights)):
+        for t in range(len(RANDOM_TIMES)):
+            if weights[j] == 0.0:
+                continue
+            mean = lead[j] + RANDOM_TIMES[t] * (protection[j] - lead[j])
+            n = demand_pmf(mean, ratio, LEFT_OUT, pmf)
+            if n < 0:
+                return -1
+            longest = max(longest, n)
+            for x in range(n):
+                below[x + 1] += weights[j] * RANDOM_TIME_WEIGHTS[t] * pmf[x]
+    for x in range(longest):
+        below[x + 1] = min(below[x + 1] + below[x], 1.0)
+    return longest
+
+
+@njit(cache=True, nogil=True)
+def owed_pmf(
+    below: Floats,
+    longest: int,
+    level: int,
+    batch: int,
+    lead: Floats,
+    protection: Floats,
+    ratio: float,
+    weights: Floats,
+    first: Floats,
+    pmf: Floats,
+    owed: Floats,
+) -> int:
+    """Fill ``owed[b]``, b above 0, with P(the DC owes b) for positions S .. S + batch - 1; its length.
+
+    Demand between two reviews takes the position down to 0 and no further, for pieces owed beyond it are ordered at
+    once: where that matters the demand up to then (``first``) and that over the lead time (``pmf``) are added up.
+    """
+    last = RANDOM_TIMES[len(RANDOM_TIMES) - 1]
+    widest = 0.0
+    for j in range(len(weights)):
+        if weights[j] > 0.0:
+            widest = max(widest, last * (protection[j] - lead[j]))
+    reach = demand_pmf(widest, ratio, RARELY, first)
+    top = max(longest - level, 0)
+    owed[: top + 1] = 0.0
+    early = min(max(reach - level, 0), batch)  # positions that demand may take down to 0
+    if early < batch:
+        low, high = level + early, level + batch - 1
+        for b in range(1, longest - low + 1):
+            upper = below[high + b + 1] if high + b < longest else 1.0
+            owed[b] += max(upper - below[min(low + b, longest)], 0.0) / batch
+    if early == 0:
+        return top + 1
+    for j in range(len(weights)):
+        if weights[j] == 0.0:
+            continue
+        n = demand_pmf(lead[j], ratio, LEFT_OUT, pmf)
+        for t in range(len(RANDOM_TIMES)):
+            n_first = demand_pmf(RANDOM_TIMES[t] * (protection[j] - lead[j]), ratio, LEFT_OUT, first)
+            chance = weights[j] * RANDOM_TIME_WEIGHTS[t] / batch
+            for at in range(level, level + early):
+                taken = 0.0
+                for x in range(min(at, n_first)):
+                    taken += first[x]
+                    for b in range(1, min(n - at + x, top + 1)):
+                        owed[b] += chance * first[x] * pmf[at - x + b]
+                for b in range(1, min(n, top + 1)):
+                    owed[b] += chance * max(1.0 - taken, 0.0) * pmf[b]
+    return top + 1
+
+
+@njit(cache=True, nogil=True)
+def gathered(owed: Floats, top: int, pieces: Wholes, chance: Floats) -> tuple[int, float, float, float]:
+    """Outcomes above 0 with their chances: their number, mean, variance, and mean square over mean.
+
+    Up to ``ALONE`` pieces each outcome stands alone; further ones are gathered on a grid that keeps the mean.
+    """
+    mean, square, used = 0.0, 0.0, 0
+    step = max((top + MOST_OWED - 2 * ALONE - 3) // (MOST_OWED - ALONE - 1), 1)
+    for b in range(1, top):
+        mean += b * owed[b]
+        square += b * b * owed[b]
+        if step == 1 or b <= ALONE:
+            pieces[used], chance[used] = b, owed[b]
+            used += 1
+            continue
+        left = ALONE - 1 + (b - ALONE) // step  # the place of the grid at or below b
+        while used <= left + 1:
+            pieces[used], chance[used] = ALONE + (used + 1 - ALONE) * step, 0.0
+            used += 1
+        beyond = (b - pieces[left]) / step
+        chance[left] += owed[b] * (1.0 - beyond)
+        chance[left + 1] += owed[b] * beyond
+    return used, mean, max(square - mean * mean, 0.0), square / mean if mean > 0.0 else 0.0
+
+
+@njit(cache=True, nogil=True)
+def thinned(pieces: Wholes, chance: Floats, used: int, share: float, concentration: float, late: Floats) -> int:
+    """Fill ``late[k]`` with P(a dealer is owed k), a beta-binomial share of what the DC owes; its length.
+
+    A concentration without end is the binomial share of demands that come one by one.
+    """
+    late[0] = 1.0
+    for place in range(used):
+        late[0] -= chance[place]
+    filled = 1
+    none, passed = 1.0, 0
+    alpha, beta = share * concentration, (1.0 - share) * concentration
+    for place in range(used):
+        b, p = pieces[place], chance[place]
+        if p <= 0.0:
+            continue
+        last = min(b, len(late) - 1)
+        while filled <= last:
+            late[filled] = 0.0
+            filled += 1
+        if share > 1.0 - 1e-9:
+            late[last] += p
+            continue
+        while passed < b:
+            none *= (beta + passed) / (concentration + passed)
+            passed += 1
+        term = none * p
+        for k in range(last + 1):
+            late[k] += term
+            if k > share * b and term < TOO_SMALL:
+                break
+            term *= (b - k) / (k + 1.0) * (alpha + k) / (beta + b - k - 1.0)
+    while filled > 1 and late[filled - 1] < TOO_SMALL:
+        filled -= 1
+    return filled
+
+
+@njit(cache=True, nogil=True)
+def owed_walk(
+    level: Wholes, batch: Wholes, lead: Floats, protection: Floats, variance_to_mean: Floats, weights: Floats
+) -> tuple[Wholes, Wholes, Floats, Floats, Floats, Floats]:
+    """What each DC-part owes at a random time: outcomes and their chances, mean, variance, mean square over mean.
+
+    The mean is NaN where size leaves it open.
+    """
+    n = len(level)
+    start, filled = np.zeros(n + 1, dtype=np.int64), 0
+    pieces, chance = np.empty(n * 8 + MOST_OWED, dtype=np.int64), np.empty(n * 8 + MOST_OWED)
+    mean, variance, owing = np.empty(n), np.empty(n), np.empty(n)
+    below, owed = np.empty(LONGEST_STAIRS + 2), np.empty(LONGEST_STAIRS + 2)
+    first, pmf = np.empty(LONGEST_STAIRS), np.empty(LONGEST_STAIRS)
+    of_row, chance_of_row = np.empty(MOST_OWED + 1, dtype=np.int64), np.empty(MOST_OWED + 1)
+    for i in range(n):
+        start[i] = filled
+        demand = lead[i], protection[i], variance_to_mean[i], weights[i]
+        longest = demand_at_random(*demand, pmf, below)
+        if longest < 0:
+            mean[i], variance[i], owing[i] = np.nan, np.nan, np.nan
+            continue
+        top = owed_pmf(below, longest, level[i], batch[i], *demand, first, pmf, owed)
+        used, mean[i], variance[i], owing[i] = gathered(owed, top, of_row, chance_of_row)
+        if filled + used > len(pieces):
+            more = np.empty(2 * len(pieces), dtype=np.int64)
+            more[:filled] = pieces[:filled]
+            more_chance = np.empty(2 * len(pieces))
+            more_chance[:filled] = chance[:filled]
+            pieces, chance = more, more_chance
+        for place in range(used):
+            pieces[filled + place], chance[filled + place] = of_row[place], chance_of_row[place]
+        filled += used
+    start[n] = filled
+    return start, pieces[:filled].copy(), chance[:filled].copy(), mean, variance, owing
+
+
+@njit(cache=True, nogil=True)
+def level_walk(
+    lead: Floats,
+    protection: Floats,
+    ratio: float,
+    weights: Floats,
+    batch: int,
+    lowest: int,
+    highest: int,
+    floor: float,
+    cap: float,
+    by_cycle: bool,
+    late: Floats,
+    n_late: int,
+    late_mean: float,
+    late_variance: float,
+    own: Floats,
+    unmet: Floats,
+    exceeded: Floats,
     level: Wholes,
-    batch: Wholes,
-    mean_lead: Floats,
-    mean_protection: Floats,
+    fill: Floats,
+    cycle: Floats,
+) -> int:
+    """Levels of one part and what they promise, from the first that reaches ``floor`` to that of ``cap``.
+
+    What the DC owes the part adds to the demand of both ends of a cycle: with ``n_late`` outcomes as a sum over
+    them, with none as a negative binomial of the same mean and variance. Gives the number of levels, -1 where
+    size leaves it open. ``own``, ``unmet`` and ``exceeded`` are room to work in.
+    """
+    k = len(weights)
+    pmf, per_step, above = np.empty(2 * k), np.empty(2 * k), np.empty(2 * k)
+    q, sign = np.empty(2 * k), np.empty(2 * k)
+    missing, asked, total, terms = 0.0, 0.0, 0.0, 0
+    if ratio > 1e6 or lowest + batch > LONGEST_STAIRS:
+        return -1
+    for j in range(k):
+        if weights[j] == 0.0:
+            continue
+        asked += weights[j] * (protection[j] - lead[j])
+        total += weights[j] * protection[j]
+        for end in range(2):
+            mean, v = (lead[j] if end else protection[j]), ratio
+            if n_late == 0 and late_mean > 0.0:
+                v = max((mean * v + late_variance) / (mean + late_mean), 1.0)
+                mean += late_mean
+            if mean > LARGEST_MEAN or v > 1e6:
+                return -1
+            if mean <= 0.0 and n_late == 0:
+                continue
+            q[terms] = 1.0 - 1.0 / v if v - 1.0 >= 1e-9 else 0.0
+            per_piece = math.log(v) / (v - 1.0) if v - 1.0 >= 1e-9 else 1.0
+            pmf[terms] = math.exp(-mean * per_piece)
+            per_step[terms] = mean * (1.0 - q[terms])
+            sign[terms] = -weights[j] if end else weights[j]
+            missing += sign[terms] * mean
+            if n_late > 0:
+                own[terms, 0] = pmf[terms]
+                above[terms] = 1.0 - pmf[terms] * late[0]
+            else:
+                above[terms] = -math.expm1(-mean * per_piece)
+            terms += 1
+    if asked < LEAST_ASKED * total:
+        return -1
+    walked, at, used, best = 0, lowest, 0, 0.0
+    short, over = 0.0, 0.0
+    while True:
+        while walked < at + batch:
+            unmet[walked] = max(missing, 0.0)
+            exceeds, drop = 0.0, 0.0
+            for j in range(terms):
+                drop += sign[j] * above[j]
+                if sign[j] > 0.0:
+                    exceeds += sign[j] * max(above[j], 0.0)
+                pmf[j] *= (per_step[j] + walked * q[j]) / (walked + 1)
+                if n_late > 0:
+                    own[j, walked + 1] = pmf[j]
+                    for m in range(min(walked + 2, n_late)):
+                        above[j] -= late[m] * own[j, walked + 1 - m]
+                else:
+                    above[j] -= pmf[j]
+            exceeded[walked] = exceeds
+            if walked >= lowest:
+                short += unmet[walked]
+                over += exceeds
+            missing -= drop
+            walked += 1
+        served = 1.0 - short / batch / asked if asked > 0.0 else 1.0
+        best = min(max(served, best), 1.0)
+        in_stock = min(max(1.0 - over / batch, 0.0), 1.0)
+        reached = in_stock if by_cycle else best
+        is_last = at >= highest or reached >= cap or at + 1 + batch > LONGEST_STAIRS
+        if reached >= floor or is_last:
+            level[used], fill[used], cycle[used] = at, best, in_stock
+            used += 1
+        if is_last:
+            return used
+        short -= unmet[at]
+        over -= exceeded[at]
+        at += 1
+
+
+@njit(cache=True, nogil=True)
+def chain_walk(
+    lead: Floats,
+    protection: Floats,
     variance_to_mean: Floats,
     weights: Floats,
-) -> tuple[Floats, Floats]:
-    """Mean fill rate and cycle service level over the positions S .. S + batch - 1; NaN where size leaves it open."""
-    n, k = mean_protection.shape
-    fill, cycle = np.empty(n), np.empty(n)
-    pmf, above, per_step, sign = np.empty(2 * k), np.empty(2 * k), np.empty(2 * k), np.empty(2 * k)
+    batch: Wholes,
+    lowest: Wholes,
+    highest: Wholes,
+    floor: Floats,
+    cap: Floats,
+    by_cycle: bool,
+    of: Wholes,
+    share: Floats,
+    concentration: Floats,
+    owed_start: Wholes,
+    owed_pieces: Wholes,
+    owed_chance: Floats,
+    late_mean: Floats,
+    late_variance: Floats,
+) -> tuple[Wholes, Wholes, Floats, Floats]:
+    """Levels of every part as in :func:`level_walk`, one part after the other; none where size leaves it open.
+
+    ``of`` is the DC-part that owes a part, -1 where none does.
+    """
+    n, k = protection.shape
+    start, filled = np.zeros(n + 1, dtype=np.int64), 0
+    level, fill, cycle = np.empty(2 * n + 1024, dtype=np.int64), np.empty(2 * n + 1024), np.empty(2 * n + 1024)
+    own = np.empty((2 * k, LONGEST_STAIRS + 2))
+    unmet, exceeded, late = np.empty(LONGEST_STAIRS + 1), np.empty(LONGEST_STAIRS + 1), np.empty(MOST_LATE)
+    row_level, row_fill, row_cycle = (
+        np.empty(LONGEST_STAIRS, dtype=np.int64),
+        np.empty(LONGEST_STAIRS),
+        np.empty(LONGEST_STAIRS),
+    )
     for i in range(n):
-        v = variance_to_mean[i]
-        q = 1.0 - 1.0 / v
-        per_piece = math.log(v) / (v - 1.0) if v - 1.0 >= 1e-9 else 1.0
-        if v - 1.0 < 1e-9:
-            q = 0.0
-        unmet, asked, total, used = 0.0, 0.0, 0.0, 0
-        is_open = v > 1e6 or level[i] + batch[i] > LONGEST_WALK
-        for j in range(k):
-            if weights[i, j] == 0.0:
-                continue
-            asked += weights[i, j] * (mean_protection[i, j] - mean_lead[i, j])
-            total += weights[i, j] * mean_protection[i, j]
-            if mean_protection[i, j] > LARGEST_MEAN:
-                is_open = True
-            for late in range(2):
-                mean = mean_lead[i, j] if late else mean_protection[i, j]
-                if mean <= 0.0:
-                    continue
-                pmf[used] = math.exp(-mean * per_piece)
-                above[used] = -math.expm1(-mean * per_piece)
-                per_step[used] = mean * (1.0 - q)
-                sign[used] = -weights[i, j] if late else weights[i, j]
-                unmet += sign[used] * mean
-                used += 1
-        if is_open or asked < LEAST_ASKED * total:
-            fill[i], cycle[i] = np.nan, np.nan
+        start[i] = filled
+        n_late = 0
+        if of[i] >= 0 and late_mean[i] > 0.0 and protection[i].max() <= EXACT_UP_TO:
+            first, last = owed_start[of[i]], owed_start[of[i] + 1]
+            if last > first:
+                n_late = thinned(
+                    owed_pieces[first:last], owed_chance[first:last], last - first, share[i], concentration[i], late
+                )
+        used = level_walk(
+            lead[i], protection[i], variance_to_mean[i], weights[i], batch[i], lowest[i], highest[i], floor[i], cap[i],
+            by_cycle, late, n_late, late_mean[i], late_variance[i], own, unmet, exceeded,
+            row_level, row_fill, row_cycle,
+        )  # fmt: skip
+        if used <= 0:
             continue
-        short, exceeded = 0.0, 0.0
-        for at in range(level[i] + batch[i]):
-            if at >= level[i]:
-                short += max(unmet, 0.0)
-                for j in range(used):
-                    if sign[j] > 0.0:
-                        exceeded += sign[j] * max(above[j], 0.0)
-            drop = 0.0
-            for j in range(used):
-                drop += sign[j] * above[j]
-                pmf[j] *= (per_step[j] + at * q) / (at + 1)
-                above[j] -= pmf[j]
-            unmet -= drop
-        fill[i] = min(max(1.0 - short / batch[i] / asked, 0.0), 1.0) if asked > 0.0 else 1.0
-        cycle[i] = min(max(1.0 - exceeded / batch[i], 0.0), 1.0)
-    return fill, cycle
+        if filled + used > len(level):
+            size = 2 * (filled + used)
+            more_level, more_fill, more_cycle = np.empty(size, dtype=np.int64), np.empty(size), np.empty(size)
+            more_level[:filled], more_fill[:filled], more_cycle[:filled] = level[:filled], fill[:filled], cycle[:filled]
+            level, fill, cycle = more_level, more_fill, more_cycle
+        level[filled : filled + used] = row_level[:used]
+        fill[filled : filled + used] = row_fill[:used]
+        cycle[filled : filled + used] = row_cycle[:used]
+        filled += used
+    start[n] = filled
+    return start, level[:filled].copy(), fill[:filled].copy(), cycle[:filled].copy()

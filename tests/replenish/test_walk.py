@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partsopt.replenish import service
-from partsopt.replenish.walk import cycle_service_walk, fill_rate_walk, promise_walk
+from partsopt.replenish.chain import Demand, chain_stairs, no_delay
+from partsopt.replenish.walk import cycle_service_walk, fill_rate_walk
 from tests import reference as twin
 
 LEAST = 1e-9  # pieces: less is no demand
@@ -80,23 +81,21 @@ def test_plain_sums_give_the_same_level():
     st.integers(1, 30),
 )
 def test_promises_are_the_means_over_the_batch(lead, review, ratio, level, batch):
-    fill, cycle = promise_walk(
-        np.array([level]), np.array([batch]), np.array([[lead]]), np.array([[lead + review]]), np.array([ratio]),
-        np.ones((1, 1)),
-    )  # fmt: skip
+    one = np.ones((1, 1))
+    part = Demand(lead * one, (lead + review) * one, np.array([ratio]), one, np.array([batch]))
+    stairs = chain_stairs(part, no_delay(1), level, level)
     expected = service.batch_fill_rate([level], [batch], [lead], [lead + review], [ratio])
-    if np.isnan(fill[0]):
+    if not len(stairs.level):
         assert review < 1e-5 * (lead + review)
         return
-    assert fill == pytest.approx(expected, abs=1e-7)
+    assert stairs.fill_rate == pytest.approx(expected, abs=1e-7)
     levels = np.arange(level, level + batch)
     each = service.cycle_service_level(levels, [lead + review] * batch, [ratio] * batch)
-    assert cycle[0] == pytest.approx(each.mean(), abs=1e-9)
+    assert stairs.cycle_service_level[0] == pytest.approx(each.mean(), abs=1e-9)
 
 
 def test_promises_too_long_to_walk_are_left_open():
-    fill, _ = promise_walk(
-        np.array([1, 1]), np.array([1, 9000]), np.array([[1000.0], [1.0]]), np.array([[2000.0], [2.0]]), np.ones(2),
-        np.ones((2, 1)),
-    )  # fmt: skip
-    assert np.isnan(fill).all()
+    part = Demand(
+        np.array([[1000.0], [1.0]]), np.array([[2000.0], [2.0]]), np.ones(2), np.ones((2, 1)), np.array([1, 9000])
+    )
+    assert not len(chain_stairs(part, no_delay(2), 1, 1).level)

@@ -1,0 +1,152 @@
+"""Promises of the whole chain: replayed day by day, against the exact case of single orders, limits, monotonicity."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from partsopt.replenish.chain import (
+    Demand,
+    chain_stairs,
+    delay_of,
+    matched,
+    no_delay,
+    owed_by,
+)
+from partsopt.replenish.echelon import dc_service, dealer_service
+from partsopt.replenish.service import batch_fill_rate, fill_rate
+from tests import reference as twin
+
+
+def demand(rate, lead, review, ratio=1.0, batch=1):
+    rate = np.atleast_1d(np.asarray(rate, dtype=np.float64))
+    n = len(rate)
+    mean = (rate * lead)[:, None]
+    return Demand(mean, mean + (rate * review)[:, None], np.full(n, ratio), np.ones((n, 1)), np.full(n, batch))
+
+
+def promised(part, delay, level):
+    return chain_stairs(part, delay, level, level).fill_rate
+
+
+# rates, T, L and S of the dealers; T, L and S of the DC; variance to mean
+REPLAYS = {
+    "a DC with 95 %": ([0.5, 0.2, 0.1, 0.05], [7, 7, 7, 14], [3, 2, 4, 3], [9, 4, 3, 2], 7, 20, 36, 2.0),
+    "a DC with 75 %": ([0.5, 0.2, 0.1, 0.05], [7, 7, 7, 14], [3, 2, 4, 3], [9, 4, 3, 2], 7, 20, 27, 2.0),
+    "single pieces": ([0.3, 0.2, 0.2], [1, 1, 1], [2, 2, 3], [3, 3, 3], 7, 14, 15, 1.0),
+    "lumpy, large orders": ([1.0, 0.4], [7, 7], [4, 4], [26, 14], 7, 15, 45, 5.0),
+    "a DC without stock": ([0.1, 0.3], [7, 7], [3, 3], [4, 8], 7, 10, 0, 1.0),
+}
+
+
+@pytest.mark.parametrize("case", REPLAYS.values(), ids=REPLAYS.keys())
+def test_promise_is_within_two_points_of_what_a_replay_gives(case):
+    rates, cycles, leads, levels, dc_cycle, dc_lead, dc_level, ratio = case
+    replayed = twin.chain_by_replay(*case, days=40_000, seed=2)
+    part = demand(rates, np.array(leads), np.array(cycles), ratio)
+    owed = owed_by(demand(sum(rates), dc_lead, dc_cycle, ratio), [dc_level])
+    delay = delay_of(part, [0] * len(rates), np.array(rates) / sum(rates), owed)
+    assert promised(part, delay, levels) == pytest.approx(replayed, abs=0.02)
+    fast = matched(part, delay)
+    assert batch_fill_rate(levels, fast.batch, *fast[:4]) == pytest.approx(replayed, abs=0.04)
+    share_of_all = np.array(rates) / sum(rates)
+    assert abs(share_of_all @ (promised(part, delay, levels) - replayed)) <= 0.012
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.floats(0.05, 2), st.integers(1, 10), st.floats(0.2, 6), st.integers(0, 10), st.floats(0, 3), st.integers(1, 5)
+)
+def test_reviews_at_every_moment_are_the_exact_case_of_single_orders(rate, dealers, dc_lead, dc_level, lead, level):
+    """T all but 0 and Poisson demand: P(outstanding < S) of Simon (1971), whatever the number of dealers."""
+    one = rate / dealers
+    part = demand(one, lead + 0.01, 1e-4)
+    delay = delay_of(part, [0], [1 / dealers], owed_by(demand(rate, dc_lead, 1e-4), [dc_level]))
+    stairs = chain_stairs(part, delay, level - 1, level - 1)
+    exact = dealer_service([0], [rate], [dc_lead], [dc_level], [one], [lead + 0.01], [level], method="exact")
+    assert stairs.cycle_service_level[0] == pytest.approx(
+        exact.fill_rate[0], abs=4e-3
+    )  # the four times, and outcomes gathered
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0.05, 40), st.integers(0, 60), st.floats(1, 6))
+def test_what_a_dc_owes_has_the_moments_of_its_demand(mean, level, ratio):
+    """At one moment after an order: E(D - S)+, and with single pieces the variance of dc_service."""
+    dc = demand(mean, 1.0, 0.0, ratio)
+    owed = owed_by(dc, [level])
+    short = twin.shortfall(level, mean, ratio)
+    assert owed.mean[0] == pytest.approx(short, abs=1e-5 * (1 + mean))
+    if ratio == 1.0:
+        assert owed.variance[0] == pytest.approx(dc_service([mean], [1.0], [level]).backorder_variance[0], abs=1e-4)
+    if len(owed.pieces):
+        assert owed.chance @ owed.pieces == pytest.approx(owed.mean[0], abs=1e-9 * (1 + mean))
+
+
+CHAINS = st.tuples(
+    st.floats(0.02, 1.5),  # demand on the DC, a day
+    st.floats(0.02, 1.0),  # share of the dealer
+    st.one_of(st.just(1.0), st.floats(1.01, 8)),
+    st.floats(0, 5),  # L
+    st.integers(1, 14),  # T
+    st.integers(1, 4),  # batch
+    st.integers(1, 30),  # L of the DC
+    st.integers(1, 14),  # T of the DC
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(CHAINS, st.integers(1, 12))
+def test_more_at_the_dc_never_hurts_a_dealer_and_a_delay_never_helps(chain, level):
+    rate, share, ratio, lead, review, batch, dc_lead, dc_review = chain
+    part, dc = demand(rate * share, lead, review, ratio, batch), demand(rate, dc_lead, dc_review, ratio)
+    free = promised(part, no_delay(1), level)[0]
+    before = -1.0
+    for dc_level in (0, 1, 2, 4, 8, 16, 64):
+        delay = delay_of(part, [0], [share], owed_by(dc, [dc_level]))
+        now = promised(part, delay, level)[0]
+        assert before - 2e-3 <= now <= free + 1e-9  # the grid of large outcomes and the split of orders move by less
+        before = now
+
+
+@settings(max_examples=40, deadline=None)
+@given(CHAINS, st.integers(1, 12))
+def test_limits_of_the_level_of_the_dc(chain, level):
+    """Stock without end is no delay; without stock single pieces take both lead times."""
+    rate, share, ratio, lead, review, batch, dc_lead, dc_review = chain
+    part, dc = demand(rate * share, lead, review, ratio, batch), demand(rate, dc_lead, dc_review, ratio)
+    full = delay_of(part, [0], [share], owed_by(dc, [5000]))
+    assert full.of.tolist() == [-1]
+    assert promised(part, full, level)[0] == promised(part, no_delay(1), level)[0]
+    single = part._replace(variance_to_mean=np.ones(1), batch=np.ones(1, dtype=np.int64))
+    bare = delay_of(single, [0], [share], owed_by(demand(rate, dc_lead, dc_review), [0]))
+    bare = bare._replace(concentration=np.full(1, 1e12))
+    whole = fill_rate([level], [rate * share * (lead + dc_lead)], [rate * share * (lead + dc_lead + review)], [1.0])
+    assert bare.mean[0] == pytest.approx(rate * share * dc_lead, rel=1e-5)
+    assert promised(single, bare, level) == pytest.approx(whole, abs=4e-3)  # the four times, and outcomes gathered
+
+
+def test_large_demand_is_matched_by_moments():
+    """A DC of 900 pieces over L, and a dealer of 100: no sums, the same answer as just below the limits."""
+    owed = owed_by(demand([590.0, 900.0], 1.0, 0.01, 2.0), [590, 900])
+    assert owed.start[1] == owed.start[2] > 0
+    assert owed.mean[1] / owed.mean[0] == pytest.approx((900 / 590) ** 0.5, rel=0.04)  # T adds a little
+    assert owed.variance[1] / owed.variance[0] == pytest.approx(900 / 590, rel=0.02)
+    for pieces in (60.0, 68.0):
+        part = demand(pieces, 0.5, 0.5, 2.0)
+        delay = delay_of(part, [0], [0.1], owed_by(demand(400.0, 1.0, 0.3, 2.0), [410]))
+        level = int(pieces * 1.2)
+        fast = matched(part, delay)
+        assert promised(part, delay, level) == pytest.approx(batch_fill_rate([level], [1], *fast[:4]), abs=0.015)
+
+
+def test_only_the_level_that_reaches_is_given():
+    part = demand([0.3, 0.3], 4.0, 7.0)
+    delay = delay_of(part, [0, -1], [1.0, 0.0], owed_by(demand(0.3, 10, 7), [1]))
+    stairs = chain_stairs(part, delay, 0, 99, 0.95, 0.95)
+    every = chain_stairs(part, delay, 0, 99)
+    assert np.diff(stairs.start).tolist() == [1, 1]
+    assert stairs.level[0] > stairs.level[1]
+    for i in range(2):
+        own = slice(every.start[i], every.start[i + 1])
+        assert stairs.level[i] == every.level[own][np.argmax(every.fill_rate[own] >= 0.95)]
