@@ -3,11 +3,14 @@
     python -m benchmarks.policy --demand man.parquet --items man_items.parquet --out build/policy.csv
 
 The demand file has ``series_id``, ``period`` and ``qty``; the items file ``series_id``, ``price`` and
-``lead_time_weeks``. The first ``--fit`` periods, weeks, become a data directory with one DC; ``partsopt levels`` sets
-levels with class targets 98 / 95 / 90, and again with the system approach under the worth of those levels. Both are
-then replayed over the remaining weeks: T is one week, no minimum, what is short is owed, and the orders under way
-at the start are the demand of the last lead time. Parts without a demand in the fitted weeks have no level and are
-left out; their share of the held-out demand is printed. Weights are fixed beforehand: half demands, half value.
+``lead_time_weeks`` (with ``--period month`` ``lead_time_months``). The first ``--fit`` periods become a data directory
+with one DC; ``partsopt levels`` sets levels with class targets 98 / 95 / 90, and again with the system approach under
+the worth of those levels. Both are then replayed over the ``--test`` periods after (default: all): T is one period, no
+minimum, what is short is owed, and the orders under way at the start are the demand of the last lead time. Parts
+without a demand in the fitted periods have no level and are left out; their share of the held-out demand is printed.
+Weights are fixed beforehand: half demands, half value. ``standard_error`` is that of promised minus realised, parts
+being independent: a few parts whose demand grows many times over decide it. ``--half 0`` and ``--half 1`` take half of
+the parts, by a hash of their number.
 """
 
 from __future__ import annotations
@@ -17,8 +20,9 @@ import contextlib
 import io
 import sys
 import tempfile
+import zlib
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +32,12 @@ from partsopt.commands import answer
 
 FIRST_MONDAY = date(2020, 1, 6)
 CLASS_TARGETS = {"A": 0.98, "B": 0.95, "C": 0.90}
-EVERY_WEEK = "{A = 7, B = 7, C = 7}"
+FIRST_MONTH = date(2019, 1, 1)
+DAYS = {"week": 7.0, "month": 365.25 / 12}
+REVIEW = {"week": 7, "month": 30}
 COLUMNS = (
     "policy", "class", "parts", "worth_of_levels", "promised_unit_fill", "realised_unit_fill",
-    "promised_minus_realised", "realised_value_fill", "mean_part_fill", "average_stock",
+    "promised_minus_realised", "standard_error", "realised_value_fill", "mean_part_fill", "average_stock",
 )  # fmt: skip
 
 
@@ -39,18 +45,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.policy", description="Two policies on held-out weeks.")
     parser.add_argument("--demand", type=Path, required=True)
     parser.add_argument("--items", type=Path, required=True)
-    parser.add_argument("--fit", type=int, default=100, help="weeks to fit; the rest is held out")
+    parser.add_argument("--period", choices=tuple(DAYS), default="week")
+    parser.add_argument("--fit", type=int, default=100, help="periods to fit; the rest is held out")
+    parser.add_argument("--test", type=int, default=0, help="periods held out; 0: all that are left")
+    parser.add_argument("--half", choices=("0", "1"), help="half of the parts")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="SECTION.KEY=VALUE")
     parser.add_argument("--out", type=Path, required=True, help="the CSV file to write")
     options = parser.parse_args(arguments)
-    weekly, price, lead_weeks = read_set(options.demand, options.items)
-    seen = weekly[:, : options.fit].sum(axis=1) > 0
-    unseen_share = weekly[~seen, options.fit :].sum() / max(weekly[:, options.fit :].sum(), 1)
-    print(f"{int(seen.sum()):,} of {len(seen):,} parts sold in the fitted weeks; the others had {unseen_share:.2%} "
-          "of the held-out pieces")  # fmt: skip
-    weekly, price, lead_weeks = weekly[seen], price[seen], lead_weeks[seen]
+    pieces, price, lead = read_set(options.demand, options.items, options.period, options.half)
+    pieces = pieces[:, : options.fit + options.test] if options.test else pieces
+    seen = pieces[:, : options.fit].sum(axis=1) > 0
+    unseen_share = pieces[~seen, options.fit :].sum() / max(pieces[:, options.fit :].sum(), 1)
+    print(f"{int(seen.sum()):,} of {len(seen):,} parts sold in the fitted {options.period}s; the others had "
+          f"{unseen_share:.2%} of the held-out pieces")  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="partsopt-policy-") as folder:
-        rows = measured(Path(folder), weekly, price, lead_weeks, options.fit, options.settings)
+        rows = measured(
+            Path(folder), pieces[seen], price[seen], lead[seen], options.fit, options.settings, options.period
+        )
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(options.out, index=False, lineterminator="\n")
@@ -58,38 +69,57 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def read_set(demand: Path, items: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Weekly pieces (parts, weeks), price and lead time in weeks of each part."""
+def read_set(
+    demand: Path, items: Path, period: str = "week", half: str | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pieces (parts, periods), price and lead time in periods of each part."""
     lines = pd.read_parquet(demand)
     wide = lines.pivot_table(index="series_id", columns="period", values="qty", aggfunc="sum").fillna(0)
+    if half is not None:
+        wide = wide[[zlib.crc32(str(name).encode()) % 2 == int(half) for name in wide.index]]
     known = pd.read_parquet(items).set_index("series_id").loc[wide.index]
     pieces = np.ceil(wide.to_numpy(dtype=np.float64)).clip(0).astype(np.int64)
-    return pieces, known["price"].to_numpy(dtype=np.float64), known["lead_time_weeks"].to_numpy().astype(np.int64)
+    return pieces, known["price"].to_numpy(dtype=np.float64), known[f"lead_time_{period}s"].to_numpy().astype(np.int64)
 
 
 def measured(
-    folder: Path, weekly: np.ndarray, price: np.ndarray, lead_weeks: np.ndarray, fit: int, settings: Sequence[str]
+    folder: Path,
+    pieces: np.ndarray,
+    price: np.ndarray,
+    lead: np.ndarray,
+    fit: int,
+    settings: Sequence[str],
+    period: str = "week",
 ) -> list[dict[str, object]]:
-    write_directory(folder, weekly[:, :fit], price, lead_weeks)
-    today = FIRST_MONDAY + timedelta(weeks=fit)
-    by_class = set_levels(folder, today, settings)
+    starts = period_starts(period, fit + 1)
+    write_directory(folder, pieces[:, :fit], price, lead * DAYS[period], starts[:-1])
+    today = starts[-1].date()
+    by_class = set_levels(folder, today, settings, period)
     worth = float((by_class["order_up_to_level"] * price).sum())
-    together = set_levels(
-        folder, today, [*settings, "replenish.target_rule=system", f"replenish.system_budget.dc={worth + 0.005}"]
-    )
+    system = ["replenish.target_rule=system", f"replenish.system_budget.dc={worth + 0.005}"]
+    together = set_levels(folder, today, [*settings, *system], period)
     rows = []
     for policy, levels in (("class 98/95/90", by_class), ("system", together)):
-        replayed = replay(levels["order_up_to_level"].to_numpy(), weekly, lead_weeks, fit)
+        replayed = replay(levels["order_up_to_level"].to_numpy(), pieces, lead, fit)
         for name in ("all", *CLASS_TARGETS):
             here = np.full(len(price), True) if name == "all" else levels["abc_class"].eq(name).to_numpy()
             if here.any():
                 rows.append(
-                    {"policy": policy, "class": name, **figures(levels, weekly[:, fit:], price, replayed, here)}
+                    {"policy": policy, "class": name, **figures(levels, pieces[:, fit:], price, replayed, here)}
                 )
     return rows
 
 
-def write_directory(folder: Path, weekly: np.ndarray, price: np.ndarray, lead_weeks: np.ndarray) -> None:
+def period_starts(period: str, n: int) -> pd.DatetimeIndex:
+    """First days of so many periods from the first on."""
+    if period == "week":
+        return pd.date_range(FIRST_MONDAY, periods=n, freq="7D")
+    return pd.date_range(FIRST_MONTH, periods=n, freq="MS")
+
+
+def write_directory(
+    folder: Path, pieces: np.ndarray, price: np.ndarray, lead_days: np.ndarray, starts: pd.DatetimeIndex
+) -> None:
     part = np.array([f"P{i:06d}" for i in range(len(price))])
     pd.DataFrame(
         {"part_id": part, "unit_cost": price, "weight_kg": 1.0, "volume_m3": 0.001, "criticality": "essential",
@@ -98,27 +128,26 @@ def write_directory(folder: Path, weekly: np.ndarray, price: np.ndarray, lead_we
     pd.DataFrame(
         {"site_id": ["DC"], "site_kind": ["dc"], "latitude": [30.0], "longitude": [110.0]}
     ).to_parquet(folder / "sites.parquet", index=False)  # fmt: skip
-    row, week = np.nonzero(weekly)
-    days = np.datetime64(FIRST_MONDAY, "D") + (week * 7).astype("timedelta64[D]")
+    row, at = np.nonzero(pieces)
     pd.DataFrame(
-        {"demanded_on": pd.Series(days).astype(str), "site_id": "DC", "part_id": part[row],
-         "quantity": weekly[row, week]}
+        {"demanded_on": starts.strftime("%Y-%m-%d").to_numpy()[at], "site_id": "DC", "part_id": part[row],
+         "quantity": pieces[row, at]}
     ).to_parquet(folder / "demand_lines.parquet", index=False)  # fmt: skip
     pd.DataFrame(
-        {"site_id": "DC", "part_id": part, "source_id": "MAKER", "channel": "maker", "lead_time_days": lead_weeks * 7.0,
+        {"site_id": "DC", "part_id": part, "source_id": "MAKER", "channel": "maker", "lead_time_days": lead_days,
          "unit_cost": price}
     ).to_parquet(folder / "supply.parquet", index=False)  # fmt: skip
     pd.DataFrame({"site_id": "DC", "part_id": part, "on_hand": 0}).to_parquet(folder / "stock.parquet", index=False)
 
 
-def set_levels(folder: Path, today: date, settings: Sequence[str]) -> pd.DataFrame:
+def set_levels(folder: Path, today: date, settings: Sequence[str], period: str = "week") -> pd.DataFrame:
     """Levels of every part by ``partsopt levels``, in the order of the parts."""
     output = folder / "levels.parquet"
     given = [
-        "demand.period=week",
+        f"demand.period={period}",
         "demand.max_periods=1000",
         "classify.dc_min_demands_per_year=0.0",
-        f"replenish.dc_review_period_days={EVERY_WEEK}",
+        "replenish.dc_review_period_days={{A = {0}, B = {0}, C = {0}}}".format(REVIEW[period]),
         f"replenish.dc_service_target={{A = {CLASS_TARGETS['A']}, B = {CLASS_TARGETS['B']}, C = {CLASS_TARGETS['C']}}}",
         *settings,
     ]
@@ -133,19 +162,19 @@ def set_levels(folder: Path, today: date, settings: Sequence[str]) -> pd.DataFra
     return pd.read_parquet(output).sort_values("part_id", ignore_index=True)
 
 
-def replay(level: np.ndarray, weekly: np.ndarray, lead_weeks: np.ndarray, fit: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pieces met at once, and stock at the end, of every part and held-out week.
+def replay(level: np.ndarray, pieces: np.ndarray, lead: np.ndarray, fit: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pieces met at once, and stock at the end, of every part and held-out period.
 
-    Every week the position is raised to S, so the stock at the start of a week is S less the demand of the L weeks
-    before it, and below zero that is what is owed.
+    Every period the position is raised to S, so the stock at the start of a period is S less the demand of the L
+    periods before it, and below zero that is what is owed.
     """
-    total = np.concatenate([np.zeros((len(level), 1), dtype=np.int64), np.cumsum(weekly, axis=1)], axis=1)
-    weeks = np.arange(fit, weekly.shape[1])
-    first = np.maximum(weeks[None, :] - lead_weeks[:, None], 0)
-    under_way = total[:, weeks] - np.take_along_axis(total, first, axis=1)
+    total = np.concatenate([np.zeros((len(level), 1), dtype=np.int64), np.cumsum(pieces, axis=1)], axis=1)
+    periods = np.arange(fit, pieces.shape[1])
+    first = np.maximum(periods[None, :] - lead[:, None], 0)
+    under_way = total[:, periods] - np.take_along_axis(total, first, axis=1)
     at_start = level[:, None] - under_way
-    met = np.minimum(np.maximum(at_start, 0), weekly[:, fit:])
-    return met, np.maximum(at_start - weekly[:, fit:], 0)
+    met = np.minimum(np.maximum(at_start, 0), pieces[:, fit:])
+    return met, np.maximum(at_start - pieces[:, fit:], 0)
 
 
 def figures(
@@ -162,12 +191,14 @@ def figures(
     sold = demand > 0
     unit = served.sum() / demand.sum()
     promised_unit = (promised * demand).sum() / demand.sum()
+    off = promised * demand - served - (promised_unit - unit) * demand
     return {
         "parts": int(here.sum()),
         "worth_of_levels": float((levels["order_up_to_level"].to_numpy()[here] * cost).sum()),
         "promised_unit_fill": promised_unit,
         "realised_unit_fill": unit,
         "promised_minus_realised": promised_unit - unit,
+        "standard_error": float(np.sqrt((off**2).sum()) / demand.sum()),
         "realised_value_fill": (served * cost).sum() / (demand * cost).sum(),
         "mean_part_fill": (served[sold] / demand[sold]).mean(),
         "average_stock": float((left[here].mean(axis=1) * cost).sum()),

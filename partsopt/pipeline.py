@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple
 
@@ -17,10 +17,11 @@ from partsopt.forecast.borrowed import Around, borrow
 from partsopt.forecast.select import Forecasts, forecast_demand
 from partsopt.replenish.excess import excess_actions
 from partsopt.replenish.orders import Replenishment, replenish_sites
+from partsopt.replenish.ratefactors import hindsights_of, quarter_since, rate_factors_of
 from partsopt.report.kpis import kpis_of
 from partsopt.routing.plan import plan_deliveries
 from partsopt.settings import Settings
-from partsopt.tables import CARRIER_LANES, EXCEPTIONS, LINEAGE, SOLVER_RUNS, Table, Tables, conform, empty
+from partsopt.tables import CARRIER_LANES, EXCEPTIONS, LINEAGE, RATE_FACTORS, SOLVER_RUNS, Table, Tables, conform, empty
 
 STAGES = ("demand", "forecast", "classify", "replenish", "allocate", "routing", "documents")
 
@@ -34,6 +35,7 @@ class PlannedLevels(NamedTuple):
     demand: Demand
     forecast: Forecasts
     classes: pd.DataFrame
+    rate_factors: pd.DataFrame
     replenishment: Replenishment
 
 
@@ -73,7 +75,7 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         The input cannot be planned; the text says what to correct.
     """
     sites, parts = inputs["sites"], inputs["parts"]
-    demand, forecast, classes, replenishment = plan_levels(inputs, settings, today, watch)
+    demand, forecast, classes, rate_factors, replenishment = plan_levels(inputs, settings, today, watch)
 
     watch("allocate", "")
     allocation = allocate_stock(
@@ -124,6 +126,7 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         "forecasts": forecast.forecasts,
         "forecast_steps": forecast.forecast_steps,
         "classes": classes,
+        "rate_factors": rate_factors,
         "levels": replenishment.levels,
         "positions": replenishment.positions,
         "source_options": replenishment.source_options,
@@ -190,29 +193,7 @@ def plan_levels(
     watch("demand", f"{len(inputs['demand_lines']):,} lines in {len(demand.series):,} series")
 
     watch("forecast", "")
-    forecast = forecast_demand(
-        demand.demand_series,
-        demand.series,
-        parts,
-        today=today,
-        period=period,
-        params=settings.forecast,
-        sites=sites,
-    )
-    around = Around(sites, inputs["maintenance_plan"], inputs["vehicle_parc"])
-    borrowed = borrow(
-        forecast.forecasts,
-        forecast.forecast_steps,
-        demand.demand_series,
-        demand.series,
-        parts,
-        around,
-        today=today,
-        period=period,
-        params=settings.forecast,
-    )
-    told = _together([forecast.exceptions, borrowed.exceptions], EXCEPTIONS)
-    forecast = forecast._replace(**{**borrowed._asdict(), "exceptions": told})
+    forecast = _forecast(demand.demand_series, demand.series, inputs, today, settings)
     watch("forecast", f"{len(forecast.forecasts):,} series")
 
     watch("classify", "")
@@ -229,6 +210,7 @@ def plan_levels(
     watch("classify", f"{int(classes['is_stocked'].sum()):,} of {len(classes):,} site-parts stocked")
 
     watch("replenish", "")
+    rate_factors = learn_rate_factors(demand, inputs, settings, today)
     replenishment = replenish_sites(
         forecasts=forecast.forecasts,
         forecast_steps=forecast.forecast_steps,
@@ -247,10 +229,58 @@ def plan_levels(
         today=today,
         period=period,
         params=settings.replenish,
+        rate_factors=rate_factors,
         with_curve=with_curve,
     )
     watch("replenish", f"{len(replenishment.orders):,} order lines, {len(replenishment.requests):,} dealer requests")
-    return PlannedLevels(demand, forecast, classes, replenishment)
+    return PlannedLevels(demand, forecast, classes, rate_factors, replenishment)
+
+
+def learn_rate_factors(demand: Demand, inputs: Tables, settings: Settings, today: date) -> pd.DataFrame:
+    """Forecast and class again as one, two and three quarters ago, and compare with what came (RATE_FACTORS).
+
+    Trends and seasons, which few series have and which take the most time, are left out.
+    """
+    period, largest = settings.demand.period, settings.replenish.largest_rate_factor
+    plain = replace(settings, forecast=replace(settings.forecast, ets_max_series=0))
+    quarters = []
+    for then in hindsights_of(demand.demand_series, demand.series, today, period) if largest > 0 else []:
+        forecasts = _forecast(then.demand_series, then.series, inputs, then.origin, plain).forecasts
+        classes = classify_parts(
+            then.series,
+            then.demand_series,
+            forecasts,
+            inputs["parts"],
+            inputs["sites"],
+            today=then.origin,
+            period=period,
+            params=settings.classify,
+        )
+        quarters.append(quarter_since(then.origin, forecasts, classes, demand.demand_series, inputs["sites"], period))
+    return rate_factors_of(pd.concat(quarters, ignore_index=True), largest) if quarters else empty(RATE_FACTORS)
+
+
+def _forecast(
+    demand_series: pd.DataFrame, series: pd.DataFrame, inputs: Tables, today: date, settings: Settings
+) -> Forecasts:
+    """Forecast every series from its own history and all others, then from what its network and cars say."""
+    sites, parts, period = inputs["sites"], inputs["parts"], settings.demand.period
+    found = forecast_demand(
+        demand_series, series, parts, today=today, period=period, params=settings.forecast, sites=sites
+    )
+    borrowed = borrow(
+        found.forecasts,
+        found.forecast_steps,
+        demand_series,
+        series,
+        parts,
+        Around(sites, inputs["maintenance_plan"], inputs["vehicle_parc"]),
+        today=today,
+        period=period,
+        params=settings.forecast,
+    )
+    told = _together([found.exceptions, borrowed.exceptions], EXCEPTIONS)
+    return found._replace(**{**borrowed._asdict(), "exceptions": told})
 
 
 def _together(frames: list[pd.DataFrame], table: Table) -> pd.DataFrame:

@@ -236,6 +236,11 @@ class ReplenishParams:
         "system: no part of the class gets a level above what this needs",
         "share",
     )
+    largest_rate_factor: float = setting(
+        10.0,
+        "levels know that some parts sell more or less than forecast, by class as it was seen lately; a rate turns out "
+        "at most so many times as high; 0: forecasts are taken to be right",
+    )
     dealer_handling_days: float = setting(1.0, "picking and packing of a stock order at the DC", "calendar days")
     dealer_lane_days: float = setting(3.0, "travel from the DC where no lane says otherwise", "calendar days")
     holding_rate_per_year: float = setting(0.22, "cost of holding stock", "share of its value")
@@ -290,6 +295,12 @@ class ReplenishParams:
             _by_class(f"replenish.{name}", getattr(self, name), "above 0 and below 1", lambda share: 0 < share < 1)
         _choice("replenish.service_measure", self.service_measure, ("fill_rate", "cycle_service_level"))
         self._check_system()
+        _need(
+            self.largest_rate_factor == 0 or 4 < self.largest_rate_factor <= 100,
+            "replenish.largest_rate_factor",
+            self.largest_rate_factor,
+            "0, or above 4 and at most 100",
+        )
         for name in ("dealer_handling_days", "dealer_lane_days", "holding_rate_per_year", "order_budget"):
             _need(getattr(self, name) >= 0, f"replenish.{name}", getattr(self, name), "0 or more")
         self._check_lifecycle()

@@ -712,6 +712,19 @@ LEVELS = Table(
     },
 )
 
+RATE_FACTORS = Table(
+    name="rate_factors",
+    key=("site_kind", "abc_class", "factor"),
+    says="what the rate of a forecast turns out to be multiplied by, learnt by forecasting again from an earlier day",
+    columns={
+        "site_kind": text("kind of site", choices=("dc", "dealer")),
+        "abc_class": text("class on the earlier day", choices=ABC_CLASSES),
+        "factor": number("of the rate; the factors of a class average 1", min=0),
+        "share": number("of the parts at sites that turn out so", min=0, max=1.000001),
+        "n_totals": whole("quarters of parts at sites that taught it", min=1),
+    },
+)
+
 LEVELS_FILE = Table(
     name="levels_file",
     key=("site_id", "part_id"),
@@ -1125,6 +1138,7 @@ DERIVED_TABLES: Mapping[str, Table] = {
         FORECASTS,
         FORECAST_STEPS,
         CLASSES,
+        RATE_FACTORS,
         SOURCE_OPTIONS,
         LEVELS,
         POSITIONS,

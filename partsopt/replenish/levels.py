@@ -41,9 +41,9 @@ class DemandAhead(NamedTuple):
 
 
 class DemandOver(NamedTuple):
-    """Expected demand of each pair after its review, one column for each possible lead time, shape (n, 3).
+    """Expected demand of each pair after its review, one column for each possible lead time and rate, shape (n, k).
 
-    A certain lead time has the first column alone. ``over_protection`` is ``over_lead_time`` plus ``over_review``;
+    A certain lead time has the first columns alone. ``over_protection`` is ``over_lead_time`` plus ``over_review``;
     ``weights`` are the chances of the columns.
     """
 
@@ -210,9 +210,9 @@ def promised_by(part: Demand, delay: Delay, order_up_to_level: Wholes) -> tuple[
 
 
 def certainty_of(weights: Floats) -> list[tuple[Wholes, slice]]:
-    """Rows with a certain lead time and their one column, and rows with an uncertain one and their columns."""
-    is_certain = weights[:, 0] == 1.0
-    return [(np.flatnonzero(is_certain), slice(0, 1)), (np.flatnonzero(~is_certain), slice(0, weights.shape[1]))]
+    """Rows by how many columns they use, with those columns: a certain lead time uses fewer than an uncertain one."""
+    used = weights.shape[1] - np.argmax(weights[:, ::-1] > 0, axis=1)
+    return [(np.flatnonzero(used == n), slice(0, int(n))) for n in np.unique(used)]
 
 
 def batch_of(min_order_quantity: Wholes, order_multiple: Wholes, mean_per_review: Floats) -> Wholes:

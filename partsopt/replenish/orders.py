@@ -38,6 +38,7 @@ from partsopt.tables import (
     EXCHANGE_CURVE,
     LINEAGE,
     POSITIONS,
+    RATE_FACTORS,
     REQUESTS,
     SOLVER_RUNS,
     conform,
@@ -53,6 +54,7 @@ Wholes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Texts = npt.NDArray[np.str_]
 
+NO_RATE_FACTORS = empty(RATE_FACTORS)
 NO_SOURCE = declare_exception(
     "no_source",
     stage="replenish",
@@ -117,6 +119,7 @@ def replenish_sites(
     today: date,
     period: str,
     params: ReplenishParams,
+    rate_factors: pd.DataFrame = NO_RATE_FACTORS,
     with_curve: bool = False,
 ) -> Replenishment:
     """Raise the inventory position of every part at every site to its level, where a review is due.
@@ -138,6 +141,8 @@ carrier_lanes, holidays
         Length of a period: month or week.
     params
         Review periods, targets and costs.
+    rate_factors
+        What forecasts of an earlier day turned out to need (RATE_FACTORS); without rows they are taken to be right.
     with_curve
         Whether to draw the exchange curve too.
 
@@ -173,7 +178,8 @@ carrier_lanes, holidays
     due_days = due_in_days(chosen["lead_time_days"].to_numpy(), _calendar_of(pairs, working), working)
     booked = booked_repairs(pairs, reservations, today)
     ahead = demand_ahead(pairs, forecast_steps, today, period)
-    levelling = level_pairs(pairs, chosen, reviews, booked, ahead, target, level_caps(pairs, ahead, params), params)
+    caps = level_caps(pairs, ahead, params)
+    levelling = level_pairs(pairs, chosen, reviews, booked, ahead, target, caps, rate_factors, params)
     levels = levelling.levels
 
     protection = reviews.review_period_days + chosen["lead_time_days"].to_numpy()

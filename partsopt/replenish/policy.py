@@ -17,6 +17,7 @@ from partsopt.replenish.levels import (
 from partsopt.replenish.lifecycle import holding_rates
 from partsopt.replenish.pairs import Pairs
 from partsopt.replenish.position import Booked, booked_between
+from partsopt.replenish.ratefactors import with_rate_factors
 from partsopt.replenish.review import Reviews
 from partsopt.replenish.stocking import stocking_costs, stocking_decision
 from partsopt.replenish.together import DAYS_PER_YEAR, Chain, chain_of, levels_by_class, levels_together, promises_of
@@ -74,6 +75,7 @@ def level_pairs(
     ahead: DemandAhead,
     target: Floats,
     cap: Wholes,
+    rate_factors: pd.DataFrame,
     params: ReplenishParams,
 ) -> Levelling:
     """Set the level of every pair over the interval from its review to the receipt of the next order, ``cap`` at most.
@@ -95,6 +97,8 @@ def level_pairs(
         booked_between(booked, start - 1, start + lead),
         booked_between(booked, start + lead, start + lead + reviews.review_period_days),
     )
+    abc = np.searchsorted(ABC_CLASSES, pairs.rows["abc_class"].to_numpy(dtype=str))
+    over = with_rate_factors(over, rate_factors, pairs.rows["is_dc"].to_numpy(), abc)
     is_stocked = pairs.rows["is_stocked"].to_numpy()
     chain = chain_of(pairs, chosen, over, cap)
     if params.target_rule == "class":

@@ -24,6 +24,7 @@ PARQUET_TABLES = (
     "forecasts",
     "forecast_steps",
     "classes",
+    "rate_factors",
     "levels",
     "positions",
     "source_options",
