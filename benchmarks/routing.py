@@ -40,13 +40,14 @@ from partsopt.routing.annealing import (
     Column,
     best_columns,
     columns_of,
+    compile_search,
     driven_cost,
     improve,
     start_search,
     types_of,
 )
 from partsopt.routing.columns import choose_columns
-from partsopt.routing.route_problem import RouteProblem
+from partsopt.routing.route_problem import NEVER, RouteProblem
 
 COLUMNS = ("instance", "cost", "gap", "cpu_seconds", "status", "solver", "set", "clients", "best_known")
 MOST_TRIPS = 20
@@ -189,6 +190,9 @@ def problem_of(instance: Instance) -> RouteProblem:
         closes=instance.closes,
         service=instance.service,
         release=instance.release,
+        wanted=np.full(len(instance.demand), NEVER),
+        due=np.full(len(instance.demand), NEVER),
+        late_per_time=0.0,
         price_out=np.full(len(instance.demand), price),
         vehicle_type=vehicle_type,
         type_depot=depot,
@@ -203,23 +207,6 @@ def problem_of(instance: Instance) -> RouteProblem:
         type_reload=np.zeros(n_types, dtype=np.int64),
         allowed=np.ones((n_types, len(instance.demand)), dtype=np.uint8),
     )
-
-
-def compile_search() -> None:
-    """Compile the search, or load it from the cache, before any clock starts."""
-    one = np.ones(1, dtype=np.int64)
-    apart = np.array([[0, 1], [1, 0]], dtype=np.int64)
-    instance = Instance(
-        name="two", n_depots=1, distance=apart, travel=apart, demand=np.array([0, 1]),
-        opens=np.zeros(2, dtype=np.int64),
-        closes=np.full(2, 9), service=np.zeros(2, dtype=np.int64), release=np.zeros(2, dtype=np.int64),
-        depot=np.zeros(1, dtype=np.int64), capacity=one, fixed_cost=one, unit_cost=one, max_duration=one * 9,
-        may_reload=np.zeros(1, dtype=np.bool_), cost_scale=1.0,
-    )  # fmt: skip
-    problem = problem_of(instance)
-    search = start_search(problem, 1)
-    improve(search, 1, hot=1.0, cold=1.0)
-    choose_columns(problem, columns_of(search), best_columns(search), 1.0)
 
 
 if __name__ == "__main__":

@@ -404,12 +404,24 @@ class RoutingParams:
     solution_limit: int = setting(
         100, "solutions each search of a DC may visit (the plan does not depend on the clock)", "solutions"
     )
+    compiled_from_parcels: int = setting(
+        60, "a DC with this many parcels for its vehicles is searched by the compiled ruin and recreate", "parcels"
+    )
+    iterations_per_parcel: int = setting(
+        80, "steps of that search for each parcel (the plan does not depend on the clock)", "iterations"
+    )
     time_limit_s: int = setting(120, "safety net of a DC's search; hitting it is reported", "seconds")
 
     def __post_init__(self) -> None:
         for name in ("vor_pick_min", "urgent_pick_min", "late_cost_per_hour"):
             _need(getattr(self, name) >= 0, f"routing.{name}", getattr(self, name), "0 or more")
-        for name in ("solution_limit", "time_limit_s", "stock_within_working_days"):
+        for name in (
+            "solution_limit",
+            "compiled_from_parcels",
+            "iterations_per_parcel",
+            "time_limit_s",
+            "stock_within_working_days",
+        ):
             _need(getattr(self, name) >= 1, f"routing.{name}", getattr(self, name), "1 or more")
         _need(self.detour_factor >= 1, "routing.detour_factor", self.detour_factor, "1 or more")
         for name in ("speed_km_per_hour", "own_vehicle_radius_km"):

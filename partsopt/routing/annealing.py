@@ -9,15 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partsopt.errors import NoPlan
-from partsopt.routing.route_problem import Ints, RouteProblem, SearchState
-from partsopt.routing.ruin import (
-    NEAREST,
-    POOL_NODES,
-    POOL_ROUTES,
-    construct,
-    iterate,
-    join,
-)
+from partsopt.routing.pool import POOL_NODES, POOL_ROUTES
+from partsopt.routing.route_problem import NEVER, Floats, Ints, RouteProblem, SearchState
+from partsopt.routing.ruin import NEAREST, construct, iterate, join
 
 
 class RuinSearch(NamedTuple):
@@ -35,13 +29,22 @@ class Column(NamedTuple):
     trips: tuple[tuple[int, ...], ...]
 
 
-def start_search(problem: RouteProblem, seed: int) -> RuinSearch:
-    """Begin with each client where it costs least, in a drawn order.
+def start_search(
+    problem: RouteProblem,
+    seed: int,
+    days: Sequence[Sequence[Sequence[int]]] | None = None,
+    near: Ints | None = None,
+) -> RuinSearch:
+    """Begin with days already planned, and each other client where it costs least, in a drawn order.
 
     Parameters
     ----------
     seed
         Of the search's own generator of numbers.
+    days
+        By vehicle, the clients of its trips: days that can be driven; None: all vehicles stay at home.
+    near
+        What :func:`nearest_clients` says, where several searches share it.
     """
     n_locations, n_vehicles = len(problem.loads), len(problem.vehicle_type)
     n_clients, n_types = n_locations - problem.n_depots, len(problem.type_depot)
@@ -49,8 +52,6 @@ def start_search(problem: RouteProblem, seed: int) -> RuinSearch:
     longest = _longest_trip(problem)
     shape = (n_vehicles * rows, longest)
     clients = np.arange(problem.n_depots, n_locations)
-    apart = problem.distance[np.ix_(clients, clients)]
-    near = np.argsort(apart, axis=1, kind="stable")[:, :NEAREST] + problem.n_depots
     free = np.zeros((n_types, max(n_vehicles, 1)), dtype=np.int64)
     n_free = np.zeros(n_types, dtype=np.int64)
     for vehicle in range(n_vehicles - 1, -1, -1):
@@ -75,6 +76,8 @@ def start_search(problem: RouteProblem, seed: int) -> RuinSearch:
         behind=np.zeros((shape[0], 3), dtype=np.int64),
         cost=np.zeros(n_vehicles),
         driven=np.zeros(n_vehicles, dtype=np.int64),
+        spent=np.zeros(n_vehicles, dtype=np.int64),
+        late=np.zeros(n_vehicles),
         kin=_kin(problem),
         open_to_all=np.asarray(problem.allowed.all(axis=1), dtype=np.uint8),
         stamp=np.zeros(n_vehicles + 1, dtype=np.int64),
@@ -97,8 +100,10 @@ def start_search(problem: RouteProblem, seed: int) -> RuinSearch:
         n_free=n_free,
         used=np.zeros(max(n_vehicles, 1), dtype=np.int64),
         used_place=np.full(n_vehicles, -1, dtype=np.int64),
-        near=near,
-        counts=np.array([0, n_clients, 0, 0, 0, int(_kin(problem).sum() > n_types)], dtype=np.int64),
+        near=nearest_clients(problem) if near is None else near,
+        counts=np.array(
+            [0, n_clients, 0, 0, 0, int(_kin(problem).sum() > n_types), _has_clock(problem)], dtype=np.int64
+        ),
         money=np.array([price, price, price]),
         draws=generator.integers(0, 2**63, size=1, dtype=np.uint64),
         signs=np.random.Generator(np.random.PCG64(1)).integers(0, 2**60, size=n_types + n_locations, dtype=np.uint64),
@@ -108,9 +113,55 @@ def start_search(problem: RouteProblem, seed: int) -> RuinSearch:
         pool_cost=np.zeros(POOL_ROUTES),
         pool_nodes=np.zeros(POOL_NODES, dtype=np.int64),
     )
+    if days is not None:
+        _take_days(state, days, rows, clients, problem.price_out)
     if n_clients and n_vehicles:
         construct(problem, state)
     return RuinSearch(problem, state)
+
+
+def nearest_clients(problem: RouteProblem) -> Ints:
+    """The clients nearest to each client, itself first."""
+    clients = np.arange(problem.n_depots, len(problem.loads))
+    apart = problem.distance[np.ix_(clients, clients)]
+    return np.argsort(apart, axis=1, kind="stable")[:, :NEAREST] + problem.n_depots
+
+
+def compile_search() -> None:
+    """Compile the search, or load it from numba's cache, before any clock starts."""
+    one, two = np.ones(1, dtype=np.int64), np.zeros(2, dtype=np.int64)
+    apart = np.array([[0, 1], [1, 0]], dtype=np.int64)
+    problem = RouteProblem(
+        n_depots=1, distance=apart, travel=apart, loads=np.zeros((2, 1), dtype=np.int64), opens=two,
+        closes=two + 9, service=two, release=two, wanted=two, due=two, late_per_time=0.0, price_out=np.full(2, 9.0),
+        vehicle_type=one - 1, type_depot=one - 1, type_capacity=one[:, None].copy(), type_fixed=np.zeros(1),
+        type_per_distance=np.ones(1), type_per_time=np.zeros(1), type_starts=one - 1, type_ends=one + 9,
+        type_max_duration=one + 9, type_max_trips=one, type_reload=one, allowed=np.ones((1, 2), dtype=np.uint8),
+    )  # fmt: skip
+    improve(start_search(problem, 1), 1, hot=1.0, cold=1.0)
+
+
+def _take_days(
+    state: SearchState, days: Sequence[Sequence[Sequence[int]]], rows: int, clients: Ints, price_out: Floats
+) -> None:
+    """Write days into a state that is empty so far; what they serve is no longer out."""
+    served = {one for trips in days for trip in trips for one in trip}
+    for vehicle, trips in enumerate(days):
+        state.n_trips[vehicle] = len(trips)
+        for number, trip in enumerate(trips):
+            state.length[vehicle * rows + number] = len(trip)
+            state.nodes[vehicle * rows + number, : len(trip)] = trip
+    left = [one for one in clients.tolist() if one not in served]
+    state.out_place[clients] = -1
+    state.out_place[left] = np.arange(len(left))
+    state.out[: len(left)] = left
+    state.counts[1] = len(left)
+    state.money[2] = float(price_out[left].sum())
+
+
+def _has_clock(problem: RouteProblem) -> int:
+    """Whether time or lateness has a price, so that a day's exact times matter to its cost."""
+    return int(problem.type_per_time.any() or bool((problem.wanted < NEVER).any()))
 
 
 def _kin(problem: RouteProblem) -> NDArray[np.uint8]:
@@ -211,23 +262,42 @@ def cost_of_column(problem: RouteProblem, vehicle_type: int, trips: Sequence[Seq
     """
     home = int(problem.type_depot[vehicle_type])
     starts, ends = int(problem.type_starts[vehicle_type]), int(problem.type_ends[vehicle_type])
-    driven, day = 0, (starts, ends, 0)
-    for number, trip in enumerate(trips):
-        last, segment = home, (starts, ends, 0)
+    driven, spent, late, free, first, shift = 0, 0, 0.0, starts, (starts, ends, 0), 0
+    for trip in trips:
+        segment = (starts, ends, 0)
+        last = home
         for one in trip:
             driven += int(problem.distance[last, one])
             stop = (int(problem.opens[one]), int(problem.closes[one]), int(problem.service[one]))
             segment = _joined(segment, int(problem.travel[last, one]), stop)
             last = one
         driven += int(problem.distance[last, home])
-        early, late, duration = _joined(segment, int(problem.travel[last, home]), (starts, ends, 0))
+        early, latest, duration = _joined(segment, int(problem.travel[last, home]), (starts, ends, 0))
         ready = max((int(problem.release[one]) for one in trip), default=0)
-        if late < ready:
-            raise NoPlan(f"a trip must leave by {late} and is not packed before {ready}; report it")
-        segment = (max(early, ready), late, duration)
-        day = _joined(day, int(problem.type_reload[vehicle_type]) if number else 0, segment)
+        if latest < ready:
+            raise NoPlan(f"a trip must leave by {latest} and is not packed before {ready}; report it")
+        first = _joined(first, shift, (max(early, ready), latest, duration))
+        shift = int(problem.type_reload[vehicle_type])
+        seconds, lateness, free = _driven(problem, trip, home, max(free, ready))
+        spent, late, free = spent + seconds, late + lateness, free + shift
     cost = problem.type_fixed[vehicle_type] + problem.type_per_distance[vehicle_type] * driven
-    return float(cost + problem.type_per_time[vehicle_type] * day[2])
+    return float(cost + problem.type_per_time[vehicle_type] * spent + late)
+
+
+def _driven(problem: RouteProblem, trip: Sequence[int], home: int, departs: int) -> tuple[int, float, int]:
+    """Time on the road, price of lateness and return of a trip that leaves as late as nobody on board minds."""
+    now, waited, put_off, late, last = departs, 0, NEVER, 0.0, home
+    for one in trip:
+        now += int(problem.travel[last, one])
+        waited += max(int(problem.opens[one]) - now, 0)
+        now = max(now, int(problem.opens[one]))
+        late += problem.late_per_time * max(now - int(problem.wanted[one]), 0)
+        bounds = [int(problem.closes[one]), *(max(int(moment[one]), now) for moment in (problem.wanted, problem.due))]
+        put_off = min(put_off, waited + min(bounds) - now)
+        now += int(problem.service[one])
+        last = one
+    now += int(problem.travel[last, home])
+    return now - departs - min(put_off, waited), late, now
 
 
 def _joined(first: tuple[int, int, int], between: int, second: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -27,11 +27,22 @@ class Choice(NamedTuple):
     status: ChoiceStatus
 
 
+class Consignment(NamedTuple):
+    """Clients that would go out together: a price paid once if any is out, of which each one's price has a share."""
+
+    fixed: float
+    shares: Mapping[int, float]
+
+
 def choose_columns(
     problem: RouteProblem,
     columns: Sequence[Column],
     incumbent: Sequence[Column],
     effort: float,
+    *,
+    must: Collection[int] = (),
+    consignments: Sequence[Consignment] = (),
+    scale: float | None = None,
 ) -> Choice:
     """Choose days so that each client is served once or left out at its price, at least total cost.
 
@@ -43,6 +54,12 @@ def choose_columns(
         The days of the best plan so far: always among the columns, and where the solver starts.
     effort
         CP-SAT's deterministic time, so that a busy machine gives the same choice.
+    must
+        Clients that may not be left out; the incumbent serves them.
+    consignments
+        Ways out that share a price.
+    scale
+        Whole steps for a unit of cost; None: the finest that 2^40 allows for the incumbent.
 
     Returns
     -------
@@ -52,34 +69,43 @@ def choose_columns(
     Notes
     -----
     Balinski & Quandt (1964), Operations Research 12(2), 300-304. Costs are rounded to whole steps of at most one
-    part in 2^40 of the incumbent; the cost given back is that of the columns themselves.
+    part in 2^40 of the incumbent, or of ``scale``; the cost given back is that of the columns themselves.
     """
     pool = _pool(columns, incumbent)
-    clients = range(problem.n_depots, len(problem.loads))
-    served_now = {one for column in incumbent for trip in column.trips for one in trip}
-    now = sum(column.cost for column in incumbent)
-    now += float(sum(problem.price_out[one] for one in clients if one not in served_now))
-    largest = max([1.0, now, *(float(problem.price_out[one]) for one in clients)])
-    scale = COST_STEPS / largest
+    now = _cost_of(problem, incumbent, consignments)
+    may = [one for one in range(problem.n_depots, len(problem.loads)) if one not in must]
+    if scale is None:
+        scale = COST_STEPS / max([1.0, now, *(float(problem.price_out[one]) for one in may)])
     model = cp_model.CpModel()
     taken = [model.new_bool_var("") for _ in pool]
-    out = {one: model.new_bool_var("") for one in clients}
-    serving: dict[int, list[cp_model.IntVar]] = {one: [out[one]] for one in clients}
+    out = {one: model.new_bool_var("") for one in may}
+    serving: dict[int, list[cp_model.IntVar]] = {one: [] for one in range(problem.n_depots, len(problem.loads))}
+    for one, variable in out.items():
+        serving[one].append(variable)
+    of_kind: dict[int, list[cp_model.IntVar]] = {}
     for variable, column in zip(taken, pool, strict=True):
+        of_kind.setdefault(column.vehicle_type, []).append(variable)
         for trip in column.trips:
             for one in trip:
                 serving[one].append(variable)
     for variables in serving.values():
         model.add_exactly_one(variables)
     counts = np.bincount(problem.vehicle_type, minlength=len(problem.type_depot))
-    for kind, count in enumerate(counts.tolist()):
-        of_kind = [variable for variable, column in zip(taken, pool, strict=True) if column.vehicle_type == kind]
-        if len(of_kind) > count:
-            model.add(sum(of_kind) <= count)
-    model.minimize(
-        sum(round(column.cost * scale) * variable for variable, column in zip(taken, pool, strict=True))
-        + sum(round(float(problem.price_out[one]) * scale) * variable for one, variable in out.items())
-    )
+    for kind, variables in sorted(of_kind.items()):
+        if len(variables) > counts[kind]:
+            model.add(sum(variables) <= int(counts[kind]))
+    price = {one: float(problem.price_out[one]) for one in may}
+    costs = [round(column.cost * scale) * variable for variable, column in zip(taken, pool, strict=True)]
+    served_now = {one for column in incumbent for trip in column.trips for one in trip}
+    for consignment in consignments:
+        opened = model.new_bool_var("")
+        model.add_hint(opened, any(one not in served_now for one in consignment.shares))
+        costs.append(round(consignment.fixed * scale) * opened)
+        for one, share in consignment.shares.items():
+            if one in out:
+                model.add_implication(out[one], opened)
+                price[one] -= share
+    model.minimize(sum(costs) + sum(round(price[one] * scale) * variable for one, variable in out.items()))
     for place, variable in enumerate(taken):
         model.add_hint(variable, place < len(incumbent))
     for one, variable in out.items():
@@ -99,11 +125,21 @@ def choose_columns(
         case other:
             raise NoPlan(f"CP-SAT answered {solver.status_name(other)} to a choice that has an incumbent; report it")
     chosen = tuple(column for variable, column in zip(taken, pool, strict=True) if solver.boolean_value(variable))
-    cost = sum(column.cost for column in chosen)
-    cost += float(sum(problem.price_out[one] for one, variable in out.items() if solver.boolean_value(variable)))
+    cost = _cost_of(problem, chosen, consignments)
     if cost >= now:
         return Choice(tuple(incumbent), now, min(solver.best_objective_bound / scale, now), status)
     return Choice(chosen, cost, min(solver.best_objective_bound / scale, cost), status)
+
+
+def _cost_of(problem: RouteProblem, columns: Sequence[Column], consignments: Sequence[Consignment]) -> float:
+    """Cost of days with the price of who is out."""
+    served = {one for column in columns for trip in column.trips for one in trip}
+    out = [one for one in range(problem.n_depots, len(problem.loads)) if one not in served]
+    cost = sum(column.cost for column in columns) + float(sum(problem.price_out[one] for one in out))
+    for consignment in consignments:
+        shares = [consignment.shares[one] for one in out if one in consignment.shares]
+        cost += consignment.fixed - sum(shares) if shares else 0.0
+    return cost
 
 
 def _pool(columns: Sequence[Column], incumbent: Sequence[Column]) -> list[Column]:

@@ -233,8 +233,9 @@ def _add_distance_cost(
 
 def _add_clock(problem: DayProblem, routing: Any, places: np.ndarray, members: Sequence[int]) -> Any:
     service_s = np.array([0, *(problem.deliveries[one].service_s for one in members)], dtype=np.int64)
+    pieces_s = np.array([0, *(problem.deliveries[one].pieces_s for one in members)], dtype=np.int64)
     elsewhere = places[:, None] != places[None, :]
-    transit_s = (problem.travel_s[np.ix_(places, places)] + service_s[:, None]) * elsewhere
+    transit_s = (problem.travel_s[np.ix_(places, places)] + service_s[:, None]) * elsewhere + pieces_s[:, None]
     time = routing.RegisterTransitMatrix(transit_s.tolist())
     routing.AddDimension(time, HORIZON_S, HORIZON_S, False, "clock")
     return routing.GetDimensionOrDie("clock")

@@ -14,6 +14,7 @@ import pandas as pd
 from partsopt.calendars import calendars_of, moment_at
 from partsopt.errors import InputError, NoPlan
 from partsopt.routing import reasons
+from partsopt.routing.insertion import Relaxed, relaxed_days
 from partsopt.routing.lanes import (
     Lane,
     Offer,
@@ -296,22 +297,27 @@ def _plan_origin(origin_id: str, parcels: list[Parcel], network: _Network) -> _O
     found = search_day(day.problem, network.params)
     on_board, routes, stops = _vehicle_rows(day, found, parcels, network)
     fates = []
+    is_small = len(day.problem.vans) <= reasons.ALL_ASKED
+    relaxed = () if is_small else relaxed_days(day.problem, found.trips, found.latest_s)
     for number, parcel in enumerate(parcels):
         fate, pick = on_board.get(number), day.chosen[number]
         if fate is None and pick is not None:
             fate = _by_lane(pick)
         fates.append(
-            fate or _Fate(carried_by="unserved", unserved_because=_why_unserved(day, found, number, parcel, network))
+            fate
+            or _Fate(
+                carried_by="unserved", unserved_because=_why_unserved(day, found, number, parcel, network, relaxed)
+            )
         )
     settled = _consigned(parcels, offers, fates)
     solver_run = {
         "stage": "routing",
         "name": origin_id,
-        "solver": "OR-Tools routing",
+        "solver": found.solver,
         "status": found.status,
         "objective": found.objective if found.status != "nothing_to_do" else np.nan,
-        "bound": np.nan,
-        "gap": np.nan,
+        "bound": found.bound,
+        "gap": (found.objective - found.bound) / found.objective if found.objective > 0 else np.nan,
         "solutions": found.solutions,
         "why": found.why,
     }
@@ -468,12 +474,15 @@ def _with_alternatives(
     closing_s = [one.closes_s for one in problem.deliveries]
     direct_s: dict[int, int] = {}
     able: dict[int, tuple[int, ...]] = {}
+    kinds = list(dict.fromkeys(problem.vans))
+    kind_of = [kinds.index(van) for van in problem.vans]
     for delivery, number in enumerate(numbers):
-        direct = {
-            vehicle: times.visits[0].starts_s
-            for vehicle, van in enumerate(problem.vans)
+        first_s = {
+            kind: times.visits[0].starts_s
+            for kind, van in enumerate(kinds)
             if not isinstance(times := times_of_trip(problem, van, [delivery], van.start_s, closing_s), Broken)
         }
+        direct = {vehicle: first_s[kind] for vehicle, kind in enumerate(kind_of) if kind in first_s}
         able[number] = tuple(direct)
         if direct:
             direct_s[number] = min(direct.values())
@@ -498,6 +507,9 @@ def _with_alternatives(
         for number in members:
             fixed_share[number] = parcels[number].load_kg / weight if weight > 0 else 1 / len(members)
 
+    consignment_of = {
+        number: place for place, members in enumerate(together.values()) if len(members) > 1 for number in members
+    }
     deliveries = []
     for delivery, number in enumerate(numbers):
         parcel, by, pick = parcels[number], wanted[number], chosen[number]
@@ -508,18 +520,24 @@ def _with_alternatives(
             due_s=None if parcel.promised_by is None else _seconds(parcel.promised_by, midnight),
         )
         if pick is not None:
-            cost = pick.lane.cost_fixed * fixed_share[number] + pick.lane.cost_per_kg * parcel.load_kg
+            share = pick.lane.cost_fixed * fixed_share[number]
+            cost = share + pick.lane.cost_per_kg * parcel.load_kg
             one = replace(
                 one,
                 lane_cost=cost + lateness_price(pick.arrives_at, by, network.params),
                 lane_keeps_promise=pick.keeps_promise,
                 lane_arrives_s=whole_up((pick.arrives_at - midnight).total_seconds()),
+                consignment=consignment_of.get(number, -1),
+                lane_fixed=pick.lane.cost_fixed,
+                lane_share=share,
             )
         deliveries.append(one)
     return chosen, replace(problem, deliveries=tuple(deliveries))
 
 
-def _why_unserved(day: _Day, found: Found, number: int, parcel: Parcel, network: _Network) -> str:
+def _why_unserved(
+    day: _Day, found: Found, number: int, parcel: Parcel, network: _Network, relaxed: Sequence[Relaxed]
+) -> str:
     """The reason in words: no lane, and the first rule that keeps every vehicle from it."""
     no_lane = f"no carrier lane from {parcel.origin_id} to {parcel.destination_id}"
     if number in day.barred:
@@ -527,7 +545,7 @@ def _why_unserved(day: _Day, found: Found, number: int, parcel: Parcel, network:
     delivery = day.numbers.index(number)
     why = reasons.out_of_reach(day.problem, delivery, day.vehicle_ids)
     if why is None:
-        why = reasons.full(day.problem, delivery, found.trips, found.latest_s, day.vehicle_ids)
+        why = reasons.full(day.problem, delivery, found.trips, found.latest_s, day.vehicle_ids, relaxed)
     if parcel.promised_by is None and not parcel.is_express:
         origin = network.places[parcel.origin_id]
         last = origin.calendar.add_working_days(day.on, network.params.stock_within_working_days - 1)

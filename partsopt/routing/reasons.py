@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from partsopt.routing.search import cheapest_place
+from partsopt.routing.insertion import UNLIMITED, Relaxed, cheapest_place, vehicles_asked
 from partsopt.routing.stops import CM3_PER_M3, GRAMS_PER_KG
 from partsopt.routing.timetable import Broken, DayProblem, Trips, Van, times_of_day, times_of_trip
 
-UNLIMITED = 10**15
+ALL_ASKED = 24
+MOST_ASKED = 3
 SECONDS_PER_MINUTE = 60
 
 
@@ -80,9 +81,16 @@ def out_of_reach(problem: DayProblem, one: int, vehicle_ids: Sequence[str]) -> s
     return what
 
 
-def full(problem: DayProblem, one: int, trips: Trips, latest_s: Sequence[int], vehicle_ids: Sequence[str]) -> str:
+def full(
+    problem: DayProblem,
+    one: int,
+    trips: Trips,
+    latest_s: Sequence[int],
+    vehicle_ids: Sequence[str],
+    relaxed: Sequence[Relaxed] = (),
+) -> str:
     """Say that every vehicle's day is full, and which change of one vehicle would admit the delivery."""
-    ways = changes_that_admit(problem, one, trips, latest_s, vehicle_ids)
+    ways = changes_that_admit(problem, one, trips, latest_s, vehicle_ids, relaxed)
     vehicles = "the vehicle is" if len(problem.vans) == 1 else f"all {len(problem.vans)} vehicles are"
     if not ways:
         return f"{vehicles} full, and no stop could wait for it; one more vehicle would take it"
@@ -90,14 +98,23 @@ def full(problem: DayProblem, one: int, trips: Trips, latest_s: Sequence[int], v
 
 
 def changes_that_admit(
-    problem: DayProblem, one: int, trips: Trips, latest_s: Sequence[int], vehicle_ids: Sequence[str]
+    problem: DayProblem,
+    one: int,
+    trips: Trips,
+    latest_s: Sequence[int],
+    vehicle_ids: Sequence[str],
+    relaxed: Sequence[Relaxed] = (),
 ) -> list[Change]:
     """The smallest change of each kind (load, shift, one more trip) that lets one vehicle take a delivery.
 
     Each has been applied: the delivery fits into the plan given, and nothing on board is later than it may be.
+    With ``relaxed`` days, only the vehicles nearest to taking it are asked, not all.
     """
     load, shift, trip = [], [], []
-    for number in problem.deliveries[one].vehicles:
+    asked: Sequence[int] = problem.deliveries[one].vehicles
+    if relaxed:
+        asked = vehicles_asked(problem, one, relaxed, latest_s, MOST_ASKED)
+    for number in asked:
         van, vehicle_id = problem.vans[number], vehicle_ids[number]
         roomy = replace(van, grams=UNLIMITED, cm3=UNLIMITED)
         for grams, cm3 in _loads_needed(problem, one, trips[number], number, roomy, latest_s):

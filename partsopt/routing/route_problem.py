@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+NEVER = 2**40
+
 
 class RouteProblem(NamedTuple):
     """A routing problem of whole numbers; rows of the matrices are depots first, then clients.
 
     ``loads`` has one column for each measure (kg, m3). Vehicles of one type are alike and next to each other.
     ``type_*`` arrays are by vehicle type, ``allowed`` says which type may serve which location.
-    ``price_out`` is what a client costs that no vehicle serves.
+    ``price_out`` is what a client costs that no vehicle serves. Starting after ``wanted`` costs ``late_per_time``;
+    a trip does not put off its departure so far that it starts a client after ``due`` that it could start before
+    (``NEVER`` where there is no such moment).
     """
 
     n_depots: int
@@ -27,6 +31,9 @@ class RouteProblem(NamedTuple):
     closes: Ints
     service: Ints
     release: Ints
+    wanted: Ints
+    due: Ints
+    late_per_time: float
     price_out: Floats
     vehicle_type: Ints
     type_depot: Ints
@@ -56,6 +63,8 @@ class SearchState(NamedTuple):
     behind: Ints
     cost: Floats
     driven: Ints
+    spent: Ints
+    late: Floats
     kin: NDArray[np.uint8]
     open_to_all: NDArray[np.uint8]
     stamp: Ints
@@ -91,5 +100,5 @@ class SearchState(NamedTuple):
 
 
 # counts: 0 vehicles used, 1 clients out, 2 vehicles touched, 3 routes in the pool, 4 nodes in the pool,
-# 5 whether some type can replace another
+# 5 whether some type can replace another, 6 whether time or lateness has a price
 # money: 0 current, 1 best, 2 current price of what is out

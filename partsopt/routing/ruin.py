@@ -14,7 +14,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from partsopt.routing.route_problem import SearchState
+from partsopt.routing.pool import keep_best, pool_touched
+from partsopt.routing.route_problem import NEVER, SearchState
 
 NEAREST = 200
 LONGEST_STRING = 10.0
@@ -25,11 +26,10 @@ KEEP_GROWING = 0.99
 WAITING_TRIED = 12
 LOOKED_AT_FIRST = 4
 INFINITE = 1e300
-POOL_ROUTES = 20_000
-POOL_NODES = 400_000
+LAYOUT = 1319312397  # checksum of route_problem.py and pool.py: numba's cache notices changes of this file only
 
 
-@numba.njit(cache=True, inline="always")
+@numba.njit(cache=True)
 def _draw(draws: Any) -> float:
     """A number in [0, 1): splitmix64 (Steele, Lea & Flood 2014)."""
     draws[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -40,7 +40,7 @@ def _draw(draws: Any) -> float:
     return float(z >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-@numba.njit(cache=True, inline="always")
+@numba.njit(cache=True)
 def join(ea: int, la: int, da: int, between: int, eb: int, lb: int, db: int) -> tuple[int, int, int]:
     """Two segments driven one after the other: earliest and latest start without more waiting, duration.
 
@@ -114,14 +114,41 @@ def _refresh(p: Any, s: SearchState, v: int) -> None:
         s.behind[row, 0], s.behind[row, 1], s.behind[row, 2] = e, late, d
         te, tl, td = _trip(p, s, row, home)
         e, late, d = join(te, tl, td, p.type_reload[t] if k < n_trips - 1 else 0, e, late, d)
-    s.driven[v] = length_driven
-    if n_trips == 0:
-        s.cost[v] = 0.0
-    else:
-        s.cost[v] = p.type_fixed[t] + p.type_per_distance[t] * length_driven + p.type_per_time[t] * duration
+    s.driven[v], s.spent[v], s.late[v], s.cost[v] = length_driven, duration, 0.0, 0.0
+    if n_trips > 0:
+        if s.counts[6]:
+            s.spent[v], s.late[v] = _drive(p, s, v)
+        s.cost[v] = _cost_as(p, s, v, t)
 
 
-@numba.njit(cache=True, inline="always")
+@numba.njit(cache=True)
+def _drive(p: Any, s: SearchState, v: int) -> tuple[int, float]:
+    """Time on the road and price of lateness of a day; trips leave as late as nobody on board minds."""
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+    t = p.vehicle_type[v]
+    home = p.type_depot[t]
+    free, spent, late = p.type_starts[t], 0, 0.0
+    for k in range(s.n_trips[v]):
+        row = v * trips + k
+        departs = max(free, s.ready[row])
+        now, waited, put_off, last = departs, 0, NEVER, home
+        for i in range(s.length[row]):
+            c = s.nodes[row, i]
+            now += p.travel[last, c]
+            waited += max(p.opens[c] - now, 0)
+            now = max(now, p.opens[c])
+            late += p.late_per_time * max(now - p.wanted[c], 0)
+            bound = min(p.closes[c], max(p.wanted[c], now), max(p.due[c], now))
+            put_off = min(put_off, waited + bound - now)
+            now += p.service[c]
+            last = c
+        now += p.travel[last, home]
+        spent += now - departs - min(put_off, waited)
+        free = now + p.type_reload[t]
+    return spent, late
+
+
+@numba.njit(cache=True)
 def _trip(p: Any, s: SearchState, row: int, home: int) -> tuple[int, int, int]:
     n = s.length[row]
     last = s.nodes[row, n - 1]
@@ -332,6 +359,9 @@ def _insert_best(p: Any, s: SearchState, c: int) -> bool:
                     continue
                 rate = p.type_per_distance[larger]
             ready = s.ready[row] if s.ready[row] > release else release
+            free = ready
+            if k > 0:
+                free = max(ready, s.ahead[row, 0] + s.ahead[row, 2] + p.type_reload[t])
             n = s.length[row]
             last = home
             for i in range(n + 1):
@@ -352,6 +382,7 @@ def _insert_best(p: Any, s: SearchState, c: int) -> bool:
                         closes,
                         service,
                     )
+                    lateness = _lateness(p, c, e, d, free)
                     if late >= 0:
                         e, late, d = join(
                             e,
@@ -374,7 +405,7 @@ def _insert_best(p: Any, s: SearchState, c: int) -> bool:
                                 e, late, d, p.type_reload[t], s.behind[row, 0], s.behind[row, 1], s.behind[row, 2]
                             )
                         if late >= 0 and d <= p.type_max_duration[t]:
-                            more = extra + rate * longer + per_time * (d - whole)
+                            more = extra + rate * longer + per_time * (d - whole) + lateness
                             if more < best:
                                 best, best_row, best_at, is_new, best_larger = more, row, i, False, larger
                 last = following
@@ -390,11 +421,16 @@ def _insert_best(p: Any, s: SearchState, c: int) -> bool:
                     continue
                 if release > se:
                     se = release
+                before_c = sd - p.travel[c, home]
                 for k in range(n_trips + 1):
                     if _draw(s.draws) < BLINK:
                         continue
                     row = v * trips + k
                     e, late, d = se, sl, sd
+                    free = release
+                    if k > 0:
+                        free = max(release, s.ahead[row, 0] + s.ahead[row, 2] + p.type_reload[t])
+                    lateness = _lateness(p, c, se, before_c, free)
                     if k > 0:
                         e, late, d = join(
                             s.ahead[row, 0], s.ahead[row, 1], s.ahead[row, 2], p.type_reload[t], e, late, d
@@ -407,7 +443,7 @@ def _insert_best(p: Any, s: SearchState, c: int) -> bool:
                                 e, late, d, p.type_reload[t], s.behind[row, 0], s.behind[row, 1], s.behind[row, 2]
                             )
                     if late >= 0 and d <= p.type_max_duration[t]:
-                        more = per_distance * longer + per_time * (d - whole)
+                        more = per_distance * longer + per_time * (d - whole) + lateness
                         if more < best:
                             best, best_row, best_at, is_new, best_larger = more, row, 0, True, -1
     for t in range(p.type_depot.shape[0]):
@@ -422,7 +458,7 @@ def _insert_best(p: Any, s: SearchState, c: int) -> bool:
         if fits and more < best:
             e, late, d = _alone(p, t, home, c)
             if late >= release:
-                more += p.type_per_time[t] * d
+                more += p.type_per_time[t] * d + _lateness(p, c, e, d - p.travel[c, home], release)
                 if d <= p.type_max_duration[t] and more < best:
                     best, best_row, is_new, best_larger = more, s.free[t, s.n_free[t] - 1] * trips, True, -1
                     best_at = 0
@@ -451,7 +487,13 @@ def _insert_best(p: Any, s: SearchState, c: int) -> bool:
     return True
 
 
-@numba.njit(cache=True, inline="always")
+@numba.njit(cache=True)
+def _lateness(p: Any, c: int, e: int, d: int, free: int) -> float:
+    """Price of a client's own lateness at the end of a segment that cannot leave before ``free``."""
+    return p.late_per_time * max(max(e, free) + d - p.service[c] - p.wanted[c], 0)
+
+
+@numba.njit(cache=True)
 def _alone(p: Any, t: int, home: int, c: int) -> tuple[int, int, int]:
     """A trip to one client and back."""
     starts, ends = p.type_starts[t], p.type_ends[t]
@@ -586,10 +628,8 @@ def _fits(p: Any, s: SearchState, v: int, t: int) -> bool:
 
 @numba.njit(cache=True)
 def _cost_as(p: Any, s: SearchState, v: int, t: int) -> float:
-    """What a vehicle's day costs driven by another type."""
-    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
-    duration = s.ahead[v * trips + s.n_trips[v], 2]
-    return p.type_fixed[t] + p.type_per_distance[t] * s.driven[v] + p.type_per_time[t] * duration
+    """What a vehicle's day costs driven by a type."""
+    return p.type_fixed[t] + p.type_per_distance[t] * s.driven[v] + p.type_per_time[t] * s.spent[v] + s.late[v]
 
 
 @numba.njit(cache=True)
@@ -615,79 +655,26 @@ def _undo(p: Any, s: SearchState, n_out: int, money_out: float, out_before: Any)
         _refresh(p, s, v)
 
 
-@numba.njit(cache=True)
-def _keep_best(s: SearchState) -> None:
-    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
-    for v in range(s.n_trips.shape[0]):
-        s.best_trips[v] = s.n_trips[v]
-        for k in range(s.n_trips[v]):
-            row = v * trips + k
-            s.best_length[row] = s.length[row]
-            for i in range(s.length[row]):
-                s.best_nodes[row, i] = s.nodes[row, i]
-
-
-@numba.njit(cache=True)
-def _pool_touched(p: Any, s: SearchState) -> None:
-    """Keep the touched days as columns: of one set of clients and one vehicle type the cheapest."""
-    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
-    size = np.uint64(s.pool_seen.shape[0])
-    for i in range(s.counts[2]):
-        v = s.touched[i]
-        if s.n_trips[v] == 0:
-            continue
-        total = 0
-        sign = s.signs[p.vehicle_type[v]]
-        for k in range(s.n_trips[v]):
-            row = v * trips + k
-            total += s.length[row] + 1
-            for j in range(s.length[row]):
-                sign += s.signs[p.type_depot.shape[0] + s.nodes[row, j]]
-        slot = sign % size
-        while s.pool_seen[slot] != 0 and s.pool_start[np.int64(s.pool_seen[slot]) - 1, 1] != np.int64(sign):
-            slot = (slot + np.uint64(1)) % size
-        number = np.int64(s.pool_seen[slot]) - 1
-        if number >= 0:
-            if s.cost[v] >= s.pool_cost[number] - 1e-9 or total != s.pool_start[number, 2]:
-                continue
-        elif s.counts[3] >= POOL_ROUTES or s.counts[4] + total > POOL_NODES:
-            continue
-        else:
-            number = s.counts[3]
-            s.counts[3] += 1
-            s.pool_seen[slot] = np.uint64(number + 1)
-            s.pool_start[number, 0] = s.counts[4]
-            s.pool_start[number, 1] = np.int64(sign)
-            s.pool_start[number, 2] = total
-            s.counts[4] += total
-        s.pool_type[number] = p.vehicle_type[v]
-        s.pool_cost[number] = s.cost[v]
-        at = s.pool_start[number, 0]
-        for k in range(s.n_trips[v]):
-            row = v * trips + k
-            for j in range(s.length[row]):
-                s.pool_nodes[at] = s.nodes[row, j]
-                at += 1
-            s.pool_nodes[at] = -1
-            at += 1
-
-
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def construct(p: Any, s: SearchState) -> None:
-    """A first plan: every client in turn where it costs least."""
+    """A first plan: the days given, and every other client in turn where it costs least."""
     s.counts[2] = 0
+    for v in range(s.n_trips.shape[0]):
+        if s.n_trips[v] > 0:
+            _use(p, s, v)
+            _refresh(p, s, v)
     _recreate(p, s, 0, s.counts[1])
     total = 0.0
     for i in range(s.counts[0]):
         total += s.cost[s.used[i]]
     s.money[0] = total + s.money[2]
     s.money[1] = s.money[0]
-    _keep_best(s)
+    keep_best(s)
     for i in range(s.counts[2]):
         s.is_touched[s.touched[i]] = 0
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def iterate(p: Any, s: SearchState, iterations: int, hot: float, cold: float, pool_within: float) -> None:
     """Anneal from one temperature to the other over so many iterations."""
     cooling = (cold / hot) ** (1.0 / max(iterations, 1))
@@ -711,10 +698,10 @@ def iterate(p: Any, s: SearchState, iterations: int, hot: float, cold: float, po
         if money < s.money[0] - heat * np.log(1.0 - _draw(s.draws)):
             s.money[0] = money
             if money < s.money[1] * (1.0 + pool_within):
-                _pool_touched(p, s)
+                pool_touched(p, s)
             if money < s.money[1] - 1e-6:
                 s.money[1] = money
-                _keep_best(s)
+                keep_best(s)
         else:
             _undo(p, s, n_out, money_out, out_before)
         for i in range(s.counts[2]):

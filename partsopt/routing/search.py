@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
@@ -10,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 from ortools.constraint_solver import pywrapcp, routing_enums_pb2
 
 from partsopt.errors import NoPlan
+from partsopt.routing.insertion import Insertion, cheapest_place, good_place, openings_of
 from partsopt.routing.model import (
     RoutingModel,
     Slot,
@@ -40,6 +43,7 @@ Status: TypeAlias = Literal["optimal", "feasible", "time_limit", "fallback", "no
 
 FIRST_STRATEGIES = ("PARALLEL_CHEAPEST_INSERTION", "LOCAL_CHEAPEST_INSERTION", "SAVINGS")
 FAILURES_PER_SOLUTION = 10
+SHORT_PASS = 8
 BOOL_FALSE = 2
 SLOW_OPERATORS = (
     "use_global_cheapest_insertion_path_lns",
@@ -60,6 +64,8 @@ class Found:
     objective: float
     solutions: int
     why: str
+    bound: float = math.nan
+    solver: str = "OR-Tools routing"
 
 
 @dataclass
@@ -67,7 +73,11 @@ class _Budget:
     """What the searches of one DC may still use, and what they did: the only state of a search."""
 
     time_left_ms: int
+    is_large: bool = False
     solutions: int = 0
+    iterations: int = 0
+    n_columns: int = 0
+    above_bound: float = math.inf
     searches: int = 0
     hit_time_limit: bool = False
     without_answer: tuple[str, ...] = ()
@@ -102,7 +112,7 @@ def search_day(problem: DayProblem, params: RoutingParams) -> Found:
             why="no delivery that an own vehicle could make",
         )
     weights = weights_of(problem)
-    budget = _Budget(time_left_ms=params.time_limit_s * 1000)
+    budget = _Budget(time_left_ms=params.time_limit_s * 1000, is_large=len(by_vehicle) >= params.compiled_from_parcels)
     tiers = sorted({problem.deliveries[number].tier for number in by_vehicle})
     terms: dict[int, Terms] = {}
     trips = no_trips(problem)
@@ -114,10 +124,11 @@ def search_day(problem: DayProblem, params: RoutingParams) -> Found:
                 if problem.deliveries[number].tier == tiers[level]:
                     terms[number] = _open_terms(problem.deliveries[number], weights)
             last = level == len(tiers) - 1
-            trips, has_answer = _search_pass(problem, terms, trips, tiers[level], weights, params, budget, last=last)
+            search_pass = _recreate_pass if budget.is_large else _search_pass
+            trips, has_answer = search_pass(problem, terms, trips, tiers[level], weights, params, budget, last=last)
             level += 1
         else:
-            admitted = _admit_higher(problem, terms, trips, by_vehicle)
+            admitted = _admit_higher(problem, terms, trips, by_vehicle, is_large=budget.is_large)
             if admitted is None:
                 break
             restarts += 1
@@ -138,11 +149,18 @@ def search_day(problem: DayProblem, params: RoutingParams) -> Found:
         objective=objective,
         solutions=budget.solutions,
         why=_why(status, tiers, budget, params, restarts),
+        bound=max(objective - budget.above_bound, 0.0) if budget.is_large else math.nan,
+        solver="CP-SAT over ruin and recreate" if budget.is_large else "OR-Tools routing",
     )
 
 
 def _why(status: Status, tiers: Sequence[int], budget: _Budget, params: RoutingParams, restarts: int) -> str:
     searched = f"{len(tiers)} tiers in {budget.searches} searches, {budget.solutions} solutions"
+    if budget.is_large:
+        searched = (
+            f"{len(tiers)} tiers in {budget.searches} searches of {budget.iterations} iterations; the best choice of "
+            f"{budget.n_columns} vehicle days met, the bound is over these"
+        )
     again = f", {restarts} planned again for a higher tier" if restarts else ""
     silent = f"; without an answer: {', '.join(budget.without_answer)}" if budget.without_answer else ""
     match status:
@@ -265,6 +283,45 @@ def _search_pass(
     return best, answered
 
 
+def _recreate_pass(
+    problem: DayProblem,
+    terms: Mapping[int, Terms],
+    start: Trips,
+    tier: int,
+    weights: Weights,
+    params: RoutingParams,
+    budget: _Budget,
+    *,
+    last: bool,
+) -> tuple[Trips, bool]:
+    """As :func:`_search_pass` for a day of many deliveries, by the compiled search and CP-SAT."""
+    from partsopt.routing.annealing import compile_search  # only large days load and compile the search
+    from partsopt.routing.compiled import recreate_pass
+
+    compile_search()
+    began = time.monotonic()
+    first = recreate_pass(problem, terms, start, weights, 0, budget.time_left_ms / 1000)
+    best = insert_well(problem, terms, first.trips, weights)
+    best_value = _value(problem, terms, best, weights)
+    if last or not _is_settled(problem, terms, tier, best):
+        share = 1 if last and not budget.n_columns else SHORT_PASS
+        found = recreate_pass(
+            problem, terms, best, weights, -(-params.iterations_per_parcel // share), budget.time_left_ms / 1000
+        )
+        budget.searches += 1
+        budget.iterations += found.iterations
+        budget.solutions += found.n_columns
+        budget.hit_time_limit |= found.hit_time_limit
+        if last:
+            budget.n_columns, budget.above_bound = found.n_columns, found.above_bound
+        answer = insert_well(problem, terms, found.trips, weights)
+        if _is_whole(terms, answer):
+            value = _value(problem, terms, answer, weights)
+            best = answer if value < best_value else best
+    budget.time_left_ms -= round((time.monotonic() - began) * 1000)
+    return best, True
+
+
 def _slots_of(problem: DayProblem, terms: Mapping[int, Terms], tier: int, trips: Trips) -> list[Slot]:
     """Room for each trip of the plan so far, and for one trip of each vehicle at home.
 
@@ -385,7 +442,7 @@ def _used_up(solver: Any, params: RoutingParams) -> bool:
     )
 
 
-# --------------------------------------------------------------------------- insertion
+# --------------------------------------------------------------------------- what was left out
 
 
 def insert_cheapest(problem: DayProblem, terms: Mapping[int, Terms], trips: Trips, weights: Weights) -> Trips:
@@ -395,80 +452,44 @@ def insert_cheapest(problem: DayProblem, terms: Mapping[int, Terms], trips: Trip
     left out afterwards fits nowhere, or is cheaper by its lane.
     """
     latest_s = _latest(problem, terms)
-    on_board = _on_board(trips)
-    for one in sorted(set(terms) - on_board, key=lambda one: (problem.deliveries[one].tier, one)):
+    for one in _left_out(problem, terms, trips):
         place = cheapest_place(problem, one, trips, latest_s)
-        penalty = terms[one].penalty
-        if place is not None and (penalty is None or round(place.cost * weights.scale) < penalty):
+        if place is not None and _is_worth(place, terms[one], weights):
             trips = place.trips
     return trips
 
 
-@dataclass(frozen=True)
-class Insertion:
-    """A plan with one more delivery, and what that adds to the cost of the vehicles, money."""
-
-    trips: Trips
-    cost: float
-
-
-def cheapest_place(
-    problem: DayProblem,
-    one: int,
-    trips: Trips,
-    latest_s: Sequence[int],
-    vehicles: Sequence[int] | None = None,
-) -> Insertion | None:
-    """The cheapest feasible place for a delivery in a plan, None where there is none; ties by vehicle and position.
-
-    ``vehicles`` are those asked; None: all that could make the delivery.
-    """
-    best: Insertion | None = None
-    for number in problem.deliveries[one].vehicles if vehicles is None else vehicles:
-        day = trips[number]
-        times = times_of_day(problem, number, day, latest_s)
-        if isinstance(times, Broken):
-            continue
-        before = cost_of_day(problem, number, times)
-        for changed in _days_with(problem, number, day, one):
-            times = times_of_day(problem, number, changed, latest_s)
-            if isinstance(times, Broken):
-                continue
-            cost = cost_of_day(problem, number, times) - before
-            if best is None or cost < best.cost - 1e-9:
-                best = Insertion((*trips[:number], changed, *trips[number + 1 :]), cost)
-    return best
+def insert_well(problem: DayProblem, terms: Mapping[int, Terms], trips: Trips, weights: Weights) -> Trips:
+    """As :func:`insert_cheapest`, for days with too many vehicles to try every place by the exact timetable."""
+    latest_s = _latest(problem, terms)
+    openings = openings_of(problem, trips, latest_s)
+    for one in _left_out(problem, terms, trips):
+        place = good_place(problem, one, trips, latest_s, openings)
+        if place is not None and _is_worth(place, terms[one], weights):
+            trips = place.trips
+            openings = openings_of(problem, trips, latest_s)
+    return trips
 
 
-def _days_with(
-    problem: DayProblem, number: int, day: tuple[tuple[int, ...], ...], one: int
-) -> list[tuple[tuple[int, ...], ...]]:
-    """Every way to put a delivery into a vehicle's day within its load: into a trip, or as a trip of its own."""
-    van, delivery = problem.vans[number], problem.deliveries[one]
-    ways = []
-    for place, trip in enumerate(day):
-        if sum(problem.deliveries[other].grams for other in trip) + delivery.grams > van.grams:
-            continue
-        if sum(problem.deliveries[other].cm3 for other in trip) + delivery.cm3 > van.cm3:
-            continue
-        ways += [(*day[:place], (*trip[:at], one, *trip[at:]), *day[place + 1 :]) for at in range(len(trip) + 1)]
-    if len(day) < van.max_trips:
-        ways += [(*day[:place], (one,), *day[place:]) for place in range(len(day) + 1)]
-    return ways
+def _left_out(problem: DayProblem, terms: Mapping[int, Terms], trips: Trips) -> list[int]:
+    return sorted(set(terms) - _on_board(trips), key=lambda one: (problem.deliveries[one].tier, one))
+
+
+def _is_worth(place: Insertion, term: Terms, weights: Weights) -> bool:
+    return term.penalty is None or round(place.cost * weights.scale) < term.penalty
 
 
 def _admit_higher(
-    problem: DayProblem, terms: Mapping[int, Terms], trips: Trips, by_vehicle: Sequence[int]
+    problem: DayProblem, terms: Mapping[int, Terms], trips: Trips, by_vehicle: Sequence[int], *, is_large: bool
 ) -> tuple[Trips, int] | None:
-    """A plan that carries a delivery now left out, once everything of lower tiers is taken off; None if there is none.
+    """A plan that carries deliveries now left out, once everything of lower tiers is taken off; None if there is none.
 
     With it comes the tier from below which the passes must be planned again.
     """
     on_board = _on_board(trips)
     latest_s = _latest(problem, terms)
     left = [one for one in by_vehicle if one not in on_board and _is_let_down(problem.deliveries[one])]
-    for one in sorted(left, key=lambda one: (problem.deliveries[one].tier, one)):
-        tier = problem.deliveries[one].tier
+    for tier in sorted({problem.deliveries[one].tier for one in left}):
         higher = tuple(
             tuple(
                 kept
@@ -479,9 +500,18 @@ def _admit_higher(
         )
         if any(isinstance(times_of_day(problem, number, day, latest_s), Broken) for number, day in enumerate(higher)):
             continue
-        place = cheapest_place(problem, one, higher, latest_s)
-        if place is not None:
-            return place.trips, tier
+        openings = openings_of(problem, higher, latest_s)
+        has_admitted = False
+        for one in sorted(one for one in left if problem.deliveries[one].tier == tier):
+            if is_large:
+                place = good_place(problem, one, higher, latest_s, openings)
+            else:
+                place = cheapest_place(problem, one, higher, latest_s)
+            if place is not None:
+                higher, has_admitted = place.trips, True
+                openings = openings_of(problem, higher, latest_s)
+        if has_admitted:
+            return higher, tier
     return None
 
 

@@ -20,7 +20,9 @@ class Delivery:
 
     ``place`` is its row in the matrices (0 is the DC). ``wanted_s`` is from when lateness has a price,
     ``due_s`` is the promise; None where there is none. ``lane_cost`` is None where no lane goes there.
-    ``vehicles`` are those that could bring it on a direct trip.
+    ``vehicles`` are those that could bring it on a direct trip. ``service_s`` is once for a stop, ``pieces_s`` the
+    time its own pieces take. Deliveries with one ``consignment`` (-1: none) pay ``lane_fixed`` once, of which
+    ``lane_share`` is in ``lane_cost``.
     """
 
     place: int
@@ -36,6 +38,10 @@ class Delivery:
     lane_cost: float | None = None
     lane_keeps_promise: bool = False
     lane_arrives_s: int = HORIZON_S
+    pieces_s: int = 0
+    consignment: int = -1
+    lane_fixed: float = 0.0
+    lane_share: float = 0.0
     vehicles: tuple[int, ...] = ()
 
     @property
@@ -108,6 +114,15 @@ class Broken:
     delivery: int = -1
 
 
+def transits_of(problem: DayProblem, one: int, other: int) -> int:
+    """From the start of unloading a delivery to the arrival at another; -1 is the DC. One place is served once."""
+    start, end = (0 if each < 0 else problem.deliveries[each].place for each in (one, other))
+    own_s = 0 if one < 0 else problem.deliveries[one].pieces_s
+    if start == end:
+        return own_s
+    return own_s + int(problem.travel_s[start, end]) + (0 if one < 0 else problem.deliveries[one].service_s)
+
+
 def no_trips(problem: DayProblem) -> Trips:
     """The plan in which every vehicle stays at home."""
     return ((),) * len(problem.vans)
@@ -142,11 +157,13 @@ def times_of_trip(
     visits = _drive(problem, stops, earliest_s)
     put_off, waited = HORIZON_S, 0
     for visit in visits:
-        for one in visit.deliveries:
-            if visit.starts_s > latest_s[one]:
-                return Broken("window", visit.starts_s - latest_s[one], one)
         waited += visit.starts_s - visit.arrives_s
-        put_off = min(put_off, waited + min(_slack(problem, one, visit.starts_s, latest_s) for one in visit.deliveries))
+        now_s = visit.starts_s
+        for one in visit.deliveries:
+            if now_s > latest_s[one]:
+                return Broken("window", now_s - latest_s[one], one)
+            put_off = min(put_off, waited + _slack(problem, one, now_s, latest_s))
+            now_s += problem.deliveries[one].pieces_s
     put_off = min(put_off, waited)
     home_s = visits[-1].leaves_s + int(problem.travel_s[visits[-1].place, 0])
     if home_s > van.end_s:
@@ -229,7 +246,7 @@ def _drive(problem: DayProblem, stops: Sequence[tuple[int, tuple[int, ...]]], de
         arrives_s = now + travel_s
         first = problem.deliveries[members[0]]
         starts_s = max(arrives_s, first.opens_s)
-        now = starts_s + first.service_s
+        now = starts_s + first.service_s + sum(problem.deliveries[one].pieces_s for one in members)
         visits.append(Visit(place, members, arrives_s, starts_s, now, distance_m, travel_s))
         at = place
     return visits

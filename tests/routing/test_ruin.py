@@ -22,7 +22,7 @@ from partsopt.routing.annealing import (
     types_of,
 )
 from partsopt.routing.columns import choose_columns
-from partsopt.routing.route_problem import RouteProblem
+from partsopt.routing.route_problem import NEVER, RouteProblem
 
 
 def problem_on_a_line(
@@ -41,6 +41,9 @@ def problem_on_a_line(
         "closes": np.array([1000, *(closes or [1000] * (n - 1))], dtype=np.int64),
         "service": np.zeros(n, dtype=np.int64),
         "release": np.array([0, *(release or [0] * (n - 1))], dtype=np.int64),
+        "wanted": np.full(n, NEVER),
+        "due": np.full(n, NEVER),
+        "late_per_time": 0.0,
         "price_out": np.full(n, 1e6),
         "vehicle_type": np.zeros(n_vehicles, dtype=np.int64),
         "type_depot": np.zeros(1, dtype=np.int64),

@@ -8,8 +8,9 @@ import pytest
 from ortools.constraint_solver import pywrapcp
 
 from partsopt.errors import NoPlan
+from partsopt.routing.insertion import cheapest_place
 from partsopt.routing.model import weights_of
-from partsopt.routing.search import cheapest_place, search_day
+from partsopt.routing.search import search_day
 from partsopt.routing.timetable import Broken, DayProblem, Delivery, Van, starts_of, times_of_day, times_of_trip
 from partsopt.settings import RoutingParams
 from tests.reference import reference_most_served

@@ -1,0 +1,264 @@
+"""One pass of a large day: days of vehicles by the compiled search, then the best choice of all met by CP-SAT."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from partsopt.routing.annealing import (
+    Column,
+    RuinSearch,
+    best_columns,
+    best_cost,
+    best_days,
+    columns_of,
+    driven_cost,
+    improve,
+    nearest_clients,
+    start_search,
+    types_of,
+)
+from partsopt.routing.columns import ChoiceStatus, Consignment, choose_columns
+from partsopt.routing.model import Terms, Weights
+from partsopt.routing.neighbourhoods import Days, Group, groups_of, part_of
+from partsopt.routing.route_problem import NEVER, Ints, RouteProblem
+from partsopt.routing.timetable import DayProblem, Trips
+
+FIRST_PLANS = 6
+GROUP_SIZE = 200
+TURNS = 6
+HOT, COLD = 1.0, 0.003
+PRICE_STEPS = 64
+EFFORT_PER_CLIENT = 0.004
+LEAST_EFFORT = 0.5
+
+
+class WholeDay(NamedTuple):
+    """A pass as a problem of whole numbers: client k is delivery ``members[k - 1]``, vehicle k is van ``order[k]``."""
+
+    route: RouteProblem
+    members: tuple[int, ...]
+    order: tuple[int, ...]
+    must: frozenset[int]
+    consignments: tuple[Consignment, ...]
+
+
+class Recreated(NamedTuple):
+    """Trips found, and how: iterations, vehicle days chosen from, how far the choice is from its bound (money)."""
+
+    trips: Trips
+    iterations: int
+    n_columns: int
+    above_bound: float
+    choice: ChoiceStatus
+    hit_time_limit: bool
+
+
+class _Searched(NamedTuple):
+    days: Days
+    columns: list[Column]
+    iterations: int
+    hit_time_limit: bool
+
+
+def recreate_pass(
+    problem: DayProblem,
+    terms: Mapping[int, Terms],
+    start: Trips,
+    weights: Weights,
+    iterations_per_parcel: int,
+    seconds: float,
+) -> Recreated:
+    """Plan a pass: the best of several first plans, annealed by neighbourhoods, then the best choice of days met.
+
+    Parameters
+    ----------
+    terms
+        The deliveries of the pass and what is demanded of each.
+    start
+        The plan so far, which keeps all terms; its days are where the search begins.
+    iterations_per_parcel
+        Of the annealing; 0: the best of the first plans as it stands.
+    seconds
+        Safety net: the search stops between two rounds once it is exceeded.
+    """
+    began = time.monotonic()
+    whole = whole_day(problem, terms, weights)
+    days, near = _days_of(whole, start), nearest_clients(whole.route)
+    if not iterations_per_parcel:
+        firsts = [start_search(whole.route, seed, days, near) for seed in range(1, FIRST_PLANS + 1)]
+        first = min(firsts, key=best_cost)
+        trips = _trips_of(whole, _columns_of_days(whole.route, best_days(first), near), len(problem.vans))
+        return Recreated(trips, 0, 0, 0.0, "no_answer", hit_time_limit=False)
+    first = start_search(whole.route, 1, days, near)
+    searched = _anneal(whole, first, iterations_per_parcel * len(whole.members), began + seconds)
+    incumbent = _columns_of_days(whole.route, searched.days, near)
+    effort = max(LEAST_EFFORT, EFFORT_PER_CLIENT * len(whole.members))
+    choice = choose_columns(
+        whole.route,
+        searched.columns,
+        incumbent,
+        effort,
+        must=whole.must,
+        consignments=whole.consignments,
+        scale=float(weights.scale),
+    )
+    return Recreated(
+        trips=_trips_of(whole, choice.columns, len(problem.vans)),
+        iterations=searched.iterations,
+        n_columns=len(searched.columns),
+        above_bound=choice.cost - choice.bound,
+        choice=choice.status,
+        hit_time_limit=searched.hit_time_limit,
+    )
+
+
+def whole_day(problem: DayProblem, terms: Mapping[int, Terms], weights: Weights) -> WholeDay:
+    """The pass as the compiled search sees it.
+
+    Prices are whole 64ths of money, so that their sums are exact; what a vehicle must carry has a price above
+    that of every plan without it.
+    """
+    members = tuple(sorted(terms))
+    given = [problem.deliveries[one] for one in members]
+    places = np.array([0, *(one.place for one in given)], dtype=np.int64)
+    base_s = np.array([0, *(one.service_s for one in given)], dtype=np.int64)
+    elsewhere = places[:, None] != places[None, :]
+    van_types, first = types_of([(van,) for van in problem.vans])
+    order = np.argsort(van_types, kind="stable")
+    vans = [problem.vans[number] for number in first]
+    highest = 4.0 * weights.unserved_higher / weights.scale
+    price = [0.0]
+    for one in members:
+        penalty = terms[one].penalty
+        price.append(highest if penalty is None else penalty / weights.scale)
+    allowed = np.ones((len(vans), len(places)), dtype=np.uint8)
+    for client, delivery in enumerate(given, start=1):
+        may = np.zeros(len(problem.vans), dtype=np.uint8)
+        may[list(delivery.vehicles)] = 1
+        allowed[:, client] = may[first]
+
+    def whole(values: Sequence[object]) -> np.ndarray:
+        return np.array(values, dtype=np.int64)
+
+    route = RouteProblem(
+        n_depots=1,
+        distance=np.ascontiguousarray(problem.distance_m[np.ix_(places, places)]),
+        travel=np.ascontiguousarray((problem.travel_s[np.ix_(places, places)] + base_s[:, None]) * elsewhere),
+        loads=whole([[0, 0], *([one.grams, one.cm3] for one in given)]),
+        opens=whole([0, *(max(one.opens_s, 0) for one in given)]),
+        closes=whole([NEVER, *(terms[one].latest_s for one in members)]),
+        service=whole([0, *(one.pieces_s for one in given)]),
+        release=whole([0, *(one.released_s for one in given)]),
+        wanted=whole([NEVER, *(NEVER if one.wanted_s is None else one.wanted_s for one in given)]),
+        due=whole([NEVER, *(NEVER if one.due_s is None else one.due_s for one in given)]),
+        late_per_time=float(problem.late_cost_per_s),
+        price_out=np.round(np.array(price) * PRICE_STEPS) / PRICE_STEPS,
+        vehicle_type=van_types[order],
+        type_depot=np.zeros(len(vans), dtype=np.int64),
+        type_capacity=whole([[van.grams, van.cm3] for van in vans]),
+        type_fixed=np.array([float(van.fixed_cost) for van in vans]),
+        type_per_distance=np.array([float(van.cost_per_m) for van in vans]),
+        type_per_time=np.array([float(van.cost_per_s) for van in vans]),
+        type_starts=whole([van.start_s for van in vans]),
+        type_ends=whole([van.end_s for van in vans]),
+        type_max_duration=np.full(len(vans), NEVER),
+        type_max_trips=whole([min(van.max_trips, len(members)) for van in vans]),
+        type_reload=whole([van.reload_s for van in vans]),
+        allowed=allowed,
+    )
+    must = frozenset(client for client, one in enumerate(members, start=1) if terms[one].penalty is None)
+    together: dict[int, dict[int, float]] = {}
+    for client, delivery in enumerate(given, start=1):
+        if delivery.consignment >= 0 and client not in must:
+            together.setdefault(delivery.consignment, {})[client] = delivery.lane_share
+    fixed = {one.consignment: one.lane_fixed for one in given}
+    consignments = tuple(
+        Consignment(fixed[number], shares) for number, shares in sorted(together.items()) if len(shares) > 1
+    )
+    return WholeDay(route, members, tuple(order.tolist()), must, consignments)
+
+
+def _anneal(whole: WholeDay, first: RuinSearch, iterations: int, until: float) -> _Searched:
+    """Anneal a plan, whole or by neighbourhoods in turns whose borders move."""
+    hot = HOT * driven_cost(first) / max(len(whole.members), 1)
+    if hot <= 0:
+        return _Searched(best_days(first), [], 0, hit_time_limit=False)
+    ratio = (COLD / HOT) ** (1 / TURNS)
+    heats = [hot * ratio**turn for turn in range(TURNS + 1)]
+    days, columns, done = best_days(first), list[Column](), 0
+    is_whole = len(whole.members) <= GROUP_SIZE * 3 // 2
+    for turn in range(TURNS):
+        if time.monotonic() > until:
+            return _Searched(days, columns, done, hit_time_limit=True)
+        if is_whole:
+            improve(first, iterations // TURNS, hot=heats[turn], cold=heats[turn + 1])
+            days = best_days(first)
+        else:
+            days, columns = _anneal_groups(whole, days, turn, iterations // TURNS, heats[turn], heats[turn + 1])
+        done += iterations // TURNS
+    return _Searched(days, columns_of(first) if is_whole else columns, done, hit_time_limit=False)
+
+
+def _anneal_groups(
+    whole: WholeDay, days: Days, turn: int, iterations: int, hot: float, cold: float
+) -> tuple[Days, list[Column]]:
+    """Anneal each neighbourhood by itself, on all cores; which core does what makes no difference."""
+    groups = groups_of(whole.route, days, GROUP_SIZE, turn)
+
+    def searched(number: int) -> tuple[Days, list[Column]]:
+        group = groups[number]
+        part = part_of(whole.route, group)
+        client_of = {one: client for client, one in enumerate(group.clients, start=1)}
+        own = [[[client_of[one] for one in trip] for trip in days[vehicle]] for vehicle in group.vehicles]
+        search = start_search(part, 1 + turn * len(groups) + number, own)
+        improve(search, max(iterations * len(group.clients) // len(whole.members), 1), hot=hot, cold=cold)
+        return best_days(search), columns_of(search) + best_columns(search)
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        answers = list(pool.map(searched, range(len(groups))))
+    merged: Days = [[] for _ in days]
+    columns: list[Column] = []
+    for group, (found, met) in zip(groups, answers, strict=True):
+        for vehicle, trips in zip(group.vehicles, found, strict=True):
+            merged[vehicle] = [[group.clients[client - 1] for client in trip] for trip in trips]
+        columns += [_in_whole(column, group) for column in met]
+    return merged, columns
+
+
+def _in_whole(column: Column, group: Group) -> Column:
+    return column._replace(trips=tuple(tuple(group.clients[client - 1] for client in trip) for trip in column.trips))
+
+
+def _days_of(whole: WholeDay, trips: Trips) -> Days:
+    client_of = {one: client for client, one in enumerate(whole.members, start=1)}
+    return [[[client_of[one] for one in trip] for trip in trips[van]] for van in whole.order]
+
+
+def _columns_of_days(route: RouteProblem, days: Days, near: Ints) -> list[Column]:
+    """Days with their exact cost."""
+    search = start_search(route, 1, days, near) if any(days) else None
+    if search is None:
+        return []
+    return [
+        Column(int(route.vehicle_type[vehicle]), float(search.state.cost[vehicle]), tuple(tuple(one) for one in trips))
+        for vehicle, trips in enumerate(days)
+        if trips
+    ]
+
+
+def _trips_of(whole: WholeDay, columns: Sequence[Column], n_vans: int) -> Trips:
+    """Days as trips of the vans of their type, the vans in order, the days by their first delivery."""
+    free: dict[int, list[int]] = {}
+    for vehicle, kind in enumerate(whole.route.vehicle_type.tolist()):
+        free.setdefault(kind, []).append(whole.order[vehicle])
+    trips: list[tuple[tuple[int, ...], ...]] = [()] * n_vans
+    for column in sorted(columns, key=lambda one: (one.vehicle_type, one.trips)):
+        van = free[column.vehicle_type].pop(0)
+        trips[van] = tuple(tuple(whole.members[client - 1] for client in trip) for trip in column.trips)
+    return tuple(trips)

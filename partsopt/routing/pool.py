@@ -1,0 +1,71 @@
+"""What a ruin-and-recreate search remembers, compiled: its best plan, and the days it met."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from partsopt.routing.route_problem import SearchState
+
+POOL_ROUTES = 20_000
+POOL_NODES = 400_000
+
+
+@numba.njit(cache=True)
+def keep_best(s: SearchState) -> None:
+    """Remember the plan as it stands."""
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+    for v in range(s.n_trips.shape[0]):
+        s.best_trips[v] = s.n_trips[v]
+        for k in range(s.n_trips[v]):
+            row = v * trips + k
+            s.best_length[row] = s.length[row]
+            for i in range(s.length[row]):
+                s.best_nodes[row, i] = s.nodes[row, i]
+
+
+@numba.njit(cache=True)
+def pool_touched(p: Any, s: SearchState) -> None:
+    """Keep the touched days as columns: of one set of clients and one vehicle type the cheapest."""
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+    size = np.uint64(s.pool_seen.shape[0])
+    for i in range(s.counts[2]):
+        v = s.touched[i]
+        if s.n_trips[v] == 0:
+            continue
+        total = 0
+        sign = s.signs[p.vehicle_type[v]]
+        for k in range(s.n_trips[v]):
+            row = v * trips + k
+            total += s.length[row] + 1
+            for j in range(s.length[row]):
+                sign += s.signs[p.type_depot.shape[0] + s.nodes[row, j]]
+        slot = sign % size
+        while s.pool_seen[slot] != 0 and s.pool_start[np.int64(s.pool_seen[slot]) - 1, 1] != np.int64(sign):
+            slot = (slot + np.uint64(1)) % size
+        number = np.int64(s.pool_seen[slot]) - 1
+        if number >= 0:
+            if s.cost[v] >= s.pool_cost[number] - 1e-9 or total != s.pool_start[number, 2]:
+                continue
+        elif s.counts[3] >= POOL_ROUTES or s.counts[4] + total > POOL_NODES:
+            continue
+        else:
+            number = s.counts[3]
+            s.counts[3] += 1
+            s.pool_seen[slot] = np.uint64(number + 1)
+            s.pool_start[number, 0] = s.counts[4]
+            s.pool_start[number, 1] = np.int64(sign)
+            s.pool_start[number, 2] = total
+            s.counts[4] += total
+        s.pool_type[number] = p.vehicle_type[v]
+        s.pool_cost[number] = s.cost[v]
+        at = s.pool_start[number, 0]
+        for k in range(s.n_trips[v]):
+            row = v * trips + k
+            for j in range(s.length[row]):
+                s.pool_nodes[at] = s.nodes[row, j]
+                at += 1
+            s.pool_nodes[at] = -1
+            at += 1
