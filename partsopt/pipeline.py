@@ -21,7 +21,18 @@ from partsopt.replenish.ratefactors import hindsights_of, quarter_since, rate_fa
 from partsopt.report.kpis import kpis_of
 from partsopt.routing.plan import plan_deliveries
 from partsopt.settings import Settings
-from partsopt.tables import CARRIER_LANES, EXCEPTIONS, LINEAGE, RATE_FACTORS, SOLVER_RUNS, Table, Tables, conform, empty
+from partsopt.tables import (
+    CARRIER_LANES,
+    EXCEPTIONS,
+    LINEAGE,
+    RATE_FACTORS,
+    SOLVER_RUNS,
+    USED_TABLES,
+    Table,
+    Tables,
+    conform,
+    empty,
+)
 
 STAGES = ("demand", "forecast", "classify", "replenish", "allocate", "routing", "documents")
 
@@ -41,10 +52,14 @@ class PlannedLevels(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All tables of one night: ``tables`` by name (derived and output), and the figures a manager reads."""
+    """All tables of one night: ``tables`` by name (derived and output), and the figures a manager reads.
+
+    ``used`` are the input tables that deliveries rest on, so that they can be checked and changed without the inputs.
+    """
 
     today: date
     tables: dict[str, pd.DataFrame]
+    used: dict[str, pd.DataFrame]
     kpis: dict[str, object]
 
     @property
@@ -105,11 +120,12 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
     watch("allocate", f"{len(allocation.shipments):,} shipment lines, {len(allocation.shortages):,} short")
 
     watch("routing", "")
+    lanes = _together([inputs["carrier_lanes"], allocation.courier_lanes], CARRIER_LANES)
     deliveries = plan_deliveries(
         shipments=allocation.shipments,
         sites=sites,
         vehicles=inputs["vehicles"],
-        carrier_lanes=_together([inputs["carrier_lanes"], allocation.courier_lanes], CARRIER_LANES),
+        carrier_lanes=lanes,
         travel=inputs["travel"],
         holidays=inputs["holidays"],
         today=today,
@@ -158,7 +174,8 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
     tables["exceptions"] = digest_of(tables["all_exceptions"], settings.write.exceptions_per_code)
     kpis = kpis_of(tables, inputs, today)
     watch("documents", f"{len(tables['all_exceptions']):,} exceptions")
-    return Plan(today=today, tables=tables, kpis=kpis)
+    used = {name: inputs[name] for name in USED_TABLES} | {"carrier_lanes": lanes}
+    return Plan(today=today, tables=tables, used=used, kpis=kpis)
 
 
 def plan_levels(

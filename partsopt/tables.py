@@ -559,6 +559,19 @@ INPUT_TABLES: Mapping[str, Table] = {
     )
 }
 
+USED_TABLES = (
+    "parts",
+    "sites",
+    "stock",
+    "urgent_orders",
+    "reservations",
+    "vehicles",
+    "carrier_lanes",
+    "travel",
+    "holidays",
+)
+"""Input tables that a run's deliveries rest on: they are published with it, in its folder ``used``."""
+
 # --------------------------------------------------------------------------- derived tables
 
 _SITE = text("the site")

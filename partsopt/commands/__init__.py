@@ -17,6 +17,7 @@ from partsopt.commands.inputs import schema, validate
 from partsopt.commands.levels import levels
 from partsopt.commands.network import init, sample
 from partsopt.commands.night import run
+from partsopt.commands.verify import verify
 from partsopt.errors import PartsoptError
 
 EXIT_WRONG_USAGE = 64
@@ -30,7 +31,7 @@ def partsopt() -> None:
     """Plan a parts network's night: forecasts, levels, orders, allocation and deliveries."""
 
 
-for _command in (init, validate, run, forecast, levels, sample, schema):
+for _command in (init, validate, run, verify, forecast, levels, sample, schema):
     partsopt.add_command(_command)
 
 

@@ -26,8 +26,11 @@ Row: TypeAlias = dict[str, Any]
 TIME_TOLERANCE = timedelta(seconds=1)
 LOAD_TOLERANCE = 1e-6
 MONEY_TOLERANCE = 0.005
-DISTANCE_TOLERANCE_M = 1.0
+DISTANCE_TOLERANCE_M = 0.51
 EARTH_RADIUS_M = 6_371_008.8
+NOT_ON_A_VEHICLE = {"service": "", "unserved_because": "", "cost": 0.0}
+NOT_ON_A_LANE = {"route_id": "", "trip": 0, "position": 0, "unserved_because": ""}
+NOT_WHERE_UNSERVED = {"route_id": "", "trip": 0, "position": 0, "service": "", "cost": 0.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,8 +269,10 @@ def _line_on_vehicle(
             visit["starts_at"],
             f"arrives_at is {line['arrives_at']}, its unloading starts at {visit['starts_at']}",
         )
-    if line["service"] or line["unserved_because"] or line["cost"] != 0:
-        yield at.wrong("cost", line["cost"], 0.0, "is on a vehicle and must have no service, no reason and no cost")
+    for column, blank in NOT_ON_A_VEHICLE.items():
+        if line[column] != blank:
+            says = "is on a vehicle and must have no service, no reason and no cost"
+            yield at.wrong(column, line[column], blank, says)
     lanes = world.lanes.get((shipment["origin_id"], shipment["destination_id"]))
     distance_m, _ = world.leg(shipment["origin_id"], shipment["destination_id"])
     if lanes and distance_m > world.params.own_vehicle_radius_km * 1000 + DISTANCE_TOLERANCE_M:
@@ -290,8 +295,12 @@ def _line_on_lane(at: _At, line: Row, shipment: Row, world: _World) -> Iterator[
             f"there is no lane {line['service']!r} from {origin_id} to {destination_id}",
         )
         return
-    if line["route_id"] or line["trip"] or line["position"] or line["unserved_because"]:
-        yield at.wrong("route_id", line["route_id"], "", "is on a lane and must have no route and no reason")
+    for column, blank in NOT_ON_A_LANE.items():
+        if line[column] != blank:
+            yield at.wrong(column, line[column], blank, "is on a lane and must have no route and no reason")
+    if pd.isna(line["departs_at"]):
+        yield at.wrong("departs_at", line["departs_at"], None, "is on a lane and must have its times")
+        return
     origin, destination = world.calendar(origin_id), world.calendar(destination_id)
     on = line["departs_at"].astimezone(world.zone(origin_id)).date()
     cutoff = world.clock(origin_id, on, lane["cutoff_at"])
@@ -332,10 +341,12 @@ def _line_on_lane(at: _At, line: Row, shipment: Row, world: _World) -> Iterator[
 def _line_unserved(at: _At, line: Row, shipment: Row, world: _World) -> Iterator[Finding]:
     if not line["unserved_because"]:
         yield at.wrong("unserved_because", "", None, "is unserved without a reason")
-    if line["route_id"] or line["trip"] or line["position"] or line["service"] or line["cost"] != 0:
-        yield at.wrong("cost", line["cost"], 0.0, "is unserved and must have no route, no service and no cost")
-    if pd.notna(line["departs_at"]) or pd.notna(line["arrives_at"]):
-        yield at.wrong("arrives_at", line["arrives_at"], None, "is unserved and must have no times")
+    for column, blank in NOT_WHERE_UNSERVED.items():
+        if line[column] != blank:
+            yield at.wrong(column, line[column], blank, "is unserved and must have no route, no service and no cost")
+    for column in ("departs_at", "arrives_at"):
+        if pd.notna(line[column]):
+            yield at.wrong(column, line[column], pd.NaT, "is unserved and must have no times")
     if world.lanes.get((shipment["origin_id"], shipment["destination_id"])):
         yield at.wrong(
             "carried_by",
@@ -396,6 +407,8 @@ def _routes(
                 vehicle["depot_id"],
                 f"vehicle {trip['vehicle_id']} stands at {vehicle['depot_id']}, not at {trip['depot_id']}",
             )
+        if trip["depot_id"] not in world.sites:
+            continue
         if route_of.setdefault(trip["vehicle_id"], route_id) != route_id:
             yield at.wrong(
                 "vehicle_id",
@@ -508,10 +521,11 @@ def _stops(
         if trip is None:
             yield at.wrong("trip", visit["trip"], None, "its trip does not exist")
             continue
-        if visit["vehicle_id"] != trip["vehicle_id"] or visit["depot_id"] != trip["depot_id"]:
-            yield at.wrong(
-                "vehicle_id", visit["vehicle_id"], trip["vehicle_id"], "vehicle or depot differ from the trip's"
-            )
+        for column in ("vehicle_id", "depot_id"):
+            if visit[column] != trip[column]:
+                yield at.wrong(column, visit[column], trip[column], "vehicle or depot differ from the trip's")
+        if trip["depot_id"] not in world.sites:
+            continue
         if visit["site_id"] not in world.sites:
             yield at.wrong("site_id", visit["site_id"], None, f"{visit['site_id']} is no site")
             continue
@@ -524,15 +538,15 @@ def _stops(
             if follows and before is not None
             else (trip["depot_id"], trip["departs_at"])
         )
-        yield from _stop_times(at, visit, start, left_at, world)
+        yield from _stop_times(at, visit, start, left_at, trip["depot_id"], world)
         yield from _stop_goods(at, visit, by_stop[key])
         before = visit
 
 
-def _stop_times(at: _At, visit: Row, start: str, left_at: datetime, world: _World) -> Iterator[Finding]:
+def _stop_times(at: _At, visit: Row, start: str, left_at: datetime, depot_id: str, world: _World) -> Iterator[Finding]:
     site_id = visit["site_id"]
     site = world.sites[site_id]
-    on = world.planned_on(visit["depot_id"])
+    on = world.planned_on(depot_id)
     metres, seconds = world.leg(start, site_id)
     yield from _same_time(at, "arrives_at", visit["arrives_at"], left_at, seconds)
     if abs(visit["distance_m"] - metres) > DISTANCE_TOLERANCE_M:
@@ -568,6 +582,11 @@ def _stop_times(at: _At, visit: Row, start: str, left_at: datetime, world: _Worl
             visit["starts_at"],
             None,
             f"unloading starts at {visit['starts_at']}, outside {opens_at} to {closes_at}",
+        )
+    elif visit["starts_at"] > max(visit["arrives_at"], opens_at) + TIME_TOLERANCE:
+        due = max(visit["arrives_at"], opens_at)
+        yield at.wrong(
+            "starts_at", visit["starts_at"], due, f"unloading starts at {visit['starts_at']}, it could at {due}"
         )
     yield from _same_time(at, "leaves_at", visit["leaves_at"], visit["starts_at"], site["service_min"] * 60)
 

@@ -17,7 +17,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ CURRENT = "CURRENT"
 STAGING = ".staging-"
 ASIDE = ".aside-"
 POINTER_DRAFT = ".current-draft"
+_REMEDY = "Remedy: do not use this run; run the night again."
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100
@@ -118,30 +119,54 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     StorageError
         A file lacks or differs from what was published; the text names it.
     """
-    remedy = "Remedy: do not use this run; run the night again."
+    manifest = manifest_as_written(folder)
+    for name, fault in faults_of_files(folder, manifest):
+        raise StorageError(f"{folder / name} {fault}. {_REMEDY}")
+    return manifest
+
+
+def manifest_as_written(folder: Path) -> dict[str, Any]:
+    """The manifest of a run, its files not checked.
+
+    Raises
+    ------
+    StorageError
+        There is none, or it lists no files.
+    """
     file = folder / MANIFEST
     try:
         manifest = json.loads(file.read_bytes())
-        listed = {str(name): (int(one["bytes"]), str(one["sha256"])) for name, one in manifest["files"].items()}
+        for one in manifest["files"].values():
+            int(one["bytes"]), str(one["sha256"])
     except FileNotFoundError as error:
-        raise StorageError(f"{file} is missing: the run was not published whole. {remedy}") from error
+        raise StorageError(f"{file} is missing: the run was not published whole. {_REMEDY}") from error
     except OSError as error:
         raise storage_error(file, error) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StorageError(f"{file} is damaged: it lists no files. {remedy}") from error
-    for name, (size, sha256) in listed.items():
-        place = folder / name
+        raise StorageError(f"{file} is damaged: it lists no files. {_REMEDY}") from error
+    return dict(manifest)
+
+
+def faults_of_files(folder: Path, manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each file that lacks or differs from what a manifest lists, and what is wrong with it.
+
+    Raises
+    ------
+    StorageError
+        A file cannot be read.
+    """
+    for name, one in manifest["files"].items():
+        place, size = folder / name, int(one["bytes"])
         try:
             found = place.stat().st_size
-            is_whole = found == size and _sha256(place) == sha256
-        except FileNotFoundError as error:
-            raise StorageError(f"{place} is missing. {remedy}") from error
+            if found != size:
+                yield name, f"has {found} bytes instead of {size}"
+            elif _sha256(place) != one["sha256"]:
+                yield name, "holds other bytes than were published"
+        except FileNotFoundError:
+            yield name, "is missing"
         except OSError as error:
             raise storage_error(place, error) from error
-        if not is_whole:
-            what = f"has {found} bytes instead of {size}" if found != size else "holds other bytes than were published"
-            raise StorageError(f"{place} {what}. {remedy}")
-    return dict(manifest)
 
 
 def make_folder(folder: Path) -> None:

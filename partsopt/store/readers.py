@@ -54,6 +54,14 @@ class Inputs(NamedTuple):
     notes: tuple[str, ...]
 
 
+class Written(NamedTuple):
+    """A file as it stands: its rows in their order, with a stand-in where a cell has a fault; the faults (rejects)."""
+
+    rows: pd.DataFrame
+    sheet: Sheet
+    rejects: pd.DataFrame
+
+
 class Checked(NamedTuple):
     """One table after its checks: sound rows, refused ones, and what refers to them may find."""
 
@@ -119,6 +127,35 @@ def read_inputs(directory: Path, params: ReadParams, *, tables: Mapping[str, Tab
         tuple(file for name in tables for file in checked[name].files),
         (*_notes_on(strays, lacking), *(note for name in tables for note in checked[name].notes)),
     )
+
+
+def read_written(file: Path, table: Table, params: ReadParams) -> Written:
+    """Read a file of a run: every row stays, in its place.
+
+    Parameters
+    ----------
+    file
+        CSV or Parquet.
+    table
+        Its declaration.
+    params
+        How large a file may be.
+
+    Returns
+    -------
+    Written
+        ``sheet.faults`` where the file cannot be read as a whole; it then has no rows.
+
+    Raises
+    ------
+    OSError
+        The disk refuses.
+    """
+    read_sheet = read_parquet_sheet if file.suffix == ".parquet" else read_csv_sheet
+    sheet = read_sheet(file.read_bytes(), file.name, table, params)
+    findings = _Findings(sheet)
+    rows = empty(table) if sheet.faults else _cast_cells(sheet, {}, findings)
+    return Written(rows, sheet, findings.rejects())
 
 
 def zones_of(sites: pd.DataFrame) -> dict[str, str]:

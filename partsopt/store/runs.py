@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,7 @@ from partsopt.settings import Settings
 from partsopt.store.publish import publish, storage_error
 from partsopt.store.readers import InputFile, Inputs
 from partsopt.store.writers import write_csv, write_parquet
-from partsopt.tables import DERIVED_TABLES, EXCEPTIONS, LINEAGE, OUTPUT_TABLES, REJECTS
+from partsopt.tables import DERIVED_TABLES, EXCEPTIONS, INPUT_TABLES, LINEAGE, OUTPUT_TABLES, REJECTS
 
 PARQUET_TABLES = (
     "forecasts",
@@ -36,6 +36,7 @@ PARQUET_TABLES = (
     "delivery_lines",
     "solver_runs",
 )
+USED = "used"
 LIBRARIES = ("numpy", "ortools", "pandas", "pulp", "pyarrow", "scipy", "statsmodels")
 
 
@@ -49,6 +50,10 @@ class Night(Protocol):
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
         """Derived and output tables by name."""
+
+    @property
+    def used(self) -> dict[str, pd.DataFrame]:
+        """Input tables that its deliveries rest on, by name."""
 
     @property
     def kpis(self) -> dict[str, object]:
@@ -84,10 +89,18 @@ def publish_plan(runs: Path, run_id: str, plan: Night, inputs: Inputs, settings:
         write_parquet(plan.tables["all_exceptions"], EXCEPTIONS, folder / "all_exceptions.parquet")
         for name in PARQUET_TABLES:
             write_parquet(plan.tables[name], DERIVED_TABLES[name], folder / f"{name}.parquet")
+        write_used(folder, plan.used)
         kpis = json.dumps(plan.kpis, ensure_ascii=False, indent=2, sort_keys=True)
         (folder / "kpis.json").write_text(kpis + "\n", encoding="utf-8", newline="\n")
 
     return publish(runs, run_id, write_files, manifest_of(run_id, plan, inputs, settings))
+
+
+def write_used(folder: Path, used: Mapping[str, pd.DataFrame]) -> None:
+    """Write the input tables that deliveries rest on into the folder ``used`` of a run."""
+    (folder / USED).mkdir()
+    for name, table in used.items():
+        write_parquet(table, INPUT_TABLES[name], folder / USED / f"{name}.parquet")
 
 
 def keep_refused(runs: Path, rejects: pd.DataFrame) -> Path:

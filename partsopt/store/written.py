@@ -1,0 +1,232 @@
+"""A run folder read back: every table row by row with its physical line, and what its manifest says of its files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from partsopt.errors import StorageError
+from partsopt.settings import Settings, settings_from
+from partsopt.store.publish import CURRENT, MANIFEST, current_run, faults_of_files, manifest_as_written, storage_error
+from partsopt.store.readers import read_written
+from partsopt.store.runs import USED
+from partsopt.tables import DERIVED_TABLES, INPUT_TABLES, LEVELS, OUTPUT_TABLES, USED_TABLES, Column, Table
+
+LEVELS_READ = ("site_id", "part_id", "promised_fill_rate")
+DOCUMENTS = ("purchase_orders", "transfer_orders", "deliveries", "pick_lists")
+PLANNED = ("lineage", "requests", "shipments", "shortages", "routes", "stops", "delivery_lines")
+FORMULA_BEGINS = tuple("'" + sign for sign in "=+-@＝＋－＠")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrongLine:
+    """A value of a written file that breaks a rule.
+
+    ``line`` is the physical line of a text file (the header is line 1), the row number (from 1) of a
+    Parquet file, and 0 where the rule concerns the whole file.
+    """
+
+    file: str
+    line: int
+    column: str
+    written: str
+    computed: str
+    rule: str
+
+    def __str__(self) -> str:
+        """Say what is wrong as one sentence.
+
+        Examples
+        --------
+        >>> print(WrongLine(file="deliveries.csv", line=7, column="n_lines", written="3", computed="2",
+        ...                 rule="shipment lines"))
+        deliveries.csv line 7: n_lines is "3", recomputed it is "2" (shipment lines).
+        """
+        where = f"{self.file} line {self.line}" if self.line else self.file
+        if not self.column:
+            return f"{where}: {self.rule}."
+        should = f', recomputed it is "{self.computed}"' if self.computed else ""
+        return f'{where}: {self.column} is "{self.written}"{should} ({self.rule}).'
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFolder:
+    """A published run: its manifest, its tables in the order of their files, and where each row stands."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame]
+    sheets: Mapping[str, tuple[str, Table, Any]]
+    wrong: tuple[WrongLine, ...]
+
+    @property
+    def today(self) -> date:
+        """The planned day."""
+        return date.fromisoformat(self.manifest["today"])
+
+    @property
+    def settings(self) -> Settings:
+        """The settings it was planned with."""
+        return settings_from(self.manifest["settings"])
+
+    def line_of(self, table: str, row: int, column: str, computed: object, rule: str) -> WrongLine:
+        """A wrong value where it stands; ``row`` counts from 0, -1 is the file as a whole."""
+        file, declared, sheet = self.sheets[table]
+        if row < 0:
+            return WrongLine(file=file, line=0, column="", written="", computed="", rule=f"{column} {rule}".strip())
+        cell = sheet.cells.get(column)
+        written = cell[row].as_py() if cell is not None else ""
+        return WrongLine(
+            file=file,
+            line=int(sheet.lines[row]),
+            column=column,
+            written=written,
+            computed="" if computed is None else _shown(computed, declared.columns[column], written),
+            rule=rule,
+        )
+
+
+def all_wrong(as_read: Iterable[WrongLine], recomputed: Iterable[WrongLine]) -> list[WrongLine]:
+    """What is wrong with a run by file and line, each cell once: with its recomputed value where there is one."""
+    told: dict[tuple[str, int, str, str], WrongLine] = {}
+    for one in (*recomputed, *as_read):
+        cell = (one.file, one.line, one.column, "" if one.line and one.column else one.rule)
+        if cell not in told or (one.computed and not told[cell].computed):
+            told[cell] = one
+    return sorted(told.values(), key=lambda one: (one.file, one.line))
+
+
+def run_folder(place: Path) -> Path:
+    """The folder of a run: ``place`` itself, or the current run of a folder of runs or of a data directory.
+
+    Raises
+    ------
+    StorageError
+        No run is found there.
+    """
+    if (place / MANIFEST).exists():
+        return place
+    for runs in (place, place / "runs"):
+        if (runs / CURRENT).exists():
+            found = current_run_unchecked(runs)
+            if found is not None:
+                return found
+    raise StorageError(
+        f"{place} holds no run: there is neither {MANIFEST} nor runs/{CURRENT}. "
+        "Remedy: give the folder of a run, such as DIRECTORY/runs/<run>, or a data directory with runs."
+    )
+
+
+def current_run_unchecked(runs: Path) -> Path | None:
+    """The folder that CURRENT names, though its files may be damaged."""
+    try:
+        return current_run(runs)
+    except StorageError:
+        folder = runs / (runs / CURRENT).read_text(encoding="utf-8").strip()
+        return folder if (folder / MANIFEST).exists() else None
+
+
+def read_run(folder: Path) -> RunFolder:
+    """Read the tables of a run and everything that its manifest and declarations do not bear out.
+
+    Raises
+    ------
+    StorageError
+        The run has no manifest, or a file that is needed cannot be read.
+    """
+    manifest = manifest_as_written(folder)
+    try:
+        settings = settings_from(manifest["settings"])
+        date.fromisoformat(manifest["today"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise StorageError(f"{folder / MANIFEST} is damaged: {error}. Remedy: run the night again.") from error
+    wrong = [
+        WrongLine(file=name, line=0, column="", written="", computed="", rule=fault)
+        for name, fault in faults_of_files(folder, manifest)
+    ]
+    wrong += _strays(folder, manifest)
+    tables, sheets = {}, {}
+    params = replace(settings.read, encoding="utf-8", encoding_of={})
+    for name, (file, table) in _files(folder, manifest).items():
+        try:
+            written = read_written(folder / file, table, params)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise storage_error(folder / file, error) from error
+        wrong += [
+            WrongLine(file=file, line=0, column="", written="", computed="", rule=one.rule)
+            for one in written.sheet.faults
+        ]
+        wrong += _broken(file, written.rejects)
+        n_rows = manifest["files"].get(file, {}).get("rows")
+        if n_rows is not None and n_rows != written.sheet.n_rows and not written.sheet.faults:
+            rule = f"has {written.sheet.n_rows} rows, the manifest says {n_rows}"
+            wrong.append(WrongLine(file=file, line=0, column="", written="", computed="", rule=rule))
+        rows = written.rows
+        if settings.write.profile == "excel" and file.endswith(".csv"):
+            rows = _without_apostrophes(rows, table)
+        tables[name], sheets[name] = rows, (file, table, written.sheet)
+    return RunFolder(folder=folder, manifest=manifest, tables=tables, sheets=sheets, wrong=tuple(wrong))
+
+
+def _files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, tuple[str, Table]]:
+    files = {name: (OUTPUT_TABLES[name].file, OUTPUT_TABLES[name]) for name in DOCUMENTS}
+    files |= {name: (f"{name}.parquet", {**DERIVED_TABLES, **OUTPUT_TABLES}[name]) for name in PLANNED}
+    files["levels"] = (
+        "levels.parquet",
+        replace(LEVELS, columns={name: LEVELS.columns[name] for name in LEVELS_READ}),
+    )
+    files |= {name: (f"{USED}/{name}.parquet", INPUT_TABLES[name]) for name in USED_TABLES}
+    lacking = [file for name, (file, _) in files.items() if name in USED_TABLES and file not in manifest["files"]]
+    if lacking:
+        raise StorageError(
+            f"{folder} does not hold {lacking[0]}: an older version published it, without what deliveries rest on. "
+            "Remedy: run the night again."
+        )
+    return {name: (file, table) for name, (file, table) in files.items() if file in manifest["files"]}
+
+
+def _strays(folder: Path, manifest: Mapping[str, Any]) -> list[WrongLine]:
+    found = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+    rule = "is not listed in the manifest: it is not part of the run"
+    return [
+        WrongLine(file=name, line=0, column="", written="", computed="", rule=rule)
+        for name in found
+        if name != MANIFEST and name not in manifest["files"]
+    ]
+
+
+def _broken(file: str, rejects: pd.DataFrame) -> Iterable[WrongLine]:
+    for row in rejects.itertuples():
+        yield WrongLine(file=file, line=row.line, column=row.column, written=row.value, computed="", rule=row.rule)
+
+
+def _without_apostrophes(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """Texts as they were before the Excel profile kept them from being taken for formulas."""
+    texts = [name for name, column in table.columns.items() if column.kind == "text"]
+    return rows.assign(
+        **{name: rows[name].where(~rows[name].str.startswith(FORMULA_BEGINS), rows[name].str[1:]) for name in texts}
+    )
+
+
+def _shown(value: Any, column: Column, written: str) -> str:
+    """A computed value as it would stand in the file."""
+    if column.kind == "moment":
+        if pd.isna(value):
+            return "blank"
+        like = pd.Timestamp(written) if written else None
+        zone = like.tz if like is not None and like.tz is not None else "UTC"
+        return str(pd.Timestamp(value).tz_convert(zone).isoformat(timespec="seconds"))
+    if column.kind == "day":
+        return "blank" if pd.isna(value) else pd.Timestamp(value).date().isoformat()
+    if column.kind == "flag":
+        return "true" if value else "false"
+    if column.kind == "number":
+        return f"{value:.{2 if column.unit == 'money' else column.decimals}f}"
+    return str(value) or "blank"
