@@ -202,6 +202,19 @@ class ReplenishParams:
     dealer_review_period_days: dict[str, int] = setting(
         {"A": 7, "B": 7, "C": 14}, "T of a dealer by class", "calendar days"
     )
+    review_rule: str = setting(
+        "class",
+        "how T is set: class (the days above) or cost (of each source and class, where orders and stock cost least)",
+    )
+    order_cost: dict[str, float] = setting(
+        {"dc": 50.0, "dealer": 20.0}, "cost: of an order on a source, whatever its lines", "money"
+    )
+    order_line_cost: dict[str, float] = setting(
+        {"dc": 5.0, "dealer": 2.0}, "cost: of placing and receiving an order line, beside supply.order_cost", "money"
+    )
+    level_review_days: bool = setting(
+        True, "place reviews so that docks have the same work every day; false: by the hash of their names"
+    )
     service_measure: str = setting("fill_rate", "what the targets are about: fill_rate or cycle_service_level")
     dc_service_target: dict[str, float] = setting({"A": 0.98, "B": 0.95, "C": 0.90}, "target of a DC by class", "share")
     dealer_service_target: dict[str, float] = setting(
@@ -293,6 +306,10 @@ class ReplenishParams:
             )
         for name in ("dc_service_target", "dealer_service_target"):
             _by_class(f"replenish.{name}", getattr(self, name), "above 0 and below 1", lambda share: 0 < share < 1)
+        _choice("replenish.review_rule", self.review_rule, ("class", "cost"))
+        for name in ("order_cost", "order_line_cost"):
+            for kind, value in getattr(self, name).items():
+                _need(value >= 0, f"replenish.{name}.{kind}", value, "0 or more")
         _choice("replenish.service_measure", self.service_measure, ("fill_rate", "cycle_service_level"))
         self._check_system()
         _need(

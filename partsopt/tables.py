@@ -207,6 +207,11 @@ SITES = Table(
         "service_min": number("unloading time of a stop", unit="minutes", min=0, required=False, default=15.0),
         "time_zone": text("IANA zone of the site's clocks", required=False, default="Asia/Shanghai"),
         "calendar": text("working-day calendar, see holidays", required=False, default="CN"),
+        "order_lines_per_day": number(
+            "order lines that can be placed and received on a working day; blank: any number",
+            above=0,
+            required=False,
+        ),
     },
     rules=(
         RowRule(
@@ -536,6 +541,60 @@ HOLIDAYS = Table(
     },
 )
 
+WEEKDAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def weekdays_of(names: str) -> tuple[int, ...] | None:
+    """Numbers of weekdays written like ``Mon, Thu``, Monday being 0; None where a name is none or comes twice.
+
+    Examples
+    --------
+    >>> weekdays_of("Mon,Thu"), weekdays_of("Monday"), weekdays_of("")
+    ((0, 3), None, ())
+    """
+    words = names.replace(",", " ").split()
+    known = [WEEKDAY_NAMES.index(word) for word in words if word in WEEKDAY_NAMES]
+    return tuple(sorted(known)) if len(known) == len(words) == len(set(known)) else None
+
+
+REVIEW_CALENDAR = Table(
+    name="review_calendar",
+    role="input",
+    key=("site_id", "source_id", "abc_class", "starts_on", "weekdays", "every_weeks", "every_days"),
+    says="days on which a planner wants a source's parts reviewed; they win over review periods and spreading; "
+    "several rows of one class add up",
+    columns={
+        "site_id": site("the site that orders"),
+        "source_id": text("the supplier, or the DC"),
+        "abc_class": text("class; blank: every class without a row of its own", choices=ABC_CLASSES, required=False),
+        "starts_on": day("weeks and days are counted from the week, or the day, of this date"),
+        "weekdays": text("such as Mon or Mon,Thu", required=False),
+        "every_weeks": whole("on these weekdays of every so many weeks", min=1, max=52, required=False, default=1),
+        "every_days": whole(
+            "instead of weekdays: every so many days; 0: none",
+            unit="calendar days",
+            min=0,
+            max=365,
+            required=False,
+            default=0,
+        ),
+    },
+    rules=(
+        RowRule(
+            column="weekdays",
+            rule="must be weekdays such as Mon or Mon,Thu",
+            remedy="write Mon, Tue, Wed, Thu, Fri, Sat or Sun, each once, with commas between",
+            broken=lambda rows: rows["weekdays"].map(lambda names: weekdays_of(names) is None).astype(bool),
+        ),
+        RowRule(
+            column="every_days",
+            rule="must be given where weekdays is blank, and only there",
+            remedy="give either weekdays or every_days",
+            broken=lambda rows: rows["weekdays"].eq("") == rows["every_days"].eq(0),
+        ),
+    ),
+)
+
 INPUT_TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
@@ -556,6 +615,7 @@ INPUT_TABLES: Mapping[str, Table] = {
         CARRIER_LANES,
         TRAVEL,
         HOLIDAYS,
+        REVIEW_CALENDAR,
     )
 }
 
@@ -679,6 +739,28 @@ SOURCE_OPTIONS = Table(
         "cost_per_year": money("expected price, order, holding and lateness cost", min=0),
         "is_chosen": flag("this is the source"),
         "why": text("why it was taken or rejected"),
+    },
+)
+
+REVIEW_DAYS = Table(
+    name="review_days",
+    key=("site_id", "source_id", "abc_class", "starts_on", "weekdays", "every_weeks", "every_days"),
+    says="the days on which each source's parts are reviewed; as the input table review_calendar it keeps them so",
+    columns={
+        "site_id": _SITE,
+        "source_id": text("the source"),
+        "abc_class": text("class", choices=ABC_CLASSES),
+        "starts_on": day("weeks and days are counted from the week, or the day, of this date"),
+        "weekdays": text("days of the week; blank where reviews are every so many days", required=False),
+        "every_weeks": whole("of every so many weeks", min=1),
+        "every_days": whole("reviews are every so many days; 0: on weekdays", unit="calendar days", min=0),
+        "review_period_days": number("T: mean days between reviews", unit="calendar days", above=0),
+        "parts": whole("parts kept in stock", min=0),
+        "lines_per_review": number("order lines expected of a review", min=0),
+        "lines_per_day": number("order lines expected a working day", min=0),
+        "set_by": text(
+            "planner: review_calendar; cost, class: replenish.review_rule", choices=("planner", "cost", "class")
+        ),
     },
 )
 
@@ -1153,6 +1235,7 @@ DERIVED_TABLES: Mapping[str, Table] = {
         CLASSES,
         RATE_FACTORS,
         SOURCE_OPTIONS,
+        REVIEW_DAYS,
         LEVELS,
         POSITIONS,
         ORDERS,

@@ -387,6 +387,46 @@ def batch_fill_rate(level: int, batch: int, lead: float, protection: float, rati
     return sum(fill_rate(s, [lead], [protection], ratio, [1.0]) for s in range(level, level + batch)) / batch
 
 
+def mean_on_hand(
+    level: int, batch: int, leads: list[float], protections: list[float], ratio: float, weights: list[float]
+) -> float:
+    """Stock left at 200 moments between two receipts, for every position and lead time."""
+    total = 0.0
+    for lead, protection, weight in zip(leads, protections, weights, strict=True):
+        for moment in range(200):
+            mean = lead + (protection - lead) * (moment + 0.5) / 200
+            for at in range(level, level + batch):
+                total += weight * sum((at - k) * pmf(k, mean, ratio) for k in range(at)) / batch / 200
+    return total
+
+
+def order_chance(batch: int, mean: float, ratio: float) -> float:
+    """Chance that demand is more than the spare pieces, each number of them below the batch being as likely."""
+    return sum(1 - cdf(spare, mean, ratio) for spare in range(batch)) / batch
+
+
+def cost_of_periods(
+    parts: list[dict[str, float]], periods: dict[int, int], target: float, order_cost: float, line_cost: float
+) -> tuple[float, float]:
+    """Money a year, and order lines a working day, of a source whose classes are reviewed every so many working days."""
+    days_a_year = 365.25 * 5 / 7
+    money, lines = 0.0, 0.0
+    none = [1.0] * 20
+    for part in parts:
+        every = periods[int(part["class"])]
+        lead, over = part["rate"] * part["lead"], part["rate"] * (part["lead"] + every * 7 / 5)
+        level = max(level_for_fill_rate(target, [lead], [over], part["ratio"], [1.0]), 1)
+        multiple = int(part["multiple"])
+        money += part["holding"] * mean_on_hand(level, multiple, [lead], [over], part["ratio"], [1.0])
+        chance = order_chance(multiple, over - lead, part["ratio"])
+        money += line_cost * chance * days_a_year / every
+        lines += chance / every
+        for day in range(0, 20, every):
+            none[day] *= 1 - chance
+    money += order_cost * sum(1 - one for one in none) * days_a_year / 20
+    return money, lines
+
+
 def abc(scores: dict[str, float], a_share: float, b_share: float) -> dict[str, str]:
     """Go down the list, best first, until the share is reached; the part that reaches it is in."""
     total, running, classes = sum(scores.values()), 0.0, {}
@@ -416,13 +456,13 @@ def raised(quantity: int, minimum: int, multiple: int) -> int:
     return order
 
 
-def next_reviews(working: set[date], every: int, shift: int, today: date) -> tuple[int, int]:
-    """Walk over the days: a review day is nominal every T days, and moves to the next working day."""
+def next_reviews(working: set[date], rhythm: tuple[tuple[int, int], ...], today: date) -> tuple[int, int]:
+    """Walk over the days: reviews are nominal every so many days from a shift, and move to the next working day."""
     found: list[date] = []
     monday = date(1, 1, 1)
     day = today - timedelta(days=60)
     while len(found) < 2:
-        if ((day - monday).days - shift) % every == 0:
+        if any(((day - monday).days - shift) % every == 0 for every, shift in rhythm):
             actual = day
             while actual not in working:
                 actual += timedelta(days=1)

@@ -31,6 +31,7 @@ from partsopt.replenish.position import (
 from partsopt.replenish.purchases import buy, dates_ahead, money_proposed_today
 from partsopt.replenish.requests import Asked, Gap, Urgent, ask_dc, ask_urgent, joined
 from partsopt.replenish.review import Reviews, WorkingDays, due_in_days, set_reviews, working_days
+from partsopt.replenish.reviewplan import plan_reviews
 from partsopt.replenish.sourcing import choose_sources, price_break_table, raised_quantity
 from partsopt.replenish.together import exchange_curve_of
 from partsopt.settings import ReplenishParams
@@ -78,6 +79,7 @@ ORDER_HELD = declare_exception(
 class Replenishment(NamedTuple):
     """What stage 4 gives; each table conforms to its declaration."""
 
+    review_days: pd.DataFrame
     levels: pd.DataFrame
     positions: pd.DataFrame
     source_options: pd.DataFrame
@@ -116,6 +118,7 @@ def replenish_sites(
     supersessions: pd.DataFrame,
     carrier_lanes: pd.DataFrame,
     holidays: pd.DataFrame,
+    review_calendar: pd.DataFrame,
     today: date,
     period: str,
     params: ReplenishParams,
@@ -133,7 +136,7 @@ def replenish_sites(
     forecasts, forecast_steps, classes
         Of the stages before.
     parts, sites, supply, price_breaks, stock, open_orders, urgent_orders, reservations, supersessions, \
-carrier_lanes, holidays
+carrier_lanes, holidays, review_calendar
         Input tables.
     today
         The day that is planned; stock is that of its start.
@@ -170,11 +173,13 @@ carrier_lanes, holidays
         supersessions=supersessions,
         today=today,
     )
-    review_days, target = policy_of(pairs, params)
-    sources = choose_sources(pairs, supply, price_breaks, carrier_lanes, review_days, target, params)
+    class_days, target = policy_of(pairs, params)
+    sources = choose_sources(pairs, supply, price_breaks, carrier_lanes, class_days, target, params)
     chosen = sources.chosen
     working = working_days(calendars_of(holidays), pd.concat([sites["calendar"], chosen["source_calendar"]]), today)
-    reviews = _reviews(pairs, chosen, review_days, working, today)
+    plan = plan_reviews(pairs, chosen, class_days, target, review_calendar, params, today)
+    source_calendar = working.names.get_indexer(chosen["source_calendar"])
+    reviews = set_reviews(plan.rhythm, plan.rhythms, _calendar_of(pairs, working), source_calendar, working, today)
     due_days = due_in_days(chosen["lead_time_days"].to_numpy(), _calendar_of(pairs, working), working)
     booked = booked_repairs(pairs, reservations, today)
     ahead = demand_ahead(pairs, forecast_steps, today, period)
@@ -205,6 +210,7 @@ carrier_lanes, holidays
     exceptions = pd.concat(
         [
             sources.exceptions,
+            plan.exceptions,
             overdue_receipts(pairs, open_orders, today),
             stock_exceptions(pairs, on_hand, excess, horizon_mean, params.excess_horizon_days),
             _unsupplied(pairs, chosen, levels, position),
@@ -212,20 +218,21 @@ carrier_lanes, holidays
             *refused,
             too_large,
             *bought.exceptions,
-            *([stocking_exceptions(pairs, chosen, review_days, levels, params)] if params.tell_stocking else []),
+            *([stocking_exceptions(pairs, chosen, plan.review_days, levels, params)] if params.tell_stocking else []),
         ],
         ignore_index=True,
     )
     lineage = pd.concat([bought.lineage, asked.lineage], ignore_index=True)
     log.info("replenish: %d pairs, %d orders, %d requests", len(pairs.keys), len(bought.orders), len(requests))
     return Replenishment(
+        review_days=plan.table,
         levels=level_table(pairs, chosen, reviews, levelling, params, today),
         positions=_position_table(pairs, holdings, superseded, position, excess),
         source_options=sources.source_options,
         orders=bought.orders,
         requests=requests,
         lineage=conform(lineage, LINEAGE),
-        solver_runs=_all_runs([levelling.solver_runs, bought.solver_runs]),
+        solver_runs=_all_runs([plan.solver_runs, levelling.solver_runs, bought.solver_runs]),
         exceptions=exceptions,
         exchange_curve=exchange_curve_of(pairs, chosen, levelling.chain, levels, params)
         if with_curve
@@ -239,20 +246,6 @@ carrier_lanes, holidays
 def _calendar_of(pairs: Pairs, working: WorkingDays) -> Wholes:
     """Number of the calendar of each pair's site."""
     return working.names.get_indexer(pairs.sites["calendar"])[pairs.rows["site"].to_numpy()]
-
-
-def _reviews(pairs: Pairs, chosen: pd.DataFrame, review_days: Wholes, working: WorkingDays, today: date) -> Reviews:
-    return set_reviews(
-        pairs.rows["site"].to_numpy(),
-        pairs.site_ids,
-        chosen["source_id"].to_numpy(dtype=object),
-        pairs.rows["abc_class"].to_numpy(dtype=str),
-        review_days,
-        _calendar_of(pairs, working),
-        working.names.get_indexer(chosen["source_calendar"]),
-        working,
-        today,
-    )
 
 
 # --------------------------------------------------------------------------- positions

@@ -110,7 +110,7 @@ def level_pairs(
 
 
 def stocking_exceptions(
-    pairs: Pairs, chosen: pd.DataFrame, review_days: Wholes, levels: Levels, params: ReplenishParams
+    pairs: Pairs, chosen: pd.DataFrame, review_days: Floats, levels: Levels, params: ReplenishParams
 ) -> pd.DataFrame:
     """Parts that are stocked though emergency orders would cost less, and the other way round; money is a year's.
 

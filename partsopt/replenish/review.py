@@ -1,11 +1,11 @@
-"""When each pair is reviewed: T by class, spread over the week, on the calendars of site and source."""
+"""When each pair is reviewed next: the rhythm of its reviews on the calendars of site and source."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,9 @@ import pandas as pd
 
 from partsopt.calendars import LONGEST_CLOSURE_DAYS, Calendar, calendar_named
 from partsopt.errors import InputError
-from partsopt.tables import ABC_CLASSES
+
+Rhythm: TypeAlias = tuple[tuple[int, int], ...]
+"""Days of reviews: for each (every, shift) the days ``shift``, ``shift + every``, ... counted from a Monday."""
 
 Wholes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -77,11 +79,8 @@ def days_to_working(is_working: Flags, named: str) -> Wholes:
 
 
 def set_reviews(
-    site: Wholes,
-    site_ids: pd.Index,
-    source_id: npt.NDArray[np.str_],
-    abc_class: npt.NDArray[np.str_],
-    review_days: Wholes,
+    rhythm: Wholes,
+    rhythms: Sequence[Rhythm],
     site_calendar: Wholes,
     source_calendar: Wholes,
     working: WorkingDays,
@@ -89,41 +88,31 @@ def set_reviews(
 ) -> Reviews:
     """Find each pair's next review and the one after it.
 
-    Pairs of one site, source and class are reviewed on the same days, so that they travel together;
-    the groups are spread over the days by a hash of their names, so that no day is overloaded.
-
     Parameters
     ----------
-    site
-        Number of each pair's site in ``site_ids``.
-    source_id, abc_class
-        Of each pair.
-    review_days
-        T of each pair, calendar days.
+    rhythm
+        Number of each pair's rhythm in ``rhythms``.
+    rhythms
+        The days on which reviews fall, were all days working days.
     site_calendar, source_calendar
-        Number of each pair's calendars in ``working``.
+        Number of each pair's calendars in ``working``; a review waits for a day on which both work.
     working
         Working days around today.
     today
         The day that is planned.
     """
-    source, sources = pd.factorize(source_id)
-    kind = np.searchsorted(ABC_CLASSES, abc_class)
-    marks = np.stack([site, source, kind, review_days, site_calendar, source_calendar])
+    marks = np.stack([rhythm, site_calendar, source_calendar])
     packed = np.ravel_multi_index(tuple(marks), tuple(marks.max(axis=1, initial=0) + 1))
     _, first, group = np.unique(packed, return_index=True, return_inverse=True)
-    found: dict[tuple[int, int, int, int], tuple[int, int]] = {}
+    actual: dict[tuple[int, int], Wholes] = {}
     answers = np.zeros((len(first), 2), dtype=np.int64)
     for number, row in enumerate(first.tolist()):
-        name = f"{site_ids[site[row]]}|{sources[source[row]]}|{ABC_CLASSES[kind[row]]}"
-        every = int(review_days[row])
-        key = (int(site_calendar[row]), int(source_calendar[row]), every, review_shift(name, every))
-        if key not in found:
-            both = working.is_working[key[0]] & working.is_working[key[1]]
-            named = " and ".join(dict.fromkeys([working.names[key[0]], working.names[key[1]]]))
-            actual = days_to_working(both, f"calendar {named}")
-            found[key] = next_reviews(actual, every, key[3], today)
-        answers[number] = found[key]
+        both = int(site_calendar[row]), int(source_calendar[row])
+        if both not in actual:
+            named = " and ".join(dict.fromkeys([working.names[both[0]], working.names[both[1]]]))
+            is_working = working.is_working[both[0]] & working.is_working[both[1]]
+            actual[both] = days_to_working(is_working, f"calendar {named}")
+        answers[number] = next_reviews(actual[both], rhythms[int(rhythm[row])], today)
     each = answers[group]
     source_works = working.is_working[:, LONGEST_CLOSURE_DAYS][source_calendar]
     return Reviews(each[:, 0], each[:, 1], source_works)
@@ -145,21 +134,21 @@ def review_shift(name: str, every: int) -> int:
     return hashed % every
 
 
-def next_reviews(actual: Wholes, every: int, shift: int, today: date) -> tuple[int, int]:
+def next_reviews(actual: Wholes, rhythm: Rhythm, today: date) -> tuple[int, int]:
     """Days to the next review, and from it to the one after.
 
     Parameters
     ----------
     actual
         Number of the first working day at or after each day, from ``LONGEST_CLOSURE_DAYS`` before today.
-    every, shift
-        T, and the day within it, counted from a Monday.
+    rhythm
+        The days of reviews, before they move to a working day.
     today
         The day that is planned.
     """
     ordinal = today.toordinal() - 1 - LONGEST_CLOSURE_DAYS  # day 1 of the calendar was a Monday
-    nominal = np.arange((shift - ordinal) % every, len(actual), every)
-    moved = np.unique(actual[nominal]) - LONGEST_CLOSURE_DAYS
+    nominal = [np.arange((shift - ordinal) % every, len(actual), every) for every, shift in rhythm]
+    moved = np.unique(actual[np.concatenate(nominal)]) - LONGEST_CLOSURE_DAYS
     ahead = moved[moved >= 0]
     return int(ahead[0]), int(ahead[1] - ahead[0])
 

@@ -18,11 +18,12 @@ import numpy.typing as npt
 from scipy.special import betainc, gammainc, ndtr, ndtri
 
 from partsopt.errors import SettingsError
-from partsopt.replenish.walk import cycle_service_walk, fill_rate_walk
+from partsopt.replenish.walk import cycle_service_walk, fill_rate_walk, on_hand_walk
 
 POISSON_BELOW = 1e-9  # a variance to mean this close to 1 is Poisson: the difference is below 1e-9
 LEAD_TIME_STEP = 3.0**0.5  # the outer points of the three-point lead time, in standard deviations
 LEAD_TIME_WEIGHTS = (1 / 6, 2 / 3, 1 / 6)
+CYCLE_POINTS, CYCLE_WEIGHTS = np.polynomial.legendre.leggauss(5)  # of the time between two receipts
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
@@ -270,6 +271,86 @@ def batch_fill_rate(
         averaged = (summed(mean_protection[many]) - summed(mean_lead[many])) / batch[many]
         unmet[many] = np.clip(averaged, 0.0, unmet[many])
     return _share_met(unmet, asked)
+
+
+def mean_on_hand(
+    level: npt.ArrayLike,
+    batch: npt.ArrayLike,
+    mean_over_lead_time: npt.ArrayLike,
+    mean_over_protection: npt.ArrayLike,
+    variance_to_mean: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+) -> Floats:
+    """Expected pieces on hand, averaged over the time between two receipts.
+
+    Parameters
+    ----------
+    level, batch
+        S and Q, whole pieces, shape (n,): the position after a review is anywhere in S .. S + Q - 1 with equal chance.
+    mean_over_lead_time, mean_over_protection, variance_to_mean, weights
+        As in :func:`fill_rate`; the time runs from L to T + L after the review.
+
+    Returns
+    -------
+    Array
+        Shape (n,).
+
+    Notes
+    -----
+    The integral of E(S - D(t))+ over t from L to T + L by five Gauss-Legendre points, for each lead time. Compiled
+    where the level can be walked; else by second-order losses.
+
+    Examples
+    --------
+    >>> mean_on_hand([1], [1], [0.0], [0.2], [1.0]).round(6).tolist()  # (1 - exp(-0.2)) / 0.2
+    [0.906346]
+    """
+    level, mean_protection, spread, chance = _rows(level, mean_over_protection, variance_to_mean, weights)
+    mean_lead = _columns(mean_over_lead_time, mean_protection.shape)
+    batch = np.broadcast_to(np.asarray(batch, dtype=np.float64), level.shape)
+    part = (CYCLE_POINTS + 1) / 2
+    mean = (mean_lead[:, :, None] + (mean_protection - mean_lead)[:, :, None] * part).reshape(len(level), -1)
+    share = (chance[:, :, None] * (CYCLE_WEIGHTS / 2)).reshape(len(level), -1)
+    whole = level.astype(np.int64), batch.astype(np.int64)
+    held = on_hand_walk(*whole, *_solid(mean, spread, share))
+    left_open = np.flatnonzero(np.isnan(held))
+    if len(left_open):
+        at, low = spread[left_open, None], level[left_open, None]
+        many, demand = batch[left_open, None], mean[left_open]
+        short = (_second_loss(low, demand, at) - _second_loss(low + many, demand, at)) / many
+        held[left_open] = (np.maximum(low + (many - 1) / 2 - demand + short, 0.0) * share[left_open]).sum(axis=1)
+    return held
+
+
+def order_chance(batch: npt.ArrayLike, mean_over_review: npt.ArrayLike, variance_to_mean: npt.ArrayLike) -> Floats:
+    """Probability that a review orders the part: that demand since the last one uses up the position's spare pieces.
+
+    Parameters
+    ----------
+    batch
+        Q, whole pieces: minimum or multiple; 1 where any demand is ordered.
+    mean_over_review, variance_to_mean
+        Demand over the review period.
+
+    Notes
+    -----
+    The position lies 0 .. Q - 1 pieces above S with equal chance, so the chance is E min(D, Q) / Q; with Q = 1
+    P(D > 0).
+
+    Examples
+    --------
+    >>> order_chance([1, 4], [2.0, 2.0], [1.0, 1.0]).round(6).tolist()
+    [0.864665, 0.481215]
+    """
+    many, mean, ratio = _floats(batch, mean_over_review, variance_to_mean)
+    excess = ratio - 1.0
+    per_piece = np.where(excess >= POISSON_BELOW, np.log(ratio) / np.where(excess > 0, excess, 1.0), 1.0)
+    chance = np.atleast_1d(-np.expm1(-mean * per_piece))
+    packed = np.flatnonzero(np.atleast_1d(many) > 1)
+    if len(packed):
+        q, m, v = (np.atleast_1d(one)[packed] for one in (many, mean, ratio))
+        chance[packed] = np.clip((m - expected_shortfall(q, m, v)) / q, 0.0, 1.0)
+    return chance.reshape(many.shape)
 
 
 def level_for_cycle_service_level(

@@ -308,6 +308,7 @@ def _chosen(pairs: Pairs, weighed: pd.DataFrame, lanes: pd.DataFrame, params: Re
         "lead_time_days": np.where(from_dc, dealer_lead_times(pairs, lanes, params)[site], 0.0),
         "lead_time_sd_days": np.zeros(n),
         "unit_cost": rows["part_cost"].to_numpy().copy(),
+        "order_cost": np.zeros(n),
         "min_order_quantity": np.ones(n, dtype=np.int64),
         "order_multiple": np.ones(n, dtype=np.int64),
         "source_calendar": np.full(n, "", dtype=object),

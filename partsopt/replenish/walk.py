@@ -541,3 +541,40 @@ def chain_walk(
         filled += used
     start[n] = filled
     return start, level[:filled].copy(), fill[:filled].copy(), cycle[:filled].copy()
+
+
+@njit(cache=True, nogil=True)
+def on_hand_walk(level: Wholes, batch: Wholes, mean: Floats, variance_to_mean: Floats, weights: Floats) -> Floats:
+    """Weighted mean of E(s - X)+ over the positions s = S .. S + batch - 1 and the demands of each row's columns.
+
+    Shapes (n,) for level, batch and variance_to_mean, (n, k) for the others; NaN where size leaves it open.
+    """
+    n, k = mean.shape
+    held = np.empty(n)
+    for i in range(n):
+        v = variance_to_mean[i]
+        q = 1.0 - 1.0 / v
+        per_piece = math.log(v) / (v - 1.0) if v - 1.0 >= 1e-9 else 1.0
+        if v - 1.0 < 1e-9:
+            q = 0.0
+        last = level[i] + batch[i]
+        is_open = v > 1e6 or last > LONGEST_WALK
+        total = 0.0
+        for j in range(k):
+            if weights[i, j] == 0.0:
+                continue
+            if is_open or mean[i, j] > LARGEST_MEAN:
+                is_open = True
+                break
+            pmf = math.exp(-mean[i, j] * per_piece)
+            per_step = mean[i, j] * (1.0 - q)
+            below, left, summed = pmf, 0.0, 0.0
+            for at in range(last):
+                if at >= level[i]:
+                    summed += left
+                left += below
+                pmf *= (per_step + at * q) / (at + 1)
+                below += pmf
+            total += weights[i, j] * summed / batch[i]
+        held[i] = np.nan if is_open else total
+    return held

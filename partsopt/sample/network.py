@@ -36,7 +36,7 @@ from partsopt.sample.sources import (
     usual_source,
 )
 from partsopt.sample.transport import dealer_lead_days, lanes_table, travel_table, vehicles_table
-from partsopt.tables import INPUT_TABLES, STOCKOUTS, SUPERSESSIONS, empty
+from partsopt.tables import INPUT_TABLES, REVIEW_CALENDAR, STOCKOUTS, SUPERSESSIONS, empty
 
 MAX_DCS, MAX_DEALERS, MAX_PARTS, MAX_MONTHS = 10, 5_000, 1_000_000, 240
 MIN_MONTHS = 3
@@ -145,6 +145,7 @@ def make_sample(
         "carrier_lanes": lanes_table(places),
         "travel": travel_table(places),
         "holidays": holidays_table(),
+        "review_calendar": empty(REVIEW_CALENDAR),
     }
     return {name: tables[name] for name in INPUT_TABLES}
 

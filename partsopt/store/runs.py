@@ -25,6 +25,7 @@ PARQUET_TABLES = (
     "forecast_steps",
     "classes",
     "rate_factors",
+    "review_days",
     "levels",
     "positions",
     "source_options",

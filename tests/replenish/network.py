@@ -22,6 +22,7 @@ from partsopt.tables import (
     PARTS,
     PRICE_BREAKS,
     RESERVATIONS,
+    REVIEW_CALENDAR,
     SITES,
     STOCK,
     SUPERSESSIONS,
@@ -118,7 +119,7 @@ def tables(**given: list[dict[str, object]]) -> dict[str, pd.DataFrame]:
     given["classes"] = [{**plain, **row} for row in given["classes"]]
     wanted = (
         PARTS, SITES, SUPPLY, PRICE_BREAKS, STOCK, OPEN_ORDERS, URGENT_ORDERS, RESERVATIONS, SUPERSESSIONS,
-        CARRIER_LANES, HOLIDAYS, FORECASTS, FORECAST_STEPS, CLASSES,
+        CARRIER_LANES, HOLIDAYS, REVIEW_CALENDAR, FORECASTS, FORECAST_STEPS, CLASSES,
     )  # fmt: skip
     return {one.name: table_of(one.name, given.get(one.name, [])) for one in wanted}
 

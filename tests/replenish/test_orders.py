@@ -650,7 +650,18 @@ def test_inputs_are_not_changed():
 def test_empty_network_gives_empty_tables():
     out = night(parts=[{"part_id": "P1"}])
     assert {name: len(frame) for name, frame in out._asdict().items() if name != "source_options"} == dict.fromkeys(
-        ("levels", "positions", "orders", "requests", "lineage", "solver_runs", "exceptions", "exchange_curve"), 0
+        (
+            "review_days",
+            "levels",
+            "positions",
+            "orders",
+            "requests",
+            "lineage",
+            "solver_runs",
+            "exceptions",
+            "exchange_curve",
+        ),
+        0,
     )
     assert np.array_equal(
         out.source_options.columns,

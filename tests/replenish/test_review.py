@@ -30,17 +30,18 @@ TODAY = date(2026, 11, 2)
     st.integers(0, 400),
     st.sets(st.integers(0, 400), max_size=40),
     st.integers(0, 6),
+    st.lists(st.integers(0, 400), max_size=2),
 )
-def test_reviews_match_the_walk_over_the_days(every, shift, closed, weekday):
+def test_reviews_match_the_walk_over_the_days(every, shift, closed, weekday, more):
     """Nominal days every T days, moved to the next working day: as found by walking over the days."""
     today = TODAY + timedelta(days=weekday)
-    shift %= every
     first = today - timedelta(days=LONGEST_CLOSURE_DAYS)
     days = [first + timedelta(days=n) for n in range(LONGEST_CLOSURE_DAYS + LAST_DAY + 1)]
     off = {today + timedelta(days=n) for n in closed if n < 300}
     works = np.array([day.weekday() < 5 and day not in off for day in days])
-    got = next_reviews(days_to_working(works, "CN"), every, shift, today)
-    assert got == twin.next_reviews({day for day, open_ in zip(days, works, strict=True) if open_}, every, shift, today)
+    rhythm = tuple((every, other % every) for other in (shift, *more))
+    got = next_reviews(days_to_working(works, "CN"), rhythm, today)
+    assert got == twin.next_reviews({day for day, open_ in zip(days, works, strict=True) if open_}, rhythm, today)
 
 
 def test_weekly_groups_are_reviewed_on_weekdays_and_spread():
@@ -57,25 +58,20 @@ def test_review_of_a_closed_day_moves_to_the_next_day_that_both_work():
         pd.Series(["S", "Q"]),
         TODAY,
     )
-    name = next(f"M{i}" for i in range(99) if review_shift(f"DC1|M{i}|A", 7) == 0)
     site, source = working.names.get_indexer(["S", "Q"])
-    reviews = set_reviews(
-        np.array([0]), pd.Index(["DC1"]), np.array([name], dtype=object), np.array(["A"]), np.array([7]),
-        np.array([site]), np.array([source]), working, TODAY,
-    )  # fmt: skip
+    reviews = set_reviews(np.array([0]), [((7, 0),)], np.array([site]), np.array([source]), working, TODAY)
     assert reviews.review_in_days.tolist() == [2]
     assert reviews.review_period_days.tolist() == [5]
     assert reviews.source_works.tolist() == [True]
 
 
-def test_pairs_of_a_group_are_reviewed_together():
+def test_pairs_of_a_rhythm_are_reviewed_together():
+    """Mondays of every other week, and every Wednesday."""
     working = working_days({}, pd.Series(["CN"]), TODAY)
     zero = np.zeros(6, dtype=np.int64)
-    reviews = set_reviews(
-        zero, pd.Index(["DC1"]), np.array(["M"] * 6, dtype=object), np.array(["A", "B"] * 3), np.full(6, 14), zero, zero,
-        working, TODAY,
-    )  # fmt: skip
-    assert len(set(reviews.review_in_days[::2])) == len(set(reviews.review_in_days[1::2])) == 1
+    reviews = set_reviews(np.array([0, 1] * 3), [((14, 0),), ((7, 2),)], zero, zero, working, TODAY)
+    assert reviews.review_in_days.tolist() == [7, 2] * 3
+    assert reviews.review_period_days.tolist() == [14, 7] * 3
 
 
 def test_order_arrives_on_a_working_day():

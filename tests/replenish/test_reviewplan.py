@@ -1,0 +1,129 @@
+"""T and review days inside stage 4: the planner's calendar, by cost, by class."""
+
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from partsopt.errors import SettingsError
+from partsopt.settings import settings_from
+from tests.replenish.network import TODAY, night, with_params
+
+FORECASTS = [{"part_id": f"P{i}", "mean_per_period": 2.0 + i} for i in range(6)]
+SUPPLY = [{"part_id": f"P{i}", "order_cost": 20.0} for i in range(6)]
+WEEKLY = {"A": 7, "B": 7, "C": 14}
+
+
+def planned(calendar, today=TODAY, **settings):
+    params = with_params(dc_review_period_days=WEEKLY, dealer_review_period_days=WEEKLY, **settings)
+    return night(today=today, params=params, forecasts=FORECASTS, supply=SUPPLY, review_calendar=calendar)
+
+
+def row(**given):
+    return {"site_id": "DC1", "source_id": "MAKER", "starts_on": "2026-11-02", **given}
+
+
+@pytest.mark.parametrize("settings", [{}, {"review_rule": "cost"}, {"level_review_days": False}])
+def test_the_planners_days_win(settings):
+    """Thursdays of every other week from 2 November: the 5th, then the 19th, whatever else is set."""
+    out = planned([row(weekdays="Thu", every_weeks=2)], **settings)
+    assert set(out.levels["reviewed_on"]) == {pd.Timestamp("2026-11-05")}
+    assert set(out.levels["next_review_on"]) == {pd.Timestamp("2026-11-19")}
+    assert set(out.review_days["set_by"]) == {"planner"}
+    assert out.exceptions.empty
+
+
+def test_several_days_a_week_and_days_counted_from_a_date():
+    out = planned([row(weekdays="Mon, Thu")])
+    assert set(out.levels["review_period_days"]) == {3.0}
+    out = planned([row(every_days=10, starts_on="2026-10-26")])  # 5 November, 15 November is a Sunday
+    assert set(out.levels["reviewed_on"]) == {pd.Timestamp("2026-11-05")}
+    assert set(out.levels["next_review_on"]) == {pd.Timestamp("2026-11-16")}
+
+
+def test_a_row_of_a_class_wins_over_that_of_all():
+    out = planned([row(weekdays="Tue"), row(weekdays="Fri", abc_class="A")])
+    assert set(out.levels["reviewed_on"]) == {pd.Timestamp("2026-11-06")}
+
+
+def test_a_row_that_names_nothing_is_told():
+    out = planned([row(weekdays="Tue", source_id="MAKR"), row(weekdays="Fri", abc_class="B")])
+    assert set(out.exceptions["code"]) == {"calendar_unmatched"}
+    assert out.exceptions["what"].tolist() == [
+        "class B from MAKER: no part is bought so",
+        "class any from MAKR: no part is bought so",
+    ]
+
+
+@pytest.mark.parametrize("rule", ["class", "cost"])
+def test_the_days_of_a_night_keep_them_as_the_planners(rule):
+    """What review_days says, given back as review_calendar, gives the same reviews on every day of five weeks."""
+    calendar = planned([], review_rule=rule).review_days
+    kept = calendar[["site_id", "source_id", "abc_class", "starts_on", "weekdays", "every_weeks", "every_days"]]
+    for ahead in (0, 1, 4, 12, 33):
+        today = TODAY + timedelta(days=ahead)
+        free = planned([], today, review_rule=rule).levels
+        fixed = planned(kept.to_dict("records"), today).levels
+        assert free["reviewed_on"].tolist() == fixed["reviewed_on"].tolist()
+        assert free["next_review_on"].tolist() == fixed["next_review_on"].tolist()
+
+
+def test_t_by_cost_is_shorter_where_orders_are_cheap():
+    dear = planned([], review_rule="cost", order_cost={"dc": 500.0, "dealer": 0.0})
+    cheap = planned([], review_rule="cost", order_cost={"dc": 0.0, "dealer": 0.0}, holding_rate_per_year=50.0)
+    assert set(dear.review_days["review_period_days"]) == {28.0}
+    assert cheap.review_days["review_period_days"].max() <= 7.0
+    assert set(dear.review_days["set_by"]) == {"cost"}
+
+
+def test_order_lines_a_day_bound_the_choice_of_t():
+    """Without a bound lines are cheap and T is short; half the lines a day are kept, and what they cost is said."""
+    settings = {"review_rule": "cost", "order_cost": {"dc": 1.0, "dealer": 1.0}, "holding_rate_per_year": 9.0}
+    supply = [{"part_id": f"P{i}", "source_id": f"M{i % 3}"} for i in range(6)]
+    params = with_params(**settings)
+    free = night(params=params, forecasts=FORECASTS, supply=supply).review_days["lines_per_day"].sum()
+    site = {"site_id": "DC1", "site_kind": "dc", "order_lines_per_day": free * 0.7}
+    bound = night(params=params, forecasts=FORECASTS, supply=supply, sites=[site])
+    assert bound.review_days["lines_per_day"].sum() <= free * 0.7
+    [run] = bound.solver_runs.to_dict("records")
+    assert run["name"] == "review periods of DC1"
+    assert run["objective"] >= run["bound"] - 1e-6
+    assert "would cost least" in run["why"]
+    assert bound.exceptions.empty
+
+
+@pytest.mark.parametrize("rule", ["class", "cost"])
+def test_more_lines_than_a_site_can_handle_are_told(rule):
+    site = {"site_id": "DC1", "site_kind": "dc", "order_lines_per_day": 0.01}
+    out = night(params=with_params(review_rule=rule), forecasts=FORECASTS, supply=SUPPLY, sites=[site])
+    [told] = out.exceptions.to_dict("records")
+    assert (told["code"], told["site_id"]) == ("lines_over_capacity", "DC1")
+    assert told["what"].endswith("order lines a day expected, 0.01 can be handled")
+
+
+def test_level_days_differ_from_hashed_ones_where_days_are_full():
+    """Twenty sources of one DC, a week away: no day gets more than its share and one source's lines."""
+    forecasts = [{"part_id": f"P{i:02d}", "mean_per_period": 9.0} for i in range(20)]
+    supply = [{"part_id": f"P{i:02d}", "source_id": f"M{i:02d}", "lead_time_days": 7.0} for i in range(20)]
+
+    def busiest(is_level):
+        params = with_params(dc_review_period_days=WEEKLY, level_review_days=is_level)
+        days = night(params=params, forecasts=forecasts, supply=supply).review_days
+        return int(np.max(days.groupby("weekdays")["parts"].sum()))
+
+    assert busiest(is_level=True) in (4, 5)
+    assert busiest(is_level=False) > 5
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("review_rule", "price", "one of class, cost"),
+        ("order_cost", {"dc": -1.0}, r"order_cost\.dc is -1\.0; it must be 0 or more"),
+        ("order_line_cost", {"dealer": -0.5}, r"order_line_cost\.dealer is -0\.5; it must be 0 or more"),
+    ],
+)
+def test_bad_settings_are_refused(key, value, text):
+    with pytest.raises(SettingsError, match=text):
+        settings_from({"replenish": {key: value}})
