@@ -245,6 +245,7 @@ def plan_levels(
         carrier_lanes=inputs["carrier_lanes"],
         holidays=inputs["holidays"],
         review_calendar=inputs["review_calendar"],
+        fixed_levels=inputs["fixed_levels"],
         today=today,
         period=period,
         params=settings.replenish,

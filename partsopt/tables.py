@@ -595,6 +595,20 @@ REVIEW_CALENDAR = Table(
     ),
 )
 
+FIXED_LEVELS = Table(
+    name="fixed_levels",
+    role="input",
+    key=("site_id", "part_id"),
+    says="order-up-to levels that a planner has set; they win over targets, and what they cost is told",
+    columns={
+        "site_id": site("where the part is kept"),
+        "part_id": part(),
+        "order_up_to_level": whole("the level; 0: not to be kept", unit="pieces", min=0, max=1_000_000_000),
+        "until_on": day("last day on which it holds; blank: until the row is taken out", required=False),
+        "note": text("why, for people", required=False, free_text=True),
+    },
+)
+
 INPUT_TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
@@ -616,6 +630,7 @@ INPUT_TABLES: Mapping[str, Table] = {
         TRAVEL,
         HOLIDAYS,
         REVIEW_CALENDAR,
+        FIXED_LEVELS,
     )
 }
 
@@ -796,6 +811,10 @@ LEVELS = Table(
         ),
         "promised_cycle_service_level": number("probability of no stock-out in a cycle, likewise", min=0, max=1),
         "dc_delay_days": number("mean wait of the dealer's orders at its DC; counted in the promise", min=0),
+        "free_level": whole(
+            "the level by the rule; it differs from order_up_to_level where a planner set that", unit="pieces", min=0
+        ),
+        "is_fixed": flag("a planner set the level, see fixed_levels"),
         "cap_cut": whole(
             "pieces the level was cut by, for the chance of being unsold (replenish.unsold_probability)",
             unit="pieces",

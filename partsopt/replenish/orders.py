@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from partsopt.calendars import calendars_of
+from partsopt.replenish.fixedlevels import cost_of_planners, fixed_level_exceptions, with_fixed_levels
 from partsopt.replenish.levels import DemandAhead, Levels, demand_ahead, mean_between
 from partsopt.replenish.lifecycle import capped_levels, level_caps
 from partsopt.replenish.pairs import Pairs, pairs_of, rows_at, rows_of, sums_of
@@ -119,6 +120,7 @@ def replenish_sites(
     carrier_lanes: pd.DataFrame,
     holidays: pd.DataFrame,
     review_calendar: pd.DataFrame,
+    fixed_levels: pd.DataFrame,
     today: date,
     period: str,
     params: ReplenishParams,
@@ -136,7 +138,7 @@ def replenish_sites(
     forecasts, forecast_steps, classes
         Of the stages before.
     parts, sites, supply, price_breaks, stock, open_orders, urgent_orders, reservations, supersessions, \
-carrier_lanes, holidays, review_calendar
+carrier_lanes, holidays, review_calendar, fixed_levels
         Input tables.
     today
         The day that is planned; stock is that of its start.
@@ -171,8 +173,10 @@ carrier_lanes, holidays, review_calendar
         urgent_orders=urgent_orders,
         reservations=reservations,
         supersessions=supersessions,
+        fixed_levels=fixed_levels,
         today=today,
     )
+    pairs, unused = with_fixed_levels(pairs, fixed_levels, today)
     class_days, target = policy_of(pairs, params)
     sources = choose_sources(pairs, supply, price_breaks, carrier_lanes, class_days, target, params)
     chosen = sources.chosen
@@ -211,6 +215,11 @@ carrier_lanes, holidays, review_calendar
         [
             sources.exceptions,
             plan.exceptions,
+            unused,
+            fixed_level_exceptions(
+                pairs, chosen, levels.promised_fill_rate, levelling.free_level, levelling.free_fill_rate, params
+            ),
+            cost_of_planners(levelling.solver_runs, levelling.free_runs, params),
             overdue_receipts(pairs, open_orders, today),
             stock_exceptions(pairs, on_hand, excess, horizon_mean, params.excess_horizon_days),
             _unsupplied(pairs, chosen, levels, position),
@@ -357,6 +366,9 @@ def _gap(
     lead = chosen["lead_time_days"].to_numpy()[row]
     covered = reviews.review_period_days[row] + lead
     level_note = np.array([f"level for {days:g} days: review period and lead time" for days in covered], dtype=object)
+    is_fixed = pairs.rows["fixed_level"].to_numpy()[row] >= 0
+    notes = pairs.rows["fixed_note"].to_numpy(dtype=object)[row]
+    level_note[is_fixed] = ["the planner's level" + (f": {note}" if note else "") for note in notes[is_fixed]]
     receipt_note = np.asarray(
         "receipts due by " + dates_ahead(today, horizon[row]).astype(str).astype(object), dtype=object
     )

@@ -57,9 +57,10 @@ def pairs_of(
     urgent_orders: pd.DataFrame,
     reservations: pd.DataFrame,
     supersessions: pd.DataFrame,
+    fixed_levels: pd.DataFrame,
     today: date,
 ) -> Pairs:
-    """Collect every pair with a forecast, stock, open order, urgent order or reservation, and those they draw on.
+    """Collect every pair with a forecast, stock, order, reservation or planner's level, and those they draw on.
 
     A pair draws on the same part at the DC that may supply it, and an old part number on its
     successor at the same site.
@@ -84,6 +85,7 @@ def pairs_of(
         "open_orders": open_orders,
         "urgent_orders": urgent_orders,
         "reservations": reservations,
+        "fixed_levels": fixed_levels,
     }
     coded = [_coded(name, rows, site_ids, part_ids) for name, rows in given.items()]
     outgoing = site_ids.get_indexer(open_orders["source_id"])

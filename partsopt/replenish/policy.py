@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from partsopt.replenish.fixedlevels import without_planner
 from partsopt.replenish.levels import (
     DemandAhead,
+    DemandOver,
     Levels,
     demand_over,
 )
@@ -46,7 +48,8 @@ STOCKING_DIFFERS = declare_exception(
 class Levelling(NamedTuple):
     """Levels of all pairs, the chain and the target they come from, and the answer of the system approach.
 
-    ``cap_cut`` are the pieces that the chance of being unsold took from each level.
+    ``cap_cut`` are the pieces that the chance of being unsold took from each level. ``free_level``, ``free_fill_rate``
+    and ``free_runs`` are the levels, their promise and the answer had no planner set a level.
     """
 
     levels: Levels
@@ -54,6 +57,9 @@ class Levelling(NamedTuple):
     service_target: Floats
     cap_cut: Wholes
     solver_runs: pd.DataFrame
+    free_level: Wholes
+    free_fill_rate: Floats
+    free_runs: pd.DataFrame
 
 
 def policy_of(pairs: Pairs, params: ReplenishParams) -> tuple[Wholes, Floats]:
@@ -99,14 +105,27 @@ def level_pairs(
     )
     abc = np.searchsorted(ABC_CLASSES, pairs.rows["abc_class"].to_numpy(dtype=str))
     over = with_rate_factors(over, rate_factors, pairs.rows["is_dc"].to_numpy(), abc)
+    made = _by_rule(pairs, chosen, over, target, cap, params)
+    if (pairs.rows["fixed_level"] < 0).all():
+        return made
+    free = _by_rule(without_planner(pairs), chosen, over, target, cap, params)
+    return made._replace(free_level=free.free_level, free_fill_rate=free.free_fill_rate, free_runs=free.solver_runs)
+
+
+def _by_rule(
+    pairs: Pairs, chosen: pd.DataFrame, over: DemandOver, target: Floats, cap: Wholes, params: ReplenishParams
+) -> Levelling:
+    """Levels by class or all together, around those that a planner has set."""
     is_stocked = pairs.rows["is_stocked"].to_numpy()
     chain = chain_of(pairs, chosen, over, cap)
     if params.target_rule == "class":
         level, runs = levels_by_class(chain, is_stocked, target, params), empty(SOLVER_RUNS)
     else:
         level, target, runs = levels_together(pairs, chosen, chain, params)
-    capped = np.minimum(level, cap)
-    return Levelling(promises_of(chain, over, capped, is_stocked), chain, target, level - capped, runs)
+    capped = np.minimum(level, chain.cap)
+    levels = promises_of(chain, over, capped, is_stocked)
+    none = empty(SOLVER_RUNS)
+    return Levelling(levels, chain, target, level - capped, runs, capped, levels.promised_fill_rate, none)
 
 
 def stocking_exceptions(
@@ -176,6 +195,8 @@ def level_table(
         safety_stock=levels.order_up_to_level - levels.mean_over_protection,
         promised_fill_rate=levels.promised_fill_rate,
         promised_cycle_service_level=levels.promised_cycle_service_level,
+        free_level=levelling.free_level,
+        is_fixed=pairs.rows["fixed_level"].to_numpy() >= 0,
         cap_cut=levelling.cap_cut,
         dc_delay_days=levels.dc_delay_days,
     )

@@ -114,7 +114,16 @@ def buy(
             "limited_by": limited_by,
             "promised_fill_rate": levels.promised_fill_rate[gap.row],
             "why": _whys(
-                gap, reviews, minimum, multiple, at_least, full, granted, rows["is_stocked"].to_numpy(), today
+                gap,
+                reviews,
+                minimum,
+                multiple,
+                at_least,
+                full,
+                granted,
+                rows["is_stocked"].to_numpy(),
+                rows["fixed_level"].to_numpy() >= 0,
+                today,
             ),
         }
     )
@@ -228,6 +237,7 @@ def _whys(
     full: Wholes,
     granted: Wholes,
     is_stocked: Flags,
+    is_fixed: Flags,
     today: date,
 ) -> list[str]:
     """One sentence for each line, from the numbers it was computed from."""
@@ -239,7 +249,8 @@ def _whys(
         if review_in[i] > 0:
             said = f"Ordered before its review on {review_on[i]} because {_pieces(missing)} owed"
         elif is_stocked[i]:
-            said = f"Reviewed today; position {level - missing} is {missing} below level {level}"
+            set_by = "the planner's level" if is_fixed[i] else "level"
+            said = f"Reviewed today; position {level - missing} is {missing} below {set_by} {level}"
         else:
             said = f"Reviewed today; not stocked, {_pieces(missing)} owed"
         if at_least[i] > missing:

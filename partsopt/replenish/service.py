@@ -317,7 +317,7 @@ def mean_on_hand(
     if len(left_open):
         at, low = spread[left_open, None], level[left_open, None]
         many, demand = batch[left_open, None], mean[left_open]
-        short = (_second_loss(low, demand, at) - _second_loss(low + many, demand, at)) / many
+        short = (second_loss(low, demand, at) - second_loss(low + many, demand, at)) / many
         held[left_open] = (np.maximum(low + (many - 1) / 2 - demand + short, 0.0) * share[left_open]).sum(axis=1)
     return held
 

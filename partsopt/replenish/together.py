@@ -28,7 +28,8 @@ class Chain(NamedTuple):
     """Demand of all pairs, and who waits for whom.
 
     ``parent`` is the pair of the DC that supplies each, -1 where none does; ``wave`` counts the DCs above;
-    ``share`` is the pair's part of the demand on that DC, ``per_day`` its demand, ``cap`` the most it may hold.
+    ``share`` is the pair's part of the demand on that DC, ``per_day`` its demand, ``cap`` the most it may hold,
+    ``fixed`` the planner's level, -1 where there is none.
     """
 
     demand: Demand
@@ -37,6 +38,7 @@ class Chain(NamedTuple):
     share: Floats
     per_day: Floats
     cap: Wholes
+    fixed: Wholes
 
 
 def chain_of(pairs: Pairs, chosen: pd.DataFrame, over: DemandOver, cap: Wholes) -> Chain:
@@ -53,7 +55,9 @@ def chain_of(pairs: Pairs, chosen: pd.DataFrame, over: DemandOver, cap: Wholes) 
         (over.over_review * over.weights).sum(axis=1),
     )
     demand = Demand(over.over_lead_time, over.over_protection, over.variance_to_mean, over.weights, batch)
-    return Chain(demand, parent, chosen["wave"].to_numpy(), share, rate, cap)
+    fixed = pairs.rows["fixed_level"].to_numpy()
+    cap = np.where(fixed >= 0, fixed, cap)
+    return Chain(demand, parent, chosen["wave"].to_numpy(), share, rate, cap, fixed)
 
 
 def delay_at(chain: Chain, rows: Wholes, level: Wholes) -> Delay:
@@ -70,7 +74,7 @@ def delay_at(chain: Chain, rows: Wholes, level: Wholes) -> Delay:
 
 
 def levels_by_class(chain: Chain, is_stocked: Flags, target: Floats, params: ReplenishParams) -> Wholes:
-    """The smallest level of each stocked pair that reaches its class's target, DCs before those they supply.
+    """The planner's level, else the smallest that reaches the class's target, DCs before those they supply.
 
     A cap is not kept here, but those whom a DC supplies reckon with what it may hold.
     """
@@ -79,7 +83,8 @@ def levels_by_class(chain: Chain, is_stocked: Flags, target: Floats, params: Rep
     for wave in range(int(chain.wave.max(initial=0)) + 1):
         rows = np.flatnonzero(is_stocked & (chain.wave == wave))
         delay = delay_at(chain, rows, np.minimum(level, chain.cap))
-        level[rows] = levels_reaching(target[rows], chain.demand.at(rows), delay, by_cycle)
+        reaching = levels_reaching(target[rows], chain.demand.at(rows), delay, by_cycle)
+        level[rows] = np.where(chain.fixed[rows] >= 0, chain.fixed[rows], reaching)
     return level
 
 
@@ -144,7 +149,10 @@ def _run_of(name: str, got: SystemLevels, by_budget: bool) -> dict[str, object]:
 
 
 def _staircases_at(pairs: Pairs, chain: Chain, rows: Wholes, level: Wholes, params: ReplenishParams) -> Staircases:
-    """Levels between the floor and the cap of each row's class, at least one piece, the levels of the DCs given."""
+    """Levels between the floor and the cap of each row's class, at least one piece, or the planner's level alone.
+
+    The levels of the DCs are given.
+    """
     part, delay = chain.demand.at(rows), delay_at(chain, rows, level)
     abc = np.searchsorted(ABC_CLASSES, pairs.rows["abc_class"].to_numpy(dtype=str)[rows])
     floor, cap = (
@@ -154,6 +162,8 @@ def _staircases_at(pairs: Pairs, chain: Chain, rows: Wholes, level: Wholes, para
     floored, capped = np.flatnonzero(floor > 0), np.flatnonzero(cap < 1)
     low[floored] = levels_reaching(floor[floored], part.at(floored), delay.at(floored))
     high[capped] = np.minimum(levels_reaching(cap[capped], part.at(capped), delay.at(capped)), high[capped])
+    fixed = chain.fixed[rows]
+    low = np.where(fixed >= 0, fixed, low)
     return staircases_of(part, delay, low, np.maximum(high, low))
 
 

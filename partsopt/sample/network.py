@@ -36,7 +36,7 @@ from partsopt.sample.sources import (
     usual_source,
 )
 from partsopt.sample.transport import dealer_lead_days, lanes_table, travel_table, vehicles_table
-from partsopt.tables import INPUT_TABLES, REVIEW_CALENDAR, STOCKOUTS, SUPERSESSIONS, empty
+from partsopt.tables import FIXED_LEVELS, INPUT_TABLES, REVIEW_CALENDAR, STOCKOUTS, SUPERSESSIONS, empty
 
 MAX_DCS, MAX_DEALERS, MAX_PARTS, MAX_MONTHS = 10, 5_000, 1_000_000, 240
 MIN_MONTHS = 3
@@ -146,6 +146,7 @@ def make_sample(
         "travel": travel_table(places),
         "holidays": holidays_table(),
         "review_calendar": empty(REVIEW_CALENDAR),
+        "fixed_levels": empty(FIXED_LEVELS),
     }
     return {name: tables[name] for name in INPUT_TABLES}
 

@@ -14,6 +14,7 @@ from partsopt.settings import ReplenishParams
 from partsopt.tables import (
     CARRIER_LANES,
     CLASSES,
+    FIXED_LEVELS,
     FORECAST_STEPS,
     FORECASTS,
     HOLIDAYS,
@@ -119,7 +120,7 @@ def tables(**given: list[dict[str, object]]) -> dict[str, pd.DataFrame]:
     given["classes"] = [{**plain, **row} for row in given["classes"]]
     wanted = (
         PARTS, SITES, SUPPLY, PRICE_BREAKS, STOCK, OPEN_ORDERS, URGENT_ORDERS, RESERVATIONS, SUPERSESSIONS,
-        CARRIER_LANES, HOLIDAYS, REVIEW_CALENDAR, FORECASTS, FORECAST_STEPS, CLASSES,
+        CARRIER_LANES, HOLIDAYS, REVIEW_CALENDAR, FIXED_LEVELS, FORECASTS, FORECAST_STEPS, CLASSES,
     )  # fmt: skip
     return {one.name: table_of(one.name, given.get(one.name, [])) for one in wanted}
 
