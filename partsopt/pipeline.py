@@ -18,6 +18,7 @@ from partsopt.forecast.select import Forecasts, forecast_demand
 from partsopt.replenish.excess import excess_actions
 from partsopt.replenish.orders import Replenishment, replenish_sites
 from partsopt.replenish.ratefactors import hindsights_of, quarter_since, rate_factors_of
+from partsopt.replenish.realised import Record, service_record_of
 from partsopt.report.kpis import kpis_of
 from partsopt.routing.plan import plan_deliveries
 from partsopt.settings import Settings
@@ -25,6 +26,7 @@ from partsopt.tables import (
     CARRIER_LANES,
     EXCEPTIONS,
     LINEAGE,
+    PAST_PROMISES,
     RATE_FACTORS,
     SOLVER_RUNS,
     USED_TABLES,
@@ -47,6 +49,7 @@ class PlannedLevels(NamedTuple):
     forecast: Forecasts
     classes: pd.DataFrame
     rate_factors: pd.DataFrame
+    record: Record
     replenishment: Replenishment
 
 
@@ -90,7 +93,7 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         The input cannot be planned; the text says what to correct.
     """
     sites, parts = inputs["sites"], inputs["parts"]
-    demand, forecast, classes, rate_factors, replenishment = plan_levels(inputs, settings, today, watch)
+    demand, forecast, classes, rate_factors, record, replenishment = plan_levels(inputs, settings, today, watch)
 
     watch("allocate", "")
     allocation = allocate_stock(
@@ -144,6 +147,7 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         "classes": classes,
         "rate_factors": rate_factors,
         "review_days": replenishment.review_days,
+        "service_record": record.service_record,
         "levels": replenishment.levels,
         "positions": replenishment.positions,
         "source_options": replenishment.source_options,
@@ -163,6 +167,7 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
             [
                 demand.exceptions,
                 forecast.exceptions,
+                record.exceptions,
                 replenishment.exceptions,
                 allocation.exceptions,
                 deliveries.exceptions,
@@ -229,6 +234,14 @@ def plan_levels(
 
     watch("replenish", "")
     rate_factors = learn_rate_factors(demand, inputs, settings, today)
+    record = service_record_of(
+        inputs.get("past_promises", empty(PAST_PROMISES)),
+        inputs["demand_lines"],
+        inputs["stockouts"],
+        sites,
+        parts,
+        settings.replenish,
+    )
     replenishment = replenish_sites(
         forecasts=forecast.forecasts,
         forecast_steps=forecast.forecast_steps,
@@ -250,10 +263,11 @@ def plan_levels(
         period=period,
         params=settings.replenish,
         rate_factors=rate_factors,
+        service_record=record.service_record,
         with_curve=with_curve,
     )
     watch("replenish", f"{len(replenishment.orders):,} order lines, {len(replenishment.requests):,} dealer requests")
-    return PlannedLevels(demand, forecast, classes, rate_factors, replenishment)
+    return PlannedLevels(demand, forecast, classes, rate_factors, record, replenishment)
 
 
 def learn_rate_factors(demand: Demand, inputs: Tables, settings: Settings, today: date) -> pd.DataFrame:

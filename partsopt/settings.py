@@ -254,6 +254,13 @@ class ReplenishParams:
         "levels know that some parts sell more or less than forecast, by class as it was seen lately; a rate turns out "
         "at most so many times as high; 0: forecasts are taken to be right",
     )
+    record_days: int = setting(
+        90, "promises of so many days are held against what happened, by the runs of earlier nights; 0: none", "days"
+    )
+    smallest_shortfall_factor: float = setting(
+        0.5,
+        "where promises of a class failed its target is raised: 1 - target is multiplied by this at least; 1: never",
+    )
     dealer_handling_days: float = setting(1.0, "picking and packing of a stock order at the DC", "calendar days")
     dealer_lane_days: float = setting(3.0, "travel from the DC where no lane says otherwise", "calendar days")
     holding_rate_per_year: float = setting(0.22, "cost of holding stock", "share of its value")
@@ -317,6 +324,13 @@ class ReplenishParams:
             "replenish.largest_rate_factor",
             self.largest_rate_factor,
             "0, or above 4 and at most 100",
+        )
+        _need(self.record_days >= 0, "replenish.record_days", self.record_days, "0 or more")
+        _need(
+            0.1 <= self.smallest_shortfall_factor <= 1,
+            "replenish.smallest_shortfall_factor",
+            self.smallest_shortfall_factor,
+            "between 0.1 and 1",
         )
         for name in ("dealer_handling_days", "dealer_lane_days", "holding_rate_per_year", "order_budget"):
             _need(getattr(self, name) >= 0, f"replenish.{name}", getattr(self, name), "0 or more")

@@ -253,6 +253,12 @@ DEMAND_LINES = Table(
             default="repair",
         ),
         "is_return": flag("pieces came back; quantity is then negative", required=False, default=False),
+        "filled_quantity": number(
+            "pieces met from the shelf at once; blank: all, or none on a day without stock",
+            unit="pieces",
+            min=0,
+            required=False,
+        ),
     },
     rules=(
         RowRule(
@@ -804,6 +810,9 @@ LEVELS = Table(
         "service_target": number(
             "the target; under the system approach the weighted fill rate of all; 0 where not stocked", min=0, max=1
         ),
+        "shortfall_factor": number(
+            "what 1 - target is multiplied by because promises of the class failed; 1: kept", above=0, max=1
+        ),
         "order_up_to_level": whole("target inventory position", unit="pieces", min=0),
         "safety_stock": number("order_up_to_level minus mean_over_protection", unit="pieces"),
         "promised_fill_rate": number(
@@ -836,6 +845,39 @@ RATE_FACTORS = Table(
         "factor": number("of the rate; the factors of a class average 1", min=0),
         "share": number("of the parts at sites that turn out so", min=0, max=1.000001),
         "n_totals": whole("quarters of parts at sites that taught it", min=1),
+    },
+)
+
+PAST_PROMISES = Table(
+    name="past_promises",
+    key=("demanded_on", "site_id", "part_id"),
+    says="what was promised on each day with demand, read from the runs of earlier nights",
+    columns={
+        "demanded_on": day("the day of the demand"),
+        "site_id": _SITE,
+        "part_id": _PART,
+        "abc_class": text("class in that run", choices=ABC_CLASSES),
+        "promised_fill_rate": number("share of demand met from shelf", min=0, max=1),
+        "shortfall_factor": number("the widening in force, see levels", above=0, max=1),
+    },
+)
+
+SERVICE_RECORD = Table(
+    name="service_record",
+    key=("site_kind", "site_id", "abc_class"),
+    says="promised beside realised service since the earlier nights that count",
+    columns={
+        "site_kind": text("kind of site", choices=("dc", "dealer")),
+        "site_id": text("the site, or all"),
+        "abc_class": text("class in the run that promised", choices=ABC_CLASSES),
+        "lines": whole("demand lines", min=1),
+        "pieces": whole("pieces asked for", unit="pieces", min=1),
+        "promised_fill_rate": number("share promised, weighted by pieces asked for", min=0, max=1),
+        "realised_fill_rate": number("share met from the shelf at once", min=0, max=1),
+        "gap": number("promised minus realised"),
+        "standard_error": number("of the gap, parts being independent", min=0),
+        "money": money("pieces promised and not met, at unit cost", min=0),
+        "shortfall_factor": number("what 1 - target of the class is to be multiplied by", above=0, max=1),
     },
 )
 
@@ -1253,6 +1295,8 @@ DERIVED_TABLES: Mapping[str, Table] = {
         FORECAST_STEPS,
         CLASSES,
         RATE_FACTORS,
+        PAST_PROMISES,
+        SERVICE_RECORD,
         SOURCE_OPTIONS,
         REVIEW_DAYS,
         LEVELS,

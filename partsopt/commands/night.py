@@ -57,6 +57,7 @@ def _run(
     from partsopt.commands.progress import shown_progress
     from partsopt.pipeline import STAGES, plan_night
     from partsopt.store.lock import run_lock
+    from partsopt.store.promises import read_past_promises
     from partsopt.store.runs import publish_plan, run_id_of
 
     settings = read_all_settings(directory, settings_file, overrides)
@@ -65,8 +66,12 @@ def _run(
     with run_lock(runs), shown_progress(len(STAGES) + 2) as watch:
         watch("read", "")
         inputs = _read_or_keep_refused(directory, runs, settings.read)
+        promises, past = read_past_promises(
+            runs, inputs.tables["demand_lines"], inputs.tables["sites"], day, settings.replenish.record_days
+        )
         rows = sum(file.rows for file in inputs.files)
         watch("read", f"{rows:,} rows of {len(inputs.files)} tables, {len(inputs.rejects):,} refusals")
+        inputs = inputs._replace(tables={**inputs.tables, "past_promises": promises}, files=(*inputs.files, *past))
         plan = plan_night(inputs.tables, inputs.rejects, settings, day, watch)
         watch("write", "")
         run_id = run_id_of(inputs.files, settings, day)

@@ -26,6 +26,7 @@ def print_summary(kpis: dict[str, Any], rejects: pd.DataFrame, folder: Path) -> 
     _print_transfers(console, kpis["transfers"])
     _print_service(console, kpis["service"], kpis["stock"])
     _print_excess(console, kpis["excess_actions"])
+    _print_record(console, kpis["service_record"])
     _print_shortages(console, kpis["shortages"])
     _print_deliveries(console, kpis["deliveries"])
     _print_exceptions(console, kpis["exceptions"])
@@ -114,6 +115,18 @@ def _print_excess(console: Console, actions: list[dict[str, Any]]) -> None:
     for row in actions:
         counts = (f"{row['lines']:,}", f"{row['pieces']:,}", _money(row["value"]), _money(row["saving"]))
         table.add_row(row["action"], *counts)
+    console.print(table)
+
+
+def _print_record(console: Console, record: list[dict[str, Any]]) -> None:
+    if not record:
+        return
+    console.print("[bold]Promised by past nights, and met from the shelf[/bold]")
+    table = _table(["sites", "class", "pieces", "promised", "met", "give or take", "shortfall x"], numbers_from=2)
+    for row in record:
+        shares = (_share(row[name]) for name in ("promised_fill_rate", "realised_fill_rate", "standard_error"))
+        factor = f"{row['shortfall_factor']:.2f}"
+        table.add_row(row["site_kind"], row["abc_class"], f"{row['pieces']:,}", *shares, factor)
     console.print(table)
 
 

@@ -30,6 +30,7 @@ from partsopt.replenish.position import (
     stock_exceptions,
 )
 from partsopt.replenish.purchases import buy, dates_ahead, money_proposed_today
+from partsopt.replenish.realised import widened_targets
 from partsopt.replenish.requests import Asked, Gap, Urgent, ask_dc, ask_urgent, joined
 from partsopt.replenish.review import Reviews, WorkingDays, due_in_days, set_reviews, working_days
 from partsopt.replenish.reviewplan import plan_reviews
@@ -37,11 +38,13 @@ from partsopt.replenish.sourcing import choose_sources, price_break_table, raise
 from partsopt.replenish.together import exchange_curve_of
 from partsopt.settings import ReplenishParams
 from partsopt.tables import (
+    ABC_CLASSES,
     EXCHANGE_CURVE,
     LINEAGE,
     POSITIONS,
     RATE_FACTORS,
     REQUESTS,
+    SERVICE_RECORD,
     SOLVER_RUNS,
     conform,
     declare_exception,
@@ -57,6 +60,7 @@ Flags = npt.NDArray[np.bool_]
 Texts = npt.NDArray[np.str_]
 
 NO_RATE_FACTORS = empty(RATE_FACTORS)
+NO_RECORD = empty(SERVICE_RECORD)
 NO_SOURCE = declare_exception(
     "no_source",
     stage="replenish",
@@ -125,6 +129,7 @@ def replenish_sites(
     period: str,
     params: ReplenishParams,
     rate_factors: pd.DataFrame = NO_RATE_FACTORS,
+    service_record: pd.DataFrame = NO_RECORD,
     with_curve: bool = False,
 ) -> Replenishment:
     """Raise the inventory position of every part at every site to its level, where a review is due.
@@ -148,6 +153,8 @@ carrier_lanes, holidays, review_calendar, fixed_levels
         Review periods, targets and costs.
     rate_factors
         What forecasts of an earlier day turned out to need (RATE_FACTORS); without rows they are taken to be right.
+    service_record
+        What earlier nights promised and what came of it (SERVICE_RECORD): class targets are widened by it.
     with_curve
         Whether to draw the exchange curve too.
 
@@ -178,6 +185,7 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     )
     pairs, unused = with_fixed_levels(pairs, fixed_levels, today)
     class_days, target = policy_of(pairs, params)
+    target, shortfall_factor = _widened(pairs, target, service_record, params)
     sources = choose_sources(pairs, supply, price_breaks, carrier_lanes, class_days, target, params)
     chosen = sources.chosen
     working = working_days(calendars_of(holidays), pd.concat([sites["calendar"], chosen["source_calendar"]]), today)
@@ -235,7 +243,7 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     log.info("replenish: %d pairs, %d orders, %d requests", len(pairs.keys), len(bought.orders), len(requests))
     return Replenishment(
         review_days=plan.table,
-        levels=level_table(pairs, chosen, reviews, levelling, params, today),
+        levels=level_table(pairs, chosen, reviews, levelling, shortfall_factor, params, today),
         positions=_position_table(pairs, holdings, superseded, position, excess),
         source_options=sources.source_options,
         orders=bought.orders,
@@ -247,6 +255,16 @@ carrier_lanes, holidays, review_calendar, fixed_levels
         if with_curve
         else empty(EXCHANGE_CURVE),
     )
+
+
+def _widened(
+    pairs: Pairs, target: Floats, service_record: pd.DataFrame, params: ReplenishParams
+) -> tuple[Floats, Floats]:
+    """Class targets as past promises ask for; levels chosen all together have no class target to widen."""
+    if params.target_rule != "class":
+        return target, np.ones(len(target))
+    abc = np.searchsorted(ABC_CLASSES, pairs.rows["abc_class"].to_numpy(dtype=str))
+    return widened_targets(target, pairs.rows["is_dc"].to_numpy(), abc, service_record)
 
 
 # --------------------------------------------------------------------------- reviews

@@ -169,6 +169,7 @@ def level_table(
     chosen: pd.DataFrame,
     reviews: Reviews,
     levelling: Levelling,
+    shortfall_factor: Floats,
     params: ReplenishParams,
     today: date,
 ) -> pd.DataFrame:
@@ -191,6 +192,7 @@ def level_table(
         sd_over_protection=levels.sd_over_protection,
         service_measure=np.where(is_stocked, params.service_measure, "none"),
         service_target=np.where(is_stocked, target, 0.0),
+        shortfall_factor=shortfall_factor,
         order_up_to_level=levels.order_up_to_level,
         safety_stock=levels.order_up_to_level - levels.mean_over_protection,
         promised_fill_rate=levels.promised_fill_rate,

@@ -29,6 +29,7 @@ def kpis_of(tables: Tables, inputs: Tables, today: date) -> dict[str, object]:
         "orders": orders_by_site_and_class(tables["orders"]),
         "transfers": transfers_by_tier(tables["shipments"], tables["delivery_lines"]),
         "service": service_by_kind_and_class(tables["levels"], sites),
+        "service_record": record_by_kind_and_class(tables["service_record"]),
         "shortages": shortages_by_tier(tables["shortages"]),
         "deliveries": deliveries_by_origin(tables, sites),
         "exceptions": exceptions_by_code(tables["all_exceptions"]),
@@ -95,6 +96,13 @@ def service_by_kind_and_class(levels: pd.DataFrame, sites: pd.DataFrame) -> Figu
         }
         for (kind, abc_class), row in zip(sums.index, sums.itertuples(index=False), strict=True)
     ]
+
+
+def record_by_kind_and_class(record: pd.DataFrame) -> Figures:
+    """Promised beside realised service of past nights, by kind of site and class."""
+    columns = ["promised_fill_rate", "realised_fill_rate", "gap", "standard_error", "shortfall_factor"]
+    rows = record[record["site_id"].eq("all")].drop(columns="site_id").reset_index(drop=True)
+    return _figures(rows.assign(**{name: rows[name].round(4) for name in columns}))
 
 
 def shortages_by_tier(shortages: pd.DataFrame) -> Figures:

@@ -26,6 +26,7 @@ PARQUET_TABLES = (
     "classes",
     "rate_factors",
     "review_days",
+    "service_record",
     "levels",
     "positions",
     "source_options",
