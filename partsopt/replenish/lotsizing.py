@@ -55,6 +55,43 @@ def economic_order_quantity(order_cost: float, holding_cost: float, demand: floa
     return Lot((2 * order_cost * demand / holding_cost) ** 0.5, (2 * order_cost * demand * holding_cost) ** 0.5)
 
 
+def economic_order_quantity_with_backorders(
+    order_cost: float, holding_cost: float, shortage_cost: float, demand: float
+) -> Lot:
+    """The quantity where customers may wait; the share holding / (holding + shortage) of each order is owed by then.
+
+    Parameters
+    ----------
+    order_cost, holding_cost, demand
+        As in :func:`economic_order_quantity`.
+    shortage_cost
+        Money for a piece owed and year.
+
+    Examples
+    --------
+    >>> lot = economic_order_quantity_with_backorders(8, 0.225, 5, 1300)  # Snyder & Shen, example 3.5
+    >>> round(lot.quantity, 4), round(lot.cost, 4)
+    (310.8126, 66.9214)
+    """
+    _above_zero(shortage_cost=shortage_cost)
+    return economic_order_quantity(order_cost, holding_cost * shortage_cost / (holding_cost + shortage_cost), demand)
+
+
+def economic_production_quantity(order_cost: float, holding_cost: float, demand: float, production: float) -> Lot:
+    """The quantity where an order comes in at a rate, pieces a year, above that of demand.
+
+    Examples
+    --------
+    >>> lot = economic_production_quantity(8, 0.225, 1300, 1700)  # Snyder & Shen, section 3.4
+    >>> round(lot.quantity, 4), round(lot.cost, 4)
+    (626.8085, 33.184)
+    """
+    _above_zero(production=production)
+    if production <= demand:
+        raise SettingsError(f"production is {production!r}; it must be above the demand, {demand!r}.")
+    return economic_order_quantity(order_cost, holding_cost * (1.0 - demand / production), demand)
+
+
 def order_quantity_all_units(
     order_cost: float, holding_rate: float, demand: float, breakpoints: Sequence[float], unit_costs: Sequence[float]
 ) -> Lot:

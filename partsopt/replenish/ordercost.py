@@ -311,6 +311,56 @@ def reorder_policy(
     return ReorderPolicy(reorder, quantity, cost)
 
 
+def reorder_policy_discrete(
+    order_cost: float, holding: float, shortage: float, demand: float, lead_time: float, variance_to_mean: float = 1.0
+) -> ReorderPolicy:
+    """The best (r, Q) in whole pieces, exact for Poisson demand; ``shortage`` is per piece and time.
+
+    Parameters
+    ----------
+    order_cost, holding, shortage
+        As in :func:`reorder_policy_cost`.
+    demand, lead_time
+        Pieces for a unit of time, and units of time.
+    variance_to_mean
+        Of lead time demand; above 1 it is negative binomial, and the position after an order taken as uniform.
+
+    Notes
+    -----
+    (K D + sum over r + 1 .. r + Q of the base stock's cost) / Q; the costs are convex in the position, so the cheapest
+    neighbours are added while they lower the mean (Federgruen & Zheng 1992, Operations Research 40).
+
+    Examples
+    --------
+    >>> policy = reorder_policy_discrete(100, 20, 150, 1.5, 2)  # Snyder & Shen, section 5.5
+    >>> policy.reorder_point, policy.quantity, round(policy.cost, 4)
+    (3, 5, 107.9236)
+    """
+    _costs(holding, shortage)
+    if order_cost < 0 or not demand > 0 or not lead_time > 0:
+        raise SettingsError("an (r, Q) policy needs an order cost of 0 or more, and demand and lead time above 0.")
+    mean = demand * lead_time
+
+    def cost_at(level: int) -> float:
+        held = float(expected_on_hand(level, mean, variance_to_mean))
+        return holding * held + shortage * float(expected_shortfall(level, mean, variance_to_mean))
+
+    best = int(demand_quantile(shortage / (shortage + holding), mean, variance_to_mean)[0])
+    low, high = best - 1, best + 1  # the next positions below and above those taken
+    total, cost = order_cost * demand + cost_at(best), order_cost * demand + cost_at(best)
+    below, above = cost_at(low), cost_at(high)
+    while min(below, above) < cost:
+        total += min(below, above)
+        if below <= above:
+            low -= 1
+            below = cost_at(low)
+        else:
+            high += 1
+            above = cost_at(high)
+        cost = total / (high - low - 1)
+    return ReorderPolicy(low, high - low - 1, cost)
+
+
 def reorder_policy_from_lot(
     order_cost: float, holding: float, shortage: float, demand: float, lead_mean: float, lead_sd: float
 ) -> ReorderPolicy:

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from partsopt.errors import SettingsError
 from partsopt.replenish.lotsizing import (
     economic_order_quantity,
+    economic_order_quantity_with_backorders,
+    economic_production_quantity,
     lot_plan,
     order_quantity_all_units,
     order_quantity_incremental,
@@ -19,6 +21,21 @@ def test_economic_order_quantity():
     lot = economic_order_quantity(8, 0.225, 1300)
     assert lot.quantity == pytest.approx(304.0467800264368, abs=1e-6)
     assert lot.cost == pytest.approx(68.41052550594827, abs=1e-6)
+
+
+def test_quantities_with_backorders_and_with_a_production_rate():
+    """Snyder & Shen, sections 3.3 and 3.4; both are the plain quantity where waiting is dear or production at once."""
+    owed = economic_order_quantity_with_backorders(8, 0.225, 5, 1300)
+    assert owed.quantity == pytest.approx(310.81255515896464, abs=1e-9)
+    assert owed.cost == pytest.approx(66.92136355097325, abs=1e-9)
+    made = economic_production_quantity(8, 0.225, 1300, 1700)
+    assert made.quantity == pytest.approx(626.8084945889684, abs=1e-9)
+    assert made.cost == pytest.approx(33.183979125298336, abs=1e-9)
+    plain = economic_order_quantity(8, 0.225, 1300).quantity
+    assert economic_order_quantity_with_backorders(8, 0.225, 1e12, 1300).quantity == pytest.approx(plain)
+    assert economic_production_quantity(8, 0.225, 1300, 1e15).quantity == pytest.approx(plain)
+    with pytest.raises(SettingsError, match="above the demand"):
+        economic_production_quantity(8, 0.225, 1300, 1300)
 
 
 def test_price_breaks_of_the_textbook():

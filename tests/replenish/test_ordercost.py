@@ -1,5 +1,7 @@
 """Policies by cost: published cases and stepping the chain."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -88,6 +90,23 @@ def test_reorder_policies_of_the_textbooks():
     mustard = ordercost.reorder_policy(50, 2, 25, 200, 100, 25)
     assert mustard.quantity == pytest.approx(110.774, abs=0.6)
     assert mustard.reorder_point == pytest.approx(142.568, abs=0.6)
+
+
+def test_reorder_policy_in_whole_pieces():
+    """Snyder & Shen, section 5.5, and no other r and Q near it is cheaper."""
+    best = ordercost.reorder_policy_discrete(100, 20, 150, 1.5, 2)
+    assert (best.reorder_point, best.quantity) == (3, 5)
+    assert best.cost == pytest.approx(107.92358063314975, abs=1e-9)
+
+    def cost(reorder: int, quantity: int) -> float:
+        pmf = [math.exp(-3) * 3.0**k / math.factorial(k) for k in range(80)]
+        inside = range(reorder + 1, reorder + quantity + 1)
+        run = sum(p * (20 * max(y - k, 0) + 150 * max(k - y, 0)) for y in inside for k, p in enumerate(pmf))
+        return (100 * 1.5 + run) / quantity
+
+    assert best.cost == pytest.approx(min(cost(r, q) for r in range(8) for q in range(1, 12)), abs=1e-9)
+    with pytest.raises(SettingsError, match="lead time above 0"):
+        ordercost.reorder_policy_discrete(100, 20, 150, 1.5, 0)
 
 
 def test_refusals():
