@@ -233,6 +233,17 @@ class ReplenishParams:
         "system: money that the levels may cost, instead of that target; 0: by target",
         "money",
     )
+    system_scope: str = setting(
+        "kind",
+        "system: kind (the DCs together, then the dealers together) or network (all for one target or budget, with "
+        "service as customers see it)",
+    )
+    network_service_target: float = setting(
+        0.94, "system, network: weighted fill rate of all customers that is reached at least cost", "share"
+    )
+    network_budget: float = setting(
+        0.0, "system, network: money that all levels may cost, instead of that target; 0: by target", "money"
+    )
     system_weights: dict[str, float] = setting(
         {"lines": 0.5, "units": 0.0, "value": 0.5, "criticality": 0.0},
         "system: what a part's fill rate counts for: its demands, pieces, value, or demands times criticality",
@@ -376,6 +387,17 @@ class ReplenishParams:
                 0 < target < 1, f"replenish.system_service_target.{kind}", target, "above 0 and below 1, such as 0.99"
             )
             _need(budget >= 0, f"replenish.system_budget.{kind}", budget, "0 or more")
+        _choice("replenish.system_scope", self.system_scope, ("kind", "network"))
+        target, budget = self.network_service_target, self.network_budget
+        _need(0 < target < 1, "replenish.network_service_target", target, "above 0 and below 1, such as 0.99")
+        _need(budget >= 0, "replenish.network_budget", budget, "0 or more")
+        of_kinds = [money for money in self.system_budget.values() if money > 0]
+        _need(
+            self.system_scope == "kind" or not of_kinds,
+            "replenish.system_budget",
+            self.system_budget,
+            "0 where replenish.system_scope is network, which has replenish.network_budget",
+        )
         for name in ("system_weights", "system_criticality_scores"):
             for key, value in getattr(self, name).items():
                 _need(value >= 0, f"replenish.{name}.{key}", value, "0 or more")

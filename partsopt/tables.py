@@ -905,10 +905,10 @@ EXCHANGE_CURVE = Table(
     key=("scope", "point"),
     says="the best service for every amount of money in levels, and where tonight's levels stand",
     columns={
-        "scope": text("network, or a DC"),
+        "scope": text("network, or a DC with its dealers"),
         "point": whole("number of the point, by rising money", min=0),
         "money": money("order-up-to levels at unit cost", min=0),
-        "service": number("weighted fill rate (replenish.system_weights)", min=0, max=1.000001),
+        "service": number("weighted fill rate of customers (replenish.system_weights)", min=0, max=1.000001),
         "is_here": flag("the levels of tonight; the other points are the best for their money"),
         "pairs_lower": whole("parts at sites whose level falls on the way down to the point before", min=0),
         "site_id": text("where the service falls most on that way; blank where nothing falls", required=False),

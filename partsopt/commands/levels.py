@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from partsopt.tables import Table
 
 EXIT_QUARANTINED = 1
-HERE = "you are here"
+HERE = "<- you are here"
+SHOWN = (0.0, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, 0.995)  # service
 
 
 @click.command(short_help="Set order-up-to levels, without a night.")
@@ -132,12 +133,13 @@ def _show(
     if curve_file is None:
         return
     click.echo(f"Exchange curve in {curve_file}:")
-    for scope, rows in curve.groupby("scope", sort=False):
-        shown = rows[rows["is_here"] | (rows["point"] % 10 == 0)]
-        click.echo(f"  {scope}")
-        for row in shown.itertuples():
-            note = (
-                HERE if row.is_here else f"a step less: {row.pairs_lower:,} lower, most {row.part_id} at {row.site_id}"
-            )
-            note = "the floors" if not row.is_here and not row.pairs_lower else note
+    for scope in sorted(curve["scope"].unique(), key=lambda name: (name != "network", name)):
+        rows = curve[curve["scope"] == scope]
+        first = [int((rows["service"] >= share).to_numpy().argmax()) for share in SHOWN]
+        shown = sorted({*first, int(rows["is_here"].to_numpy().argmax()), len(rows) - 1})
+        click.echo(f"  {scope if scope == 'network' else f'{scope} with its dealers'}")
+        click.echo(f"    {'money':>18}   service  what the next step down gives up")
+        for row in rows.iloc[shown].itertuples():
+            lost = f"{row.pairs_lower:,} levels lower; most {row.part_id} at {row.site_id}, {row.service_lost:.3%}"
+            note = HERE if row.is_here else lost if row.pairs_lower else "the floors"
             click.echo(f"    {row.money:>18,.2f}  {row.service:8.3%}  {note}")

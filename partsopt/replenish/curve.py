@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from partsopt.replenish.targets import Staircases, purchases
+from partsopt.replenish.families import Held, Network, entries_after, held, highest_price, response
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
 
-POINTS = 100  # of a curve, evenly spaced in service
+POINTS = 100  # of a curve, from the best service for money to the least by equal factors
 
 
 class CurvePoints(NamedTuple):
@@ -31,51 +31,49 @@ class CurvePoints(NamedTuple):
 
 
 def curve_points(
-    stairs: Staircases, unit_cost: Floats, weight: Floats, present_level: Wholes, present_fill_rate: Floats
+    network: Network, unit_cost: Floats, weight: Floats, present_level: Wholes, present_fill_rate: Floats
 ) -> CurvePoints:
     """Service against money from the lowest levels to the highest, and the present levels beside it.
 
     Parameters
     ----------
-    stairs
-        Levels that may be chosen, with their fill rates.
+    network
+        DCs with their dealers, and the levels that may be chosen.
     unit_cost, weight
-        Money for a piece, and weight of the part's fill rate, shape (n,).
+        Money for a piece, and weight of the fill rate of each row, shape (n,).
     present_level, present_fill_rate
         The levels in force and what they promise, shape (n,).
 
     Notes
     -----
-    The upper boundary of the convex relaxation (Fox 1966): every step of a concave envelope, best first.
-
-    Examples
-    --------
-    >>> stairs = Staircases(np.array([0, 3]), np.array([0, 1, 2]), np.array([0.0, 0.6, 0.8]))
-    >>> points = curve_points(stairs, np.array([5.0]), np.array([1.0]), np.array([1]), np.array([0.6]))
-    >>> points.money.tolist(), points.service.tolist(), points.is_here.tolist()
-    ([0.0, 5.0, 5.0, 10.0], [0.0, 0.6, 0.6, 0.8], [False, False, True, False])
+    The upper boundary of the convex relaxation (Fox 1966; Everett 1963): the answer at one price after the other.
     """
-    bought = purchases(stairs, unit_cost, weight)
-    lowest = stairs.start[:-1]
-    money = float(unit_cost @ stairs.level[lowest]) + np.concatenate([[0.0], np.cumsum(bought.money)])
-    service = float(weight @ stairs.fill_rate[lowest]) + np.concatenate([[0.0], np.cumsum(bought.service)])
-    wanted = np.linspace(service[0], service[-1], POINTS)
-    steps = np.unique(np.minimum(np.searchsorted(service, wanted * (1 - 1e-12), side="left"), len(bought.part)))
-    n = len(steps)
-    lower, loser, lost = np.zeros(n, dtype=np.int64), np.full(n, -1, dtype=np.int64), np.zeros(n)
-    for i in range(1, n):
-        between = slice(int(steps[i - 1]), int(steps[i]))
-        parts, number = np.unique(bought.part[between], return_inverse=True)
-        falls = np.bincount(number, weights=bought.service[between])
-        worst = int(np.argmax(falls))
-        lower[i], loser[i], lost[i] = len(parts), parts[worst], falls[worst]
-    here_money, here_service = float(unit_cost @ present_level), float(weight @ present_fill_rate)
-    at = int(np.searchsorted(money[steps], here_money, side="right"))
+    n, gain = len(unit_cost), network.steps.gain[np.isfinite(network.steps.gain) & (network.steps.gain > 0)]
+    between = np.geomspace(gain[0], gain[-1], POINTS) if len(gain) else np.zeros(0)
+    prices = np.concatenate([[highest_price(network)], between, [0.0]])
+    money, service, lost = list[float](), list[float](), list[float]()
+    lower, loser = list[int](), list[int]()
+    before: Held | None = None
+    for price in prices.tolist():
+        answer = response(network, price)
+        now = held(network, n, answer.variant, entries_after(network, price))
+        if before is not None and (answer.money <= money[-1] or answer.service <= service[-1]):
+            continue
+        falls = now.service - before.service if before is not None else np.zeros(n)
+        worst = int(np.argmax(falls)) if before is not None else -1
+        money.append(float(unit_cost @ now.level))
+        service.append(float(now.service.sum()))
+        lower.append(int((now.level > before.level).sum()) if before is not None else 0)
+        loser.append(worst)
+        lost.append(max(float(falls[worst]), 0.0) if worst >= 0 else 0.0)
+        before = now
+    here = float(unit_cost @ present_level)
+    place = int(np.searchsorted(money, here, side="right"))
     return CurvePoints(
-        money=np.insert(money[steps], at, here_money),
-        service=np.insert(service[steps], at, here_service),
-        is_here=np.insert(np.zeros(n, dtype=bool), at, True),
-        pairs_lower=np.insert(lower, at, 0),
-        loses_most=np.insert(loser, at, -1),
-        service_lost=np.insert(lost, at, 0.0),
+        money=np.insert(np.array(money), place, here),
+        service=np.insert(np.array(service), place, float(weight @ present_fill_rate)),
+        is_here=np.insert(np.zeros(len(money), dtype=bool), place, True),
+        pairs_lower=np.insert(np.array(lower, dtype=np.int64), place, 0),
+        loses_most=np.insert(np.array(loser, dtype=np.int64), place, -1),
+        service_lost=np.insert(np.array(lost), place, 0.0),
     )

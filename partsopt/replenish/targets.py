@@ -44,6 +44,17 @@ class Purchase(NamedTuple):
     service: Floats
 
 
+class Searched(NamedTuple):
+    """An entry of each part, and how good the choice is, in the words of ``solver_runs``."""
+
+    entry: Wholes
+    status: str
+    objective: float
+    bound: float
+    gap: float
+    nodes: int
+
+
 class SystemLevels(NamedTuple):
     """Levels chosen together, what they cost and serve, and how good the choice is, in the words of ``solver_runs``."""
 
@@ -144,14 +155,17 @@ def staircases(
     return staircases_of(part, no_delay(len(part.batch)), np.asarray(lowest), np.asarray(highest))
 
 
-def staircases_of(part: Demand, delay: Delay, lowest: Wholes, highest: Wholes) -> Staircases:
-    """Exact fill rates of the levels from ``lowest`` to ``highest``, the delay at the DC included."""
-    start, level, fill, _ = chain_stairs(part, delay, lowest, highest, cap=ENOUGH)
+def staircases_of(
+    part: Demand, delay: Delay, lowest: Wholes, highest: Wholes, cap: npt.ArrayLike = ENOUGH
+) -> Staircases:
+    """Exact fill rates of the levels from ``lowest`` to ``highest`` or that of ``cap``; the delay at the DC counts."""
+    ends = np.minimum(np.broadcast_to(np.asarray(cap, dtype=np.float64), (len(part.batch),)), ENOUGH)
+    start, level, fill, _ = chain_stairs(part, delay, lowest, highest, cap=ends)
     left_open = np.flatnonzero(np.diff(start) == 0)
     if not len(left_open):
         return Staircases(start, level, fill)
     large = matched(part.at(left_open), delay.at(left_open))
-    top = np.clip(level_for_fill_rate(ENOUGH, *large[:4]), lowest[left_open], highest[left_open])
+    top = np.clip(level_for_fill_rate(ends[left_open], *large[:4]), lowest[left_open], highest[left_open])
     parts = [(i, level[start[i] : start[i + 1]], fill[start[i] : start[i + 1]]) for i in range(len(start) - 1)]
     for row, (i, end) in enumerate(zip(left_open.tolist(), top.tolist(), strict=True)):
         steps = np.unique(np.linspace(lowest[i], end, COARSE_STEPS).round().astype(np.int64))
@@ -240,7 +254,7 @@ def system_levels(
     bought = purchases(stairs, cost, share)
     money = float(cost @ stairs.level[lowest]) + np.concatenate([[0.0], np.cumsum(bought.money)])
     service = float(share @ stairs.fill_rate[lowest]) + np.concatenate([[0.0], np.cumsum(bought.service)])
-    goal = _checked_goal(target, budget, money, service, float(share @ stairs.fill_rate[highest]))
+    goal = checked_goal(target, budget, float(money[0]), float(service[-1]), float(share @ stairs.fill_rate[highest]))
     by_target = target is not None
     if by_target:
         steps = int(np.searchsorted(service, goal * (1 - ROUNDING), side="left"))
@@ -253,26 +267,44 @@ def system_levels(
 
     money_of = cost[np.repeat(np.arange(n), np.diff(stairs.start))] * stairs.level
     service_of = share[np.repeat(np.arange(n), np.diff(stairs.start))] * stairs.fill_rate
-    aim, limited, least = (money_of, service_of, goal) if by_target else (-service_of, -money_of, -goal)
-    slack = ROUNDING * max(abs(least), 1.0)
-    entry, bound, nodes, is_proven = cheapest_combination(
-        stairs.start, aim, limited, least - slack, price, entry, MOST_NODES
+    best = searched(stairs.start, money_of, service_of, goal, price, entry, by_target)
+    return SystemLevels(
+        order_up_to_level=stairs.level[best.entry],
+        fill_rate=stairs.fill_rate[best.entry],
+        money=float(money_of[best.entry].sum()),
+        service=float(service_of[best.entry].sum()),
+        status=best.status,
+        objective=best.objective,
+        bound=best.bound,
+        gap=best.gap,
+        nodes=best.nodes,
     )
-    objective = float(money_of[entry].sum() if by_target else service_of[entry].sum())
+
+
+def searched(
+    start: Wholes, money: Floats, service: Floats, goal: float, price: float, first: Wholes, by_target: bool
+) -> Searched:
+    """The best choice of one entry for each part: least money for a service, or most service for money.
+
+    Parameters
+    ----------
+    start, money, service
+        Entries of each part, from ``start[i]`` on.
+    goal
+        Service to reach (``by_target``), or money to keep within.
+    price
+        Of the bound: money for a unit of service, or service for a unit of money.
+    first
+        An entry of each part that keeps to the goal.
+    """
+    aim, limited, least = (money, service, goal) if by_target else (-service, -money, -goal)
+    slack = ROUNDING * max(abs(least), 1.0)
+    entry, bound, nodes, is_proven = cheapest_combination(start, aim, limited, least - slack, price, first, MOST_NODES)
+    objective = float(money[entry].sum() if by_target else service[entry].sum())
     bound = bound if by_target else -bound
     bound = objective if is_proven else min(bound, objective) if by_target else max(bound, objective)
     gap = abs(objective - bound) / abs(objective) if objective else 0.0
-    return SystemLevels(
-        order_up_to_level=stairs.level[entry],
-        fill_rate=stairs.fill_rate[entry],
-        money=float(money_of[entry].sum()),
-        service=float(service_of[entry].sum()),
-        status="optimal" if is_proven else "feasible",
-        objective=objective,
-        bound=bound,
-        gap=gap,
-        nodes=nodes,
-    )
+    return Searched(entry, "optimal" if is_proven else "feasible", objective, bound, gap, nodes)
 
 
 def cost_of_fixed(
@@ -290,7 +322,8 @@ def cost_of_fixed(
     return bound_to.money - system_levels(stairs, unit_cost, weight, target=target).money
 
 
-def _checked_goal(target: float | None, budget: float | None, money: Floats, service: Floats, most: float) -> float:
+def checked_goal(target: float | None, budget: float | None, lowest: float, last: float, most: float) -> float:
+    """The target or the budget, if it can be: ``lowest`` money, ``last`` service of the steps, ``most`` of all."""
     if target is not None:
         if not 0 < target < 1:
             raise SettingsError(f"the service target is {target!r}; it must be above 0 and below 1.")
@@ -299,12 +332,12 @@ def _checked_goal(target: float | None, budget: float | None, money: Floats, ser
                 f"a service of {target:.4%} cannot be reached: the highest levels allowed give {most:.4%}. "
                 "Lower the target, or raise the caps or the planner's levels."
             )
-        return min(target, float(service[-1]))
+        return min(target, last)
     if budget is None or not budget >= 0:
         raise SettingsError(f"the budget is {budget!r}; it must be 0 or more.")
-    if budget < money[0] * (1 - ROUNDING):
+    if budget < lowest * (1 - ROUNDING):
         raise SettingsError(
-            f"a budget of {budget:,.2f} does not pay the lowest levels allowed, which cost {money[0]:,.2f}. "
+            f"a budget of {budget:,.2f} does not pay the lowest levels allowed, which cost {lowest:,.2f}. "
             "Raise the budget to that or lower the floors."
         )
     return budget

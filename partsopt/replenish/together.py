@@ -10,6 +10,7 @@ import pandas as pd
 
 from partsopt.replenish.chain import Delay, Demand, delay_of, matched, no_delay, owed_by
 from partsopt.replenish.curve import CurvePoints, curve_points
+from partsopt.replenish.families import Answer, Network, Variants, held, laid_out, network_levels, weighed_levels
 from partsopt.replenish.levels import DemandOver, Levels, batch_of, levels_reaching, promised_by
 from partsopt.replenish.pairs import Pairs
 from partsopt.replenish.targets import Staircases, SystemLevels, service_weights, staircases_of, system_levels
@@ -107,32 +108,60 @@ def promises_of(chain: Chain, over: DemandOver, level: Wholes, is_stocked: Flags
 def levels_together(
     pairs: Pairs, chosen: pd.DataFrame, chain: Chain, params: ReplenishParams
 ) -> tuple[Wholes, Floats, pd.DataFrame]:
-    """Levels of all pairs of the DCs, then of the dealers, each chosen together; service reached; the answers.
+    """Levels of all stocked pairs, chosen together by kind of site or over the network; service reached; the answers.
 
     No level is above its cap, unless its class's floor is.
     """
-    n = len(pairs.keys)
-    level, reached, runs = np.zeros(n, dtype=np.int64), np.zeros(n), []
+    is_stocked = pairs.rows["is_stocked"].to_numpy()
+    can_be_bought = is_stocked & chosen["has_source"].to_numpy()
+    if params.system_scope == "network":
+        level, reached, runs = _over_network(pairs, chosen, chain, np.flatnonzero(can_be_bought), params)
+    else:
+        level, reached, runs = _by_kind(pairs, chosen, chain, can_be_bought, params)
+    level[is_stocked & ~can_be_bought] = 1
+    return level, reached, conform(pd.DataFrame(runs), SOLVER_RUNS) if runs else empty(SOLVER_RUNS)
+
+
+def _by_kind(
+    pairs: Pairs, chosen: pd.DataFrame, chain: Chain, can_be_bought: Flags, params: ReplenishParams
+) -> tuple[Wholes, Floats, list[dict[str, object]]]:
+    """The DCs together, each piece of their demand counting; then the dealers, who know what the DCs hold."""
+    level, reached, runs = np.zeros(len(can_be_bought), dtype=np.int64), np.zeros(len(can_be_bought)), []
     is_dc = pairs.rows["is_dc"].to_numpy()
-    can_be_bought = pairs.rows["is_stocked"].to_numpy() & chosen["has_source"].to_numpy()
     for kind in KINDS:
         rows = np.flatnonzero(can_be_bought & (is_dc == (kind == "dc")))
         if not len(rows):
             continue
-        stairs = _staircases_at(pairs, chain, rows, level, params)
-        cost, weight = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows], _weights(pairs, chosen, rows, params)
-        budget = params.system_budget[kind]
+        stairs = _staircases_at(pairs, chain, rows, delay_at(chain, rows, level), params)
+        weight = _weights(pairs, chosen, rows, params, np.ones(len(rows)))
+        cost, budget = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows], params.system_budget[kind]
         if budget > 0:
             got = system_levels(stairs, cost, weight, budget=budget)
         else:
             got = system_levels(stairs, cost, weight, target=params.system_service_target[kind])
         level[rows], reached[rows] = got.order_up_to_level, got.service
         runs.append(_run_of(f"levels of the {kind}s", got, budget > 0))
-    level[pairs.rows["is_stocked"].to_numpy() & ~can_be_bought] = 1
-    return level, reached, conform(pd.DataFrame(runs), SOLVER_RUNS) if runs else empty(SOLVER_RUNS)
+    return level, reached, runs
 
 
-def _run_of(name: str, got: SystemLevels, by_budget: bool) -> dict[str, object]:
+def _over_network(
+    pairs: Pairs, chosen: pd.DataFrame, chain: Chain, rows: Wholes, params: ReplenishParams
+) -> tuple[Wholes, Floats, list[dict[str, object]]]:
+    """DCs and dealers for one target or budget, with the service of customers."""
+    level, reached = np.zeros(len(pairs.keys), dtype=np.int64), np.zeros(len(pairs.keys))
+    if not len(rows):
+        return level, reached, []
+    network, _ = _network_of(pairs, chosen, chain, rows, params)
+    budget = params.network_budget
+    if budget > 0:
+        got = network_levels(network, budget=budget)
+    else:
+        got = network_levels(network, target=params.network_service_target)
+    level[rows], reached[rows] = held(network, len(rows), got.variant, got.entry).level, got.service
+    return level, reached, [_run_of("levels of the network", got, budget > 0)]
+
+
+def _run_of(name: str, got: SystemLevels | Answer, by_budget: bool) -> dict[str, object]:
     aim = "service for the budget" if by_budget else "money for the service"
     proof = "no other levels are better" if got.status == "optimal" else f"at most {got.gap:.4%} better is possible"
     return {
@@ -148,57 +177,101 @@ def _run_of(name: str, got: SystemLevels, by_budget: bool) -> dict[str, object]:
     }
 
 
-def _staircases_at(pairs: Pairs, chain: Chain, rows: Wholes, level: Wholes, params: ReplenishParams) -> Staircases:
-    """Levels between the floor and the cap of each row's class, at least one piece, or the planner's level alone.
-
-    The levels of the DCs are given.
-    """
-    part, delay = chain.demand.at(rows), delay_at(chain, rows, level)
-    abc = np.searchsorted(ABC_CLASSES, pairs.rows["abc_class"].to_numpy(dtype=str)[rows])
+def _staircases_at(pairs: Pairs, chain: Chain, rows: Wholes, delay: Delay, params: ReplenishParams) -> Staircases:
+    """Levels between the floor and the cap of each row's class, at least one piece, or the planner's level alone."""
+    part, abc = chain.demand.at(rows), np.searchsorted(ABC_CLASSES, pairs.rows["abc_class"].to_numpy(dtype=str)[rows])
     floor, cap = (
         np.array([by[name] for name in ABC_CLASSES])[abc] for by in (params.fill_rate_floor, params.fill_rate_cap)
     )
-    low, high = np.ones(len(rows), dtype=np.int64), chain.cap[rows]
-    floored, capped = np.flatnonzero(floor > 0), np.flatnonzero(cap < 1)
+    low, floored = np.ones(len(rows), dtype=np.int64), np.flatnonzero(floor > 0)
     low[floored] = levels_reaching(floor[floored], part.at(floored), delay.at(floored))
-    high[capped] = np.minimum(levels_reaching(cap[capped], part.at(capped), delay.at(capped)), high[capped])
     fixed = chain.fixed[rows]
     low = np.where(fixed >= 0, fixed, low)
-    return staircases_of(part, delay, low, np.maximum(high, low))
+    return staircases_of(part, delay, low, np.maximum(chain.cap[rows], low), cap)
 
 
-def _weights(pairs: Pairs, chosen: pd.DataFrame, rows: Wholes, params: ReplenishParams) -> Floats:
+def _weights(pairs: Pairs, chosen: pd.DataFrame, rows: Wholes, params: ReplenishParams, counted: Floats) -> Floats:
+    """Weight of each row's fill rate, of its demand only the share that is ``counted``."""
     known = pairs.rows.iloc[rows]
     return service_weights(
-        known["demands_per_year"].to_numpy(),
-        known["mean_per_day"].to_numpy() * DAYS_PER_YEAR,
+        known["demands_per_year"].to_numpy() * counted,
+        known["mean_per_day"].to_numpy() * DAYS_PER_YEAR * counted,
         chosen["unit_cost"].to_numpy(dtype=np.float64)[rows],
         known["criticality"].map(params.system_criticality_scores).to_numpy(dtype=np.float64),
         params.system_weights,
     )
 
 
+def _network_of(
+    pairs: Pairs, chosen: pd.DataFrame, chain: Chain, rows: Wholes, params: ReplenishParams
+) -> tuple[Network, Floats]:
+    """The families of some rows, at every level of their DCs that is weighed, and the weight of each row's customers.
+
+    A DC's customers are its own and those of dealers that do not stock the part; a DC's wait for a DC above it is not
+    weighed. A dealer whose DC is not among the rows is a family of its own.
+    """
+    n = len(rows)
+    place = np.full(len(pairs.keys), -1)
+    place[rows] = np.arange(n)
+    is_dc, parent = pairs.rows["is_dc"].to_numpy()[rows], chain.parent[rows]
+    above = np.where((parent >= 0) & ~is_dc, place[parent], -1)
+    served = np.bincount(above[above >= 0], weights=chain.share[rows][above >= 0], minlength=n)
+    weight = _weights(pairs, chosen, rows, params, np.maximum(1.0 - served, 0.0))
+    cost = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows]
+
+    heads, alone = np.flatnonzero(is_dc), np.flatnonzero(~is_dc & (above < 0))
+    stairs = _staircases_at(pairs, chain, rows[heads], no_delay(len(heads)), params)
+    entry = weighed_levels(stairs)
+    of_head = heads[np.repeat(np.arange(len(heads)), np.diff(stairs.start))[entry]]
+    family = np.concatenate([of_head, alone])
+    order = np.argsort(family, kind="stable")
+    family = family[order]
+    dc_level = np.concatenate([stairs.level[entry], np.zeros(len(alone), dtype=np.int64)])[order]
+    dc_service = np.concatenate([weight[of_head] * stairs.fill_rate[entry], np.zeros(len(alone))])[order]
+    head = np.where(is_dc[family], family, -1)
+    waits_for = np.where(is_dc[family], rows[family], parent[family])
+
+    dealers = np.flatnonzero(~is_dc)
+    dealers = dealers[np.argsort(np.where(above >= 0, above, np.arange(n))[dealers], kind="stable")]
+    own_family = np.where(above >= 0, above, np.arange(n))[dealers]
+    begin = np.searchsorted(own_family, family, side="left")
+    many = np.searchsorted(own_family, family, side="right") - begin
+    row_start = np.concatenate([[0], np.cumsum(many)])
+    of = np.repeat(np.arange(len(family)), many)
+    row = dealers[np.arange(row_start[-1]) - row_start[of] + begin[of]]
+    owing = np.flatnonzero(waits_for >= 0)
+    number = np.full(len(family), -1)
+    number[owing] = np.arange(len(owing))
+    owed = owed_by(chain.demand.at(waits_for[owing]), dc_level[owing])
+    part_rows = rows[row]
+    delay = delay_of(chain.demand.at(part_rows), number[of], chain.share[part_rows], owed)
+    at_dealers = _staircases_at(pairs, chain, part_rows, delay, params)
+    money = np.where(head >= 0, cost[family] * dc_level, 0.0)
+    variants = Variants(family, head, dc_level, money, dc_service, row_start, row, cost[row], weight[row], at_dealers)
+    return laid_out(variants), weight
+
+
 def exchange_curve_of(
     pairs: Pairs, chosen: pd.DataFrame, chain: Chain, levels: Levels, params: ReplenishParams
 ) -> pd.DataFrame:
-    """Service against money of all stocked pairs of the network and of each DC, and where tonight's levels stand.
+    """Service of customers against money: the network, and each DC with its dealers; and where tonight's levels stand.
 
-    Every scope weighs its own pairs by ``replenish.system_weights``. The first point is that of the floors.
+    Every scope weighs its own customers by ``replenish.system_weights``. The first point is that of the floors.
     """
     stocked = np.flatnonzero(pairs.rows["is_stocked"].to_numpy() & chosen["has_source"].to_numpy())
-    is_dc = pairs.rows["is_dc"].to_numpy()
+    site, is_dc = pairs.rows["site"].to_numpy(), pairs.rows["is_dc"].to_numpy()
+    supplier = np.where(chain.parent >= 0, site[chain.parent], -1)
     scopes = [("network", stocked)]
-    site = pairs.rows["site"].to_numpy()
-    own = np.unique(site[stocked][is_dc[stocked]]).tolist()
-    scopes += [(str(pairs.site_ids[number]), stocked[site[stocked] == number]) for number in own]
+    for number in np.unique(site[stocked][is_dc[stocked]]).tolist():
+        with_dealers = stocked[(site[stocked] == number) | ((supplier[stocked] == number) & ~is_dc[stocked])]
+        scopes.append((str(pairs.site_ids[number]), with_dealers))
     tables = []
     for scope, rows in scopes:
         if not len(rows):
             continue
-        stairs = _staircases_at(pairs, chain, rows, levels.order_up_to_level, params)
-        cost, weight = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows], _weights(pairs, chosen, rows, params)
-        present = levels.order_up_to_level[rows], levels.promised_fill_rate[rows]
-        points = curve_points(stairs, cost, weight, *present)
+        network, weight = _network_of(pairs, chosen, chain, rows, params)
+        cost = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows]
+        points = curve_points(network, cost, weight, levels.order_up_to_level[rows], levels.promised_fill_rate[rows])
         tables.append(_curve_table(scope, points, pairs.rows.iloc[rows]))
     return conform(pd.concat(tables, ignore_index=True), EXCHANGE_CURVE) if tables else empty(EXCHANGE_CURVE)
 
