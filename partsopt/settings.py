@@ -139,6 +139,11 @@ class ForecastParams:
     causal: bool = setting(
         True, "parts of the maintenance plan are forecast from the cars around, too, where that has foretold better"
     )
+    learner: bool = setting(
+        False,
+        "average gradient boosting over all series into the pooled forecast of DCs, by what it gained on the last "
+        "total; needs pip install 'partsopt[ml]'",
+    )
     lifecycle: bool = setting(True, "parts whose lifecycle has ended fade: halved every 90 days, 0 after a year")
 
     def __post_init__(self) -> None:

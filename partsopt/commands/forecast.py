@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MAX_HORIZON = 1_000
 MAX_LEVELS = 100
+MAX_FIGURES = 300_000_000
 
 
 @click.command(short_help="Forecast long series from and to Parquet.")
@@ -101,7 +102,7 @@ def levels_of(text: str) -> dict[str, float]:
         except ValueError:
             raise click.UsageError(f'--levels: "{said}" is no number; give numbers such as 0.5,0.9,0.95.') from None
         if not 0 < level < 1:
-            raise click.UsageError(f"--levels: {said} must be above 0 and below 1.")
+            raise click.UsageError(f"--levels: {said} must be above 0 and below 1, such as 0.95.")
         if level in levels.values():
             raise click.UsageError(f"--levels: {said} is there twice; give each level once.")
         levels[said] = level
@@ -128,6 +129,12 @@ def _forecast(
     from partsopt.store.series import read_items, read_long_demand, write_series_forecasts
 
     history = read_long_demand(file, period)
+    n_figures = len(history.series_ids) * len(levels) * (horizon if per_period else 1)
+    if n_figures > MAX_FIGURES:
+        raise InputError(
+            f"{file.name} has {len(history.series_ids):,} series; with {horizon:,} periods of {len(levels)} levels "
+            f"each that is {n_figures:,} figures, more than {MAX_FIGURES:,}. Ask for fewer, or split the file."
+        )
     items = None if items_file is None else read_items(items_file, history.series_ids)
     if by_value and items is not None and items.value is None and items_file is not None:
         raise InputError(f"{items_file.name} has no unit_cost (or price), which --by-value needs. Add the column.")
@@ -149,7 +156,9 @@ def _forecast(
     n_rows = write_series_forecasts(output, blocks)
     _show(history, items, method, output, n_rows, as_json)
     if with_learner and not is_learnt and not as_json:
-        click.echo("Note: the history is too short for the learner; the pooled forecast stands alone.")
+        click.echo(
+            "Note: the learner did not help, or the history is too short for it; the pooled forecast stands alone."
+        )
     return 0
 
 

@@ -8,20 +8,26 @@ units of its own scale, and by what the pooled forecast said at that origin from
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.special import ndtri
 
 from partsopt.errors import SettingsError
+from partsopt.forecast.accuracy import pinball_loss
+from partsopt.forecast.distribution import quantile
 from partsopt.forecast.predictive import Predictive, fit_predictive
 from partsopt.settings import ForecastParams
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
-LEARNT_WEIGHT = 2.0 / 3.0
-"""Weight of the learnt quantile against the pooled one: between one half and all of it, both losses were flat."""
+WEIGHTS = np.array([0.0, 0.25, 0.5, 2.0 / 3.0, 0.75])
+"""Weights of what is learnt against what is pooled, to choose from by the last total inside the history; never all."""
+USUAL_WEIGHT = 0.5
+"""Where the history is too short to try them."""
+COMPARED = np.array([0.8, 0.9, 0.95, 0.99])
+"""Levels at which means are compared, with the pooled dispersion."""
 ORIGINS = 8
 ORIGINS_BY_STEP = 3
 MAX_ROWS = 120_000
@@ -56,11 +62,34 @@ class Learnt:
     quantiles
         Whole pieces, int64, shape (series, levels), or (series, steps, levels) of single periods ahead.
     is_learnt
-        False where the history was too short to learn from, and the forecast is the pooled one.
+        False where the history was too short to learn from, or the last total says that it does not help.
+    weight
+        Weight of what was learnt.
     """
 
     quantiles: Array
     is_learnt: bool
+    weight: float
+
+
+@dataclass(frozen=True)
+class LearntMeans:
+    """Weighted mean of the pooled and the learnt means, pieces per period, and the weight of what was learnt."""
+
+    mean: Array
+    weight: float
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Totals to learn, how many periods after the origin each begins and how many it spans, and how."""
+
+    wanted: list[tuple[int, int]]
+    n_origins: int
+    asked: Array
+    period: str
+    params: ForecastParams
+    seed: int
 
 
 def learn_totals(
@@ -95,16 +124,10 @@ def learn_totals(
     SettingsError
         LightGBM is not installed.
     """
-    lightgbm = _lightgbm()
     asked = np.asarray(levels, dtype=np.float64)
-    pooled = fitted.quantiles(float(horizon), asked)
-    samples = list(_samples(demand, [(0, horizon)], ORIGINS, period, params or ForecastParams()))
-    described, scale = _described(demand, fitted, period)
-    given = np.column_stack([described, np.zeros(len(demand))])
-    learnt = _learnt(lightgbm, samples, given, scale, asked, seed)
-    if learnt is None:
-        return Learnt(pooled, False)
-    return Learnt(_averaged(pooled, learnt), True)
+    task = _Task([(0, horizon)], ORIGINS, asked, period, params or ForecastParams(), seed)
+    found = _averaged_quantiles(task, demand, fitted)
+    return replace(found, quantiles=found.quantiles[:, 0])
 
 
 def learn_steps(
@@ -131,19 +154,115 @@ def learn_steps(
     SettingsError
         LightGBM is not installed.
     """
-    lightgbm = _lightgbm()
+    wanted = [(step, 1) for step in range(n_steps)]
     asked = np.asarray(levels, dtype=np.float64)
-    steps = range(1, n_steps + 1)
-    pooled = np.stack([fitted.step_quantiles(step, asked) for step in steps], axis=1)
-    wanted = [(step - 1, 1) for step in steps]
-    samples = list(_samples(demand, wanted, ORIGINS_BY_STEP, period, params or ForecastParams()))
-    described, scale = _described(demand, fitted, period)
-    given = np.concatenate([np.column_stack([described, np.full(len(demand), step - 1.0)]) for step in steps])
-    learnt = _learnt(lightgbm, samples, given, np.tile(scale, n_steps), asked, seed)
+    task = _Task(wanted, ORIGINS_BY_STEP, asked, period, params or ForecastParams(), seed)
+    return _averaged_quantiles(task, demand, fitted)
+
+
+def learn_means(
+    demand: Array, mean: Array, span: int, *, period: str, params: ForecastParams, seed: int = 0
+) -> LearntMeans:
+    """Average the pooled mean per period with one learnt on totals over ``span`` periods.
+
+    Parameters
+    ----------
+    demand
+        Pieces, shape (series, periods), NaN where nothing was observed.
+    mean
+        Pooled mean per period, shape (series,).
+    span, period, params, seed
+        As for :func:`learn_totals`.
+
+    Returns
+    -------
+    LearntMeans
+        The weight is the one whose means, with the pooled dispersion, lost least on the last total inside the history;
+        0 where that was the pooled mean alone, or the history is too short to learn from.
+
+    Raises
+    ------
+    SettingsError
+        LightGBM is not installed.
+    """
+    task = _Task([(0, span)], ORIGINS, COMPARED, period, params, seed)
+    learnt = _learnt_means(task, demand, _fitted(demand, task))
     if learnt is None:
-        return Learnt(pooled, False)
-    by_step = learnt.reshape(n_steps, len(demand), -1).swapaxes(0, 1)
-    return Learnt(_averaged(pooled, by_step), True)
+        return LearntMeans(mean, 0.0)
+    past = demand[:, :-span]
+    before = _fitted(past, task)
+    then = _learnt_means(task, past, before)
+    weight = USUAL_WEIGHT
+    if then is not None:
+        own = before.mean(float(span)) / span
+        known = [((1.0 - one) * own + one * then) * span for one in WEIGHTS]
+        quantiles = np.stack([quantile(one[:, None], before.variance_to_mean[:, None], COMPARED) for one in known])
+        weight = _least_loss(quantiles[:, :, None], task, demand, past, before)
+    return LearntMeans((1.0 - weight) * mean + weight * learnt, weight)
+
+
+def _learnt_means(task: _Task, demand: Array, fitted: Predictive) -> Array | None:
+    ((_, span),) = task.wanted
+    samples, given, scale = _given(task, demand, fitted)
+    learnt = _learnt(samples, given, scale, np.array([np.nan]), task.seed)
+    return None if learnt is None else learnt[:, 0] / span
+
+
+def _averaged_quantiles(task: _Task, demand: Array, fitted: Predictive) -> Learnt:
+    """Quantiles (series, wanted, levels), by the weight that lost least on the last totals inside the history."""
+    pooled, learnt = _both(task, demand, fitted)
+    if learnt is None:
+        return Learnt(pooled, False, 0.0)
+    held = max(gap + span for gap, span in task.wanted)
+    past, weight = demand[:, :-held], USUAL_WEIGHT
+    if past.shape[1] >= MIN_PERIODS:
+        before = _fitted(past, task)
+        pooled_then, learnt_then = _both(task, past, before)
+        if learnt_then is not None:
+            tried = np.stack([_averaged(pooled_then, learnt_then, one) for one in WEIGHTS])
+            weight = _least_loss(tried, task, demand, past, before)
+    return Learnt(_averaged(pooled, learnt, weight), weight > 0, weight)
+
+
+def _least_loss(tried: Array, task: _Task, demand: Array, past: Array, before: Predictive) -> float:
+    """The one of WEIGHTS whose quantiles, shape (weights, series, wanted, levels), lost least on what came after."""
+    origin = past.shape[1]
+    _, scale = _described(past, before, task.period)
+    is_long = np.isfinite(past).sum(axis=1) >= MIN_PERIODS // 2
+    actual = np.stack([demand[:, origin + gap : origin + gap + span].sum(axis=1) for gap, span in task.wanted], axis=1)
+    rows = is_long & np.isfinite(actual).all(axis=1)
+    if not rows.any():
+        return USUAL_WEIGHT
+    loss = pinball_loss(tried[:, rows], actual[rows][:, :, None], task.asked) / scale[rows][:, None, None]
+    return float(WEIGHTS[int(loss.mean(axis=(1, 2, 3)).argmin())])
+
+
+def _both(task: _Task, demand: Array, fitted: Predictive) -> tuple[Array, Array | None]:
+    """Pooled and learnt quantiles, shape (series, wanted, levels); no learnt ones where there is too little."""
+    pooled = np.stack(
+        [
+            fitted.step_quantiles(gap + 1, task.asked) if len(task.wanted) > 1 else fitted.quantiles(span, task.asked)
+            for gap, span in task.wanted
+        ],
+        axis=1,
+    )
+    samples, given, scale = _given(task, demand, fitted)
+    learnt = _learnt(samples, given, scale, task.asked, task.seed)
+    if learnt is None:
+        return pooled, None
+    return pooled, learnt.reshape(len(task.wanted), len(demand), -1).swapaxes(0, 1)
+
+
+def _given(task: _Task, demand: Array, fitted: Predictive) -> tuple[list[tuple[Array, Array]], Array, Array]:
+    """What is learnt from, what is asked for each total and series, and the scale of each."""
+    samples = list(_samples(demand, task.wanted, task.n_origins, task.period, task.params))
+    described, scale = _described(demand, fitted, task.period)
+    given = np.concatenate([np.column_stack([described, np.full(len(demand), float(gap))]) for gap, _ in task.wanted])
+    return samples, given, np.tile(scale, len(task.wanted))
+
+
+def _fitted(demand: Array, task: _Task) -> Predictive:
+    return fit_predictive(demand, starts=_starts(demand), period=task.period, params=task.params)
 
 
 def _lightgbm() -> Any:
@@ -161,9 +280,9 @@ def _taught(asked: Array) -> Array:
     return asked if len(asked) <= len(LEARNT_LEVELS) + 1 else np.array(LEARNT_LEVELS)
 
 
-def _averaged(pooled: Array, learnt: Array) -> Array:
+def _averaged(pooled: Array, learnt: Array, weight: float) -> Array:
     """Whole pieces between the two, rising along the levels."""
-    middle = np.floor((1.0 - LEARNT_WEIGHT) * pooled + LEARNT_WEIGHT * np.maximum(learnt, 0.0) + 0.5)
+    middle = np.floor((1.0 - weight) * pooled + weight * np.maximum(learnt, 0.0) + 0.5)
     return np.maximum.accumulate(middle, axis=-1).astype(np.int64)
 
 
@@ -197,10 +316,9 @@ def _starts(demand: Array) -> Array:
     return np.where(known.any(axis=1), known.argmax(axis=1), demand.shape[1] - 1)
 
 
-def _learnt(
-    lightgbm: Any, samples: list[tuple[Array, Array]], given: Array, scale: Array, asked: Array, seed: int
-) -> Array | None:
-    """Learnt quantiles at the levels asked for; None where there is too little to learn from."""
+def _learnt(samples: list[tuple[Array, Array]], given: Array, scale: Array, asked: Array, seed: int) -> Array | None:
+    """Learnt quantiles at the levels asked for, or the mean at a level of NaN; None where there is too little."""
+    lightgbm = _lightgbm()
     if sum(len(target) for _, target in samples) < MIN_ROWS:
         return None
     described = np.concatenate([one for one, _ in samples])
@@ -210,14 +328,9 @@ def _learnt(
     if not target.any():
         return None
     taught = _taught(asked)
+    aims = [{"objective": "poisson"} if np.isnan(one) else {"objective": "quantile", "alpha": one} for one in taught]
     quantiles = np.stack(
-        [
-            lightgbm.train({**fixed, "objective": "quantile", "alpha": level}, rows, ROUNDS).predict(
-                given, num_threads=1
-            )
-            for level in taught
-        ],
-        axis=1,
+        [lightgbm.train({**fixed, **aim}, rows, ROUNDS).predict(given, num_threads=1) for aim in aims], axis=1
     )
     risen = np.maximum.accumulate(np.maximum(quantiles * scale[:, None], 0.0), axis=1)
     return _between(risen, taught, asked)

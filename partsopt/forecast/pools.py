@@ -9,10 +9,11 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import pandas as pd
 
-from partsopt.forecast.lifecycle import NEW_PERIODS, Beginnings, learn_beginnings, rate_of_new
+from partsopt.forecast.lifecycle import AHEAD, NEW_PERIODS, Beginnings, learn_beginnings, rate_of_new
 from partsopt.forecast.panel import Panel, blocks_of
 from partsopt.forecast.pooled import MOST_SERIES, Group, History
 from partsopt.forecast.pooled_blocks import PRICE_BANDS, PooledMeans, pooled_means, price_bands
+from partsopt.settings import ForecastParams
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -111,6 +112,33 @@ class Pools(NamedTuple):
                 if said.n_totals:
                     mean[origin, mine], ratio[origin, mine] = said.mean, said.ratio
         return mean, ratio
+
+    def with_learner(self, pooled: Pooled, among: Array, params: ForecastParams) -> tuple[Pooled, float]:
+        """Average a learnt mean into the pooled one of old series among some, and give its weight.
+
+        Raises
+        ------
+        SettingsError
+            LightGBM is not installed.
+        """
+        from partsopt.forecast.learner import learn_means
+
+        at = among[pooled.is_pooled[among] & ~pooled.is_new[among]]
+        if not len(at):
+            return pooled, 0.0
+        history = self.rows.history(at)
+        seen = np.arange(history.demand.shape[1]) >= history.starts[:, None]
+        if history.time.size:
+            seen &= history.time >= 1.0
+        demand = np.where(seen, history.demand, np.nan)
+        found = learn_means(demand, pooled.mean[at], AHEAD[self.period], period=self.period, params=params)
+        mean, why = pooled.mean.copy(), pooled.why.copy()
+        if found.weight:
+            mean[at] = found.mean
+            why[at] = [
+                f"{text} Gradient boosting over all series counts {100 * found.weight:.0f} %." for text in why[at]
+            ]
+        return pooled._replace(mean=mean, why=why), found.weight
 
     def _history(self, among: Array, ago: int, places: Array) -> History:
         return self.rows.history(among[places], ago)

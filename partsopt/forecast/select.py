@@ -26,7 +26,7 @@ from partsopt.forecast.methods import (
 )
 from partsopt.forecast.panel import Block, Panel, blocks_of
 from partsopt.forecast.patterns import SBC_CLASSES, average_demand_interval, sbc_class, squared_cv
-from partsopt.forecast.pools import Pools, not_pooled
+from partsopt.forecast.pools import Pooled, Pools, not_pooled
 from partsopt.forecast.rates import exposure, naive_rate, warm_up
 from partsopt.settings import ForecastParams
 from partsopt.tables import (
@@ -59,6 +59,13 @@ ETS_FAILED = declare_exception(
     stage="forecast",
     says="models with trend or season could not be fitted to some series, which keep a flat forecast",
     action="nothing tonight; tell the maintainers if it comes back every night",
+)
+
+LEARNER_UNUSED = declare_exception(
+    "learner_unused",
+    stage="forecast",
+    says="forecast.learner is on, but gradient boosting did not lower the loss of the last total, and is not used",
+    action="switch forecast.learner off if this comes every night; the night is faster without",
 )
 
 SETTINGS: tuple[Setting, ...] = (*REGULAR_SETTINGS, *INTERMITTENT_SETTINGS)
@@ -167,12 +174,14 @@ def forecast_demand(
     -------
     Forecasts
         FORECASTS: one row for each row of ``series``. FORECAST_STEPS: the means of the coming periods where a trend
-        or season was found. EXCEPTIONS: usage_jump, ets_budget, ets_failed.
+        or season was found. EXCEPTIONS: usage_jump, ets_budget, ets_failed, learner_unused.
 
     Raises
     ------
     TableError
         A series does not end with the last complete period, a demand lies outside its series, or a part is unknown.
+    SettingsError
+        The learner is wanted and LightGBM is not installed.
 
     Examples
     --------
@@ -195,6 +204,9 @@ def forecast_demand(
     year = YEAR[period]
 
     pooled = pools.pooled() if params.pool_series else not_pooled(len(series))
+    told: list[pd.DataFrame] = []
+    if params.learner:
+        pooled, told = _learnt(pools, pooled, series, sites, params)
     chosen = _concatenated(
         [_chosen_for(rows.block(at), year, params, pooled.is_pooled[at]) for at in blocks_of(len(series))]
     )
@@ -237,12 +249,26 @@ def forecast_demand(
             "n_demands": chosen.n_demands,
         }
     )
-    exceptions = [_jumps(series, chosen, ratio, unit_cost, year, period), *seasonal.exceptions]
+    exceptions = [_jumps(series, chosen, ratio, unit_cost, year, period), *seasonal.exceptions, *told]
     return Forecasts(
         conform(forecasts, FORECASTS),
         conform(_steps(series, seasonal.found), FORECAST_STEPS),
         conform(pd.concat([empty(EXCEPTIONS), *exceptions]), EXCEPTIONS),
     )
+
+
+def _learnt(
+    pools: Pools, pooled: Pooled, series: pd.DataFrame, sites: pd.DataFrame | None, params: ForecastParams
+) -> tuple[Pooled, list[pd.DataFrame]]:
+    """Average the learner in, at DCs alone where dealers take a share of their DC's forecast."""
+    among = np.arange(len(series))
+    if sites is not None and params.pool_dealers:
+        among = np.flatnonzero(series["site_id"].isin(sites.loc[sites["site_kind"].eq("dc"), "site_id"]))
+    pooled, weight = pools.with_learner(pooled, among, params)
+    if weight or not len(among):
+        return pooled, []
+    what = f"tried on {len(among):,} series: the history is too short to learn from, or the last total says no"
+    return pooled, [exceptions_of(LEARNER_UNUSED, pd.DataFrame(index=[0]), what=[what])]
 
 
 def _places_of_parts(series: pd.DataFrame, parts: pd.DataFrame) -> Array:

@@ -160,6 +160,7 @@ class Complaints:
 
 
 def _read(file: Path) -> tuple[pa.Table, str]:
+    _check_exists(file)
     try:
         source = pq.ParquetFile(file)
         schema, n_rows = source.schema_arrow, source.metadata.num_rows
@@ -189,6 +190,11 @@ def _read(file: Path) -> tuple[pa.Table, str]:
         reason = str(error).partition("\n")[0].rstrip(".")
         raise InputError(f"{file} cannot be read as Parquet ({reason}). Write the file again.") from None
     return table, quantity_name
+
+
+def _check_exists(file: Path) -> None:
+    if not file.is_file():
+        raise InputError(f"{file} is not a file. Give the path of a Parquet file.")
 
 
 def _check_types(file: Path, schema: pa.Schema, quantity_name: str) -> None:
@@ -404,6 +410,7 @@ def read_items(file: Path, series_ids: pa.Array) -> SeriesItems:
     InputError
         The file cannot be read, lacks columns, names a series twice, or a cost is negative.
     """
+    _check_exists(file)
     try:
         table = pq.ParquetFile(file).read()
     except (pa.ArrowException, OSError) as error:

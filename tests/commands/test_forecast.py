@@ -199,6 +199,56 @@ def test_refused_demand_is_2_and_writes_nothing(tmp_path, capsys):
     assert not (tmp_path / "out.parquet").exists()
 
 
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (
+            {"period": MONTHS + 30},
+            "must be the first day of a month. Remedy: give the month's first day, or another --period",
+        ),
+        ({"period": np.repeat(MONTHS[:1], 36)}, "must be there once for a series"),
+        ({"quantity": [np.inf] * 36}, "must be finite. Remedy: give pieces, or leave the cell blank"),
+        ({"quantity": ["3"] * 36}, "must be stored as numbers"),
+        ({"series_id": [1.5] * 36}, "must be stored as text or whole numbers"),
+        ({"series_id": [None, *["A"] * 35]}, "must be given. Remedy: give every row the series it belongs to"),
+    ],
+    ids=["month ends", "a period twice", "infinite", "text", "fractional ids", "no id"],
+)
+def test_what_a_stranger_may_give_is_refused_with_its_remedy(tmp_path, capsys, columns, said):
+    usual = {"series_id": ["A"] * 36, "period": MONTHS, "quantity": [1] * 36}
+    pq.write_table(pa.table(usual | columns), tmp_path / "in.parquet")
+    assert forecast(tmp_path / "in.parquet", tmp_path / "out.parquet") == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_a_file_that_is_not_there_and_one_without_rows_are_refused(tmp_path, capsys):
+    assert forecast(tmp_path / "gone.parquet", tmp_path / "out.parquet") == 2
+    assert "gone.parquet is not a file. Give the path of a Parquet file." in capsys.readouterr().err
+    none = pa.table(
+        {"series_id": pa.array([], pa.string()), "period": MONTHS[:0], "quantity": pa.array([], pa.int64())}
+    )
+    pq.write_table(none, tmp_path / "in.parquet")
+    assert forecast(tmp_path / "in.parquet", tmp_path / "out.parquet") == 2
+    assert "in.parquet has no rows." in capsys.readouterr().err
+
+
+def test_what_would_not_fit_in_memory_is_refused(demand, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.modules["partsopt.commands.forecast"], "MAX_FIGURES", 1000)
+    assert forecast(demand, tmp_path / "out.parquet", "--horizon", "6", "--per-period") == 2
+    assert "with 6 periods of 4 levels each that is 1,200 figures, more than 1,000" in capsys.readouterr().err
+
+
+def test_value_needs_a_price(demand, tmp_path, capsys):
+    assert forecast(demand, tmp_path / "out.parquet", "--by-value") == 64
+    assert "--by-value needs --items with unit_cost (or price)" in capsys.readouterr().err
+    pq.write_table(pa.table({"series_id": ["P00"], "part_group": ["a"]}), tmp_path / "items.parquet")
+    assert forecast(demand, tmp_path / "out.parquet", "--items", tmp_path / "items.parquet", "--by-value") == 2
+    assert "items.parquet has no unit_cost (or price), which --by-value needs" in capsys.readouterr().err
+    pq.write_table(pa.table({"series_id": ["P00", "P39"], "price": [1.0, 50.0]}), tmp_path / "items.parquet")
+    assert forecast(demand, tmp_path / "out.parquet", "--items", tmp_path / "items.parquet", "--by-value") == 0
+
+
 def test_a_folder_that_cannot_be_written_is_4(demand, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert forecast(demand, tmp_path / "file" / "out.parquet") == 4

@@ -10,8 +10,9 @@ import pytest
 
 from partsopt.demand import build_demand
 from partsopt.forecast.accuracy import pinball_loss
-from partsopt.forecast.dealers import network_of, pool_dealers
+from partsopt.forecast.dealers import learnt_shares, network_of, pool_dealers
 from partsopt.forecast.distribution import quantile
+from partsopt.forecast.network import rate_of_pairs
 from partsopt.forecast.select import forecast_demand
 from partsopt.sample.network import make_sample
 from partsopt.settings import DemandParams, ForecastParams
@@ -103,3 +104,50 @@ def test_a_reason_says_whose_share_it_is(made):
     pooled = made[-1].forecasts
     why = pooled.loc[pooled["method"].eq("network"), "why"]
     assert why.str.contains(r"^This dealer's share of the forecast of DC-\w+: .*period\(s\) with demand").all()
+
+
+@pytest.fixture(scope="module")
+def long_ago():
+    """P sells every month at D01 and D02, and sold once at D03, 40 months ago; Q sells at all three every month."""
+    months = pd.date_range("2023-07-01", periods=40, freq="MS").astype("datetime64[us]")
+    sold = [("D01", "P", 3), ("D02", "P", 1), ("D01", "Q", 1), ("D02", "Q", 1), ("D03", "Q", 1)]
+    rows = [(site, part, month, pieces) for site, part, pieces in sold for month in months]
+    rows.append(("D03", "P", months[0], 1))
+    dealers = pd.DataFrame(rows, columns=["site_id", "part_id", "period", "demand"])
+    whole = dealers.groupby(["part_id", "period"], as_index=False)["demand"].sum().assign(site_id="DC")
+    demand = pd.concat([dealers, whole], ignore_index=True)
+    demand = demand.assign(returned=0, is_censored=False, in_stock_share=1.0)
+    series = demand[["site_id", "part_id"]].drop_duplicates(ignore_index=True)
+    series = series.assign(first_period=months[0], n_periods=40)
+    sites = pd.DataFrame({"site_id": ["DC", "D01", "D02", "D03"], "site_kind": ["dc", *["dealer"] * 3]})
+    sites["supplied_by"] = ["", "DC", "DC", "DC"]
+    parts = pd.DataFrame({"part_id": ["P", "Q"], "unit_cost": 10.0})
+    params = ForecastParams(ets_max_series=0)
+    own = forecast_demand(demand, series, parts, today=TODAY, period="month", params=params).forecasts
+    return own, demand, series, sites, parts
+
+
+def test_a_pair_silent_for_three_years_keeps_a_small_rate_where_the_part_sells(long_ago):
+    own, demand, series, sites, parts = long_ago
+    steps = pd.DataFrame({"site_id": [], "part_id": [], "step": [], "mean": []})
+    made = pool_dealers(own, steps, demand, series, sites, parts, period="month").forecasts
+    mean = made.set_index(["site_id", "part_id"])["mean_per_period"]
+    assert 0 < mean["D03", "P"] < 0.1 * mean["D02", "P"] < mean["D01", "P"]
+
+
+def test_dealers_and_the_counter_add_up_to_the_night_of_their_dc(long_ago):
+    own, demand, series, sites, parts = long_ago
+    ordered = series.sort_values(["site_id", "part_id"], ignore_index=True)
+    network = network_of(demand, ordered, sites, parts, "month")
+    of_dc = own.sort_values(["site_id", "part_id"], ignore_index=True).iloc[network.at_network]
+    everybody, anything = np.meshgrid(np.arange(len(network.region.dealer_dc)), [0, 1])
+    rates = rate_of_pairs(
+        learnt_shares(network, ordered, "month"),
+        network.region,
+        everybody.ravel(),
+        anything.ravel(),
+        of_dc["mean_per_period"].to_numpy(),
+        of_dc["variance_to_mean"].to_numpy(),
+    )
+    assert rates.mean.reshape(2, -1).sum(axis=1) == pytest.approx(of_dc["mean_per_period"].to_numpy(), rel=1e-12)
+    assert (rates.mean > 0).all()

@@ -40,7 +40,7 @@ def test_without_lightgbm_the_remedy_is_named(demand, fitted, monkeypatch):
 
 def test_the_average_lies_between_and_is_whole():
     """Learnt 5.2 against pooled 2 is 2/3 of the way: 4.13, so 4; quantiles never fall along the levels."""
-    averaged = learner._averaged(np.array([[2, 2]]), np.array([[5.2, 1.0]]))
+    averaged = learner._averaged(np.array([[2, 2]]), np.array([[5.2, 1.0]]), 2 / 3)
     assert averaged.tolist() == [[4, 4]]
     assert averaged.dtype == np.int64
 
@@ -79,7 +79,8 @@ def test_learnt_quantiles_are_finite_rising_whole_and_the_same_every_time(demand
     pytest.importorskip("lightgbm", reason="the learner's extra is not installed: pip install 'partsopt[ml]'")
     learn = learner.learn_steps if by_step else learner.learn_totals
     one, other = (learn(fitted, demand, 3, LEVELS, period="month", seed=7) for _ in range(2))
-    assert one.is_learnt
+    assert one.is_learnt == (one.weight > 0)
+    assert one.weight in learner.WEIGHTS
     assert one.quantiles.dtype == np.int64
     assert one.quantiles.shape == ((120, 3, 3) if by_step else (120, 3))
     assert (one.quantiles >= 0).all()

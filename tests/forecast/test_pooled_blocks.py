@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from partsopt.errors import SettingsError
 from partsopt.forecast import panel
 from partsopt.forecast.pooled_blocks import price_bands
 from partsopt.forecast.select import forecast_demand
@@ -205,3 +207,48 @@ def test_a_part_borrows_from_its_group():
     assert filter_["why"].endswith("as would have foretold best 340 others at that age.")
     alone = forecast(demand, series, parts).set_index("part_id")["mean_per_period"]
     assert alone["G400"] == alone["G401"]
+
+
+def test_the_learner_is_averaged_in_where_it_helps():
+    """Parts that sell three months of every six: boosting sees the turns coming, the pooled mean does not."""
+    pytest.importorskip("lightgbm", reason="the learner's extra is not installed: pip install 'partsopt[ml]'")
+    rng = np.random.default_rng(9)
+    size, phase = rng.integers(1, 9, 400), rng.integers(0, 6, 400)
+    pieces = np.where((np.arange(N_PERIODS) + phase[:, None]) % 6 < 3, size[:, None], 0)
+    inputs = with_more([table[:0] for table in tables(1)[1:]], pieces, name="L")
+    pooled, learnt = forecast(*inputs), forecast(*inputs, learner=True)
+    again = forecast(*inputs, learner=True)
+    pd.testing.assert_frame_equal(learnt, again, check_exact=True)
+    assert learnt["why"].str.contains(r"Gradient boosting over all series counts (?:25|50|67|75) %\.$").all()
+    ahead = np.arange(N_PERIODS, N_PERIODS + 3)
+    truth = size * ((ahead + phase[:, None]) % 6 < 3).mean(axis=1)
+    assert (learnt["mean_per_period"] - truth).abs().sum() < 0.6 * (pooled["mean_per_period"] - truth).abs().sum()
+
+
+def test_the_learner_without_its_library_is_refused_with_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    _, *inputs = tables()
+    with pytest.raises(
+        SettingsError, match=r"needs LightGBM, which is not installed\. Install it: pip install 'partsopt\[ml\]'"
+    ):
+        forecast(*inputs, learner=True)
+
+
+def test_a_learner_that_does_not_help_is_not_used_and_it_is_told():
+    """Eight months of history are too short to learn from."""
+    pytest.importorskip("lightgbm", reason="the learner's extra is not installed: pip install 'partsopt[ml]'")
+    rng = np.random.default_rng(3)
+    pieces = rng.poisson(2.0, (900, N_PERIODS))
+    demand, series, parts = with_more([table[:0] for table in tables(1)[1:]], pieces, name="S")
+    recent = pd.Timestamp("2026-03-01")
+    short = series.assign(first_period=recent, n_periods=8)
+    made = forecast_demand(
+        demand[demand["period"] >= recent],
+        short,
+        parts,
+        today=date(2026, 11, 21),
+        period="month",
+        params=ForecastParams(ets_max_series=0, learner=True),
+    )
+    assert made.exceptions["code"].tolist() == ["learner_unused"]
+    assert not made.forecasts["why"].str.contains("boosting").any()

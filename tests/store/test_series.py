@@ -217,7 +217,7 @@ def test_what_is_no_parquet_file_is_refused(tmp_path):
     (tmp_path / "demand.parquet").write_text("series_id,period,quantity\n")
     with pytest.raises(InputError, match="cannot be read as Parquet"):
         read_long_demand(tmp_path / "demand.parquet", "month")
-    with pytest.raises(InputError, match="cannot be read as Parquet"):
+    with pytest.raises(InputError, match=r"absent.parquet is not a file\. Give the path of a Parquet file"):
         read_long_demand(tmp_path / "absent.parquet", "month")
 
 
