@@ -179,7 +179,7 @@ def add_working_minutes(
     )
 
 
-def moment_at(on: date, minute: int, zone: ZoneInfo) -> datetime:
+def moment_at(on: date, minute: float, zone: ZoneInfo) -> datetime:
     """The moment at which a site's clock shows so many minutes after midnight on a day.
 
     Examples

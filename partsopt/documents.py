@@ -22,7 +22,7 @@ def documents_of(derived: Tables, parts: pd.DataFrame, sites: pd.DataFrame) -> d
     Parameters
     ----------
     derived
-        The derived tables by name: orders, shipments, routes, stops, delivery_lines.
+        The derived tables by name: shipments, routes, stops, delivery_lines; with orders, purchase orders come too.
     parts
         The input table, for descriptions.
     sites
@@ -31,8 +31,9 @@ def documents_of(derived: Tables, parts: pd.DataFrame, sites: pd.DataFrame) -> d
     lines = derived["shipments"].merge(
         derived["delivery_lines"].drop(columns="cost"), on="line_id", how="left", validate="1:1"
     )
+    bought = {"purchase_orders": purchase_orders_of(derived["orders"])} if "orders" in derived else {}
     return {
-        "purchase_orders": purchase_orders_of(derived["orders"]),
+        **bought,
         "transfer_orders": transfer_orders_of(lines, sites),
         "deliveries": deliveries_of(lines, derived["delivery_lines"], derived["stops"], derived["routes"]),
         "pick_lists": pick_lists_of(lines, parts),

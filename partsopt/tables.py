@@ -644,6 +644,7 @@ USED_TABLES = (
     "parts",
     "sites",
     "stock",
+    "open_orders",
     "urgent_orders",
     "reservations",
     "vehicles",
@@ -1010,6 +1011,7 @@ SHIPMENTS = Table(
         "unit_cost": money("value of a piece", min=0),
         "for_order_id": text("urgent order or appointment it serves", required=False),
         "for_line": whole("line of the urgent order; 0 where none", min=0),
+        "dispatched_at": moment("when a dispatch of the day took it up; missing for the night's", required=False),
         "why": text("in a sentence"),
     },
 )
@@ -1286,6 +1288,32 @@ EXCESS_ACTIONS = Table(
     },
 )
 
+CHANGES = Table(
+    name="changes",
+    role="output",
+    file="changes.csv",
+    key=("line_id",),
+    zone_of="site_id",
+    says="what a dispatch of the day changed for whom; a night has none",
+    columns={
+        "line_id": text("the transfer line; the request where nothing could be sent"),
+        "site_id": text("who waits for it"),
+        "part_id": _PART,
+        "tier": text("urgency", choices=TIERS),
+        "quantity": whole("pieces"),
+        "change": text(
+            "new; earlier, later; moved: as early as before, on another trip or lane; off: nobody carries it; short",
+            choices=("new", "earlier", "later", "moved", "off", "short"),
+        ),
+        "before": text("how it was to travel", required=False),
+        "after": text("how it travels now", required=False),
+        "arrives_before": moment("arrival before; missing where there was none", required=False),
+        "arrives_at": moment("arrival now; missing where there is none", required=False),
+        "is_late": flag("after its promise, now"),
+        "why": text("in a sentence"),
+    },
+)
+
 DERIVED_TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
@@ -1318,6 +1346,7 @@ OUTPUT_TABLES: Mapping[str, Table] = {
         TRANSFER_ORDERS,
         DELIVERIES,
         PICK_LISTS,
+        CHANGES,
         EXCEPTIONS,
         EXCESS_ACTIONS,
         REJECTS,

@@ -21,7 +21,8 @@ MAY_IMPORT = {
     "sample": FOUNDATION,
     "store": FOUNDATION | {"store"},
     "pipeline": FOUNDATION | STAGES | {"documents", "report"},
-    "commands": FOUNDATION | {"commands", "pipeline", "store", "report", "sample", "forecast", "routing"},
+    "dispatch": FOUNDATION | {"allocate", "routing", "documents", "report"},
+    "commands": FOUNDATION | {"commands", "pipeline", "dispatch", "store", "report", "sample", "forecast", "routing"},
     **{stage: set(FOUNDATION) for stage in STAGES},
 }
 ONE_PLACE = {

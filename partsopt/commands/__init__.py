@@ -12,6 +12,7 @@ import sys
 import click
 
 from partsopt import __version__
+from partsopt.commands.dispatch import dispatch
 from partsopt.commands.forecast import forecast
 from partsopt.commands.inputs import schema, validate
 from partsopt.commands.levels import levels
@@ -31,7 +32,7 @@ def partsopt() -> None:
     """Plan a parts network's night: forecasts, levels, orders, allocation and deliveries."""
 
 
-for _command in (init, validate, run, verify, forecast, levels, sample, schema):
+for _command in (init, validate, run, verify, dispatch, forecast, levels, sample, schema):
     partsopt.add_command(_command)
 
 

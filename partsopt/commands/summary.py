@@ -40,6 +40,18 @@ def print_summary(kpis: dict[str, Any], rejects: pd.DataFrame, folder: Path) -> 
     console.print("  excess_actions.csv\n")
 
 
+def print_changes(changes: pd.DataFrame, most: int) -> None:
+    """Print what a dispatch changed for whom."""
+    console = _console()
+    table = _table(["line", "for", "tier", "change", "before", "after", "why"])
+    for row in changes.head(most).itertuples():
+        late = " (late)" if row.is_late else ""
+        table.add_row(row.line_id, row.site_id, row.tier, row.change + late, row.before, row.after, row.why)
+    console.print(table)
+    if len(changes) > most:
+        console.print(f"{len(changes) - most:,} more in changes.csv.")
+
+
 def print_inputs(inputs: Inputs) -> None:
     """Print each input file with its rows, and every refusal."""
     console = _console()

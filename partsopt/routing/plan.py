@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, NamedTuple
@@ -104,7 +104,7 @@ class Deliveries(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Fate:
+class Fate:
     """What becomes of one parcel."""
 
     carried_by: str
@@ -118,7 +118,7 @@ class _Fate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Network:
+class Network:
     """What the plans of all origins share."""
 
     places: Mapping[str, Place]
@@ -128,6 +128,7 @@ class _Network:
     travel: pd.DataFrame
     today: date
     params: RoutingParams
+    search: Callable[[Day], Found] | None = None
 
 
 def plan_deliveries(
@@ -171,9 +172,9 @@ def plan_deliveries(
     NoPlan
         The plan found breaks a rule: a fault in this program; the first wrong line is named.
     """
-    _refuse_unknown_sites(shipments, vehicles, carrier_lanes, sites)
+    refuse_unknown_sites(shipments, vehicles, carrier_lanes, sites)
     places = places_of(sites, calendars_of(holidays))
-    network = _Network(
+    network = Network(
         places=places,
         sites=sites,
         vehicles=vehicles.sort_values("vehicle_id", ignore_index=True),
@@ -192,18 +193,18 @@ def plan_deliveries(
     parcels = parcels_of(lines, capacities)
 
     plans = [
-        _plan_origin(origin_id, [one for one in parcels if one.origin_id == origin_id], network)
+        plan_origin(origin_id, [one for one in parcels if one.origin_id == origin_id], network)
         for origin_id in sorted({one.origin_id for one in parcels})
     ]
     parcels = [parcel for plan in plans for parcel in plan.parcels]
     fates = [fate for plan in plans for fate in plan.fates]
-    delivery_lines = _delivery_lines(lines, parcels, fates)
+    delivery_lines = delivery_lines_of(lines, parcels, fates)
     deliveries = Deliveries(
         routes=_table([row for plan in plans for row in plan.routes], ROUTES),
         stops=_table([row for plan in plans for row in plan.stops], STOPS),
         delivery_lines=delivery_lines,
         solver_runs=_table([row for plan in plans for row in plan.solver_runs], SOLVER_RUNS),
-        exceptions=_exceptions(lines, delivery_lines, plans),
+        exceptions=delivery_exceptions(lines, delivery_lines, plans),
     )
     problems = verify_deliveries(
         deliveries.routes,
@@ -235,9 +236,10 @@ def plan_deliveries(
     return deliveries
 
 
-def _refuse_unknown_sites(
+def refuse_unknown_sites(
     shipments: pd.DataFrame, vehicles: pd.DataFrame, carrier_lanes: pd.DataFrame, sites: pd.DataFrame
 ) -> None:
+    """Refuse tables that name a site which is none."""
     known = set(sites["site_id"])
     for table, frame, columns in (
         ("shipments", shipments, ("origin_id", "destination_id")),
@@ -258,12 +260,12 @@ def _refuse_unknown_sites(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _OriginPlan:
+class OriginPlan:
     """The fates of one origin's parcels and its rows of the tables."""
 
     origin_id: str
     parcels: list[Parcel]
-    fates: list[_Fate]
+    fates: list[Fate]
     routes: list[dict[str, object]]
     stops: list[dict[str, object]]
     solver_runs: list[dict[str, object]]
@@ -271,7 +273,7 @@ class _OriginPlan:
     n_pairs: int = 0
 
 
-def _plan_origin(origin_id: str, parcels: list[Parcel], network: _Network) -> _OriginPlan:
+def plan_origin(origin_id: str, parcels: list[Parcel], network: Network) -> OriginPlan:
     """Plan one origin: offers of carriers, the vehicles' day, then each parcel's fate."""
     origin = network.places[origin_id]
     offers = [
@@ -288,13 +290,13 @@ def _plan_origin(origin_id: str, parcels: list[Parcel], network: _Network) -> _O
             f"no carrier lane from {origin_id} to {one.destination_id}; own vehicles start at DCs" for one in parcels
         ]
         fates = [
-            _by_lane(pick) if pick is not None else _Fate(carried_by="unserved", unserved_because=reason)
+            _by_lane(pick) if pick is not None else Fate(carried_by="unserved", unserved_because=reason)
             for pick, reason in zip(chosen, why, strict=True)
         ]
         fates = _consigned(parcels, offers, fates)
-        return _OriginPlan(origin_id=origin_id, parcels=parcels, fates=fates, routes=[], stops=[], solver_runs=[])
+        return OriginPlan(origin_id=origin_id, parcels=parcels, fates=fates, routes=[], stops=[], solver_runs=[])
     day = _day_of(origin, parcels, offers, network)
-    found = search_day(day.problem, network.params)
+    found = search_day(day.problem, network.params) if network.search is None else network.search(day)
     on_board, routes, stops = _vehicle_rows(day, found, parcels, network)
     fates = []
     is_small = len(day.problem.vans) <= reasons.ALL_ASKED
@@ -305,9 +307,7 @@ def _plan_origin(origin_id: str, parcels: list[Parcel], network: _Network) -> _O
             fate = _by_lane(pick)
         fates.append(
             fate
-            or _Fate(
-                carried_by="unserved", unserved_because=_why_unserved(day, found, number, parcel, network, relaxed)
-            )
+            or Fate(carried_by="unserved", unserved_because=_why_unserved(day, found, number, parcel, network, relaxed))
         )
     settled = _consigned(parcels, offers, fates)
     solver_run = {
@@ -322,7 +322,7 @@ def _plan_origin(origin_id: str, parcels: list[Parcel], network: _Network) -> _O
         "why": found.why,
     }
     n_pairs = day.travel.is_estimated.size - len(day.travel.is_estimated)
-    return _OriginPlan(
+    return OriginPlan(
         origin_id=origin_id,
         parcels=parcels,
         fates=settled,
@@ -348,7 +348,7 @@ def _best_offers(
     parcels: Sequence[Parcel],
     offers: Sequence[Sequence[Offer]],
     wanted: Sequence[pd.Timestamp | None],
-    network: _Network,
+    network: Network,
 ) -> list[Offer | None]:
     return [
         best_offer(options, parcel, by, network.params)
@@ -357,7 +357,7 @@ def _best_offers(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Day:
+class Day:
     """One DC's day as a problem of whole numbers, and the way back to moments and names."""
 
     on: date
@@ -375,7 +375,7 @@ class _Day:
         return self.midnight + pd.Timedelta(seconds=seconds)
 
 
-def _day_of(origin: Place, parcels: list[Parcel], offers: list[list[Offer]], network: _Network) -> _Day:
+def _day_of(origin: Place, parcels: list[Parcel], offers: list[list[Offer]], network: Network) -> Day:
     """The problem of one DC's planned day: the parcels that vehicles may bring, the vehicles, the matrices."""
     on = planned_day(network.today, origin)
     midnight = pd.Timestamp(moment_at(on, 0, origin.zone)).tz_convert("UTC")
@@ -428,7 +428,7 @@ def _day_of(origin: Place, parcels: list[Parcel], offers: list[list[Offer]], net
         late_cost_per_s=network.params.late_cost_per_hour / 3600,
     )
     chosen, problem = _with_alternatives(problem, numbers, parcels, offers, midnight, network)
-    return _Day(
+    return Day(
         on=on,
         midnight=midnight,
         problem=problem,
@@ -448,7 +448,7 @@ def _van_of(row: Any, on: date, depot: Place, midnight: pd.Timestamp) -> Van:
         fixed_cost=float(row.fixed_cost),
         cost_per_m=float(row.cost_per_km) / 1000,
         cost_per_s=float(row.cost_per_hour) / 3600,
-        start_s=_seconds(moment_at(on, int(row.shift_start), depot.zone), midnight),
+        start_s=_seconds(moment_at(on, row.shift_start, depot.zone), midnight),
         end_s=_seconds(moment_at(on, int(row.shift_end), depot.zone), midnight),
         max_trips=int(row.max_trips),
         reload_s=whole_up(row.reload_min * 60),
@@ -465,7 +465,7 @@ def _with_alternatives(
     parcels: Sequence[Parcel],
     offers: Sequence[Sequence[Offer]],
     midnight: pd.Timestamp,
-    network: _Network,
+    network: Network,
 ) -> tuple[list[Offer | None], DayProblem]:
     """Add to each delivery the vehicles that could bring it directly, its promise, and its best lane.
 
@@ -536,7 +536,7 @@ def _with_alternatives(
 
 
 def _why_unserved(
-    day: _Day, found: Found, number: int, parcel: Parcel, network: _Network, relaxed: Sequence[Relaxed]
+    day: Day, found: Found, number: int, parcel: Parcel, network: Network, relaxed: Sequence[Relaxed]
 ) -> str:
     """The reason in words: no lane, and the first rule that keeps every vehicle from it."""
     no_lane = f"no carrier lane from {parcel.origin_id} to {parcel.destination_id}"
@@ -557,11 +557,11 @@ def _why_unserved(
 # --------------------------------------------------------------------------- carriers
 
 
-def _by_lane(offer: Offer) -> _Fate:
-    return _Fate(carried_by="lane", departs_at=offer.departs_at, arrives_at=offer.arrives_at, offer=offer)
+def _by_lane(offer: Offer) -> Fate:
+    return Fate(carried_by="lane", departs_at=offer.departs_at, arrives_at=offer.arrives_at, offer=offer)
 
 
-def _consigned(parcels: Sequence[Parcel], offers: Sequence[Sequence[Offer]], fates: Sequence[_Fate]) -> list[_Fate]:
+def _consigned(parcels: Sequence[Parcel], offers: Sequence[Sequence[Offer]], fates: Sequence[Fate]) -> list[Fate]:
     """Join parcels of one destination on fewer consignments where that is cheaper."""
     settled = list(fates)
     together: dict[str, list[int]] = {}
@@ -582,10 +582,10 @@ def _consigned(parcels: Sequence[Parcel], offers: Sequence[Sequence[Offer]], fat
 
 
 def _vehicle_rows(
-    day: _Day, found: Found, parcels: Sequence[Parcel], network: _Network
-) -> tuple[dict[int, _Fate], list[dict[str, object]], list[dict[str, object]]]:
+    day: Day, found: Found, parcels: Sequence[Parcel], network: Network
+) -> tuple[dict[int, Fate], list[dict[str, object]], list[dict[str, object]]]:
     """Routes and stops of a DC's day, and the fates of what is on board."""
-    fates: dict[int, _Fate] = {}
+    fates: dict[int, Fate] = {}
     routes: list[dict[str, object]] = []
     stops: list[dict[str, object]] = []
     depot_id = day.site_ids[0]
@@ -634,7 +634,7 @@ def _vehicle_rows(
                     }
                 )
                 for one in members:
-                    fates[one] = _Fate(
+                    fates[one] = Fate(
                         carried_by="vehicle",
                         departs_at=day.moment(trip.departs_s),
                         arrives_at=day.moment(visit.starts_s),
@@ -646,7 +646,7 @@ def _vehicle_rows(
 
 
 def _load_of(
-    trip: TripTimes, day: _Day, parcels: Sequence[Parcel], network: _Network, vehicle_id: str
+    trip: TripTimes, day: Day, parcels: Sequence[Parcel], network: Network, vehicle_id: str
 ) -> dict[str, float]:
     members = [day.numbers[one] for visit in trip.visits for one in visit.deliveries]
     load_kg = sum(parcels[one].load_kg for one in members)
@@ -656,7 +656,7 @@ def _load_of(
     return {"load_kg": load_kg, "load_m3": load_m3, "load_share": float(share)}
 
 
-def _delivery_lines(lines: pd.DataFrame, parcels: Sequence[Parcel], fates: Sequence[_Fate]) -> pd.DataFrame:
+def delivery_lines_of(lines: pd.DataFrame, parcels: Sequence[Parcel], fates: Sequence[Fate]) -> pd.DataFrame:
     """One row for each shipment line; a lane's price is shared by weight among the lines of a consignment."""
     parcel_of = pd.Series(
         np.repeat(np.arange(len(parcels)), [len(one.line_ids) for one in parcels]),
@@ -692,7 +692,7 @@ def _delivery_lines(lines: pd.DataFrame, parcels: Sequence[Parcel], fates: Seque
     return conform(rows, DELIVERY_LINES)
 
 
-def _exceptions(lines: pd.DataFrame, delivery_lines: pd.DataFrame, plans: Sequence[_OriginPlan]) -> pd.DataFrame:
+def delivery_exceptions(lines: pd.DataFrame, delivery_lines: pd.DataFrame, plans: Sequence[OriginPlan]) -> pd.DataFrame:
     """What a person should look at: lines unserved or late, times estimated, searches cut off."""
     known = lines[["line_id", "destination_id", "part_id", "tier", "promised_by", "shipped_quantity", "unit_cost"]]
     rows = delivery_lines.merge(known, on="line_id", validate="1:1").rename(columns={"destination_id": "site_id"})

@@ -101,8 +101,8 @@ def release_times(
     """When each shipment line is picked and packed.
 
     A vor or urgent line takes its minutes of the origin's opening hours from when it was placed (from the
-    opening of the planned day where that is not known); every other line is packed by the stock wave of
-    the planned day.
+    opening of the planned day where that is not known), and from when a dispatch during the day took it up;
+    every other line is packed by the stock wave of the planned day.
 
     Parameters
     ----------
@@ -116,13 +116,15 @@ def release_times(
     """
     wave = clock_minutes("routing.stock_wave_at", params.stock_wave_at)
     minutes = {"vor": params.vor_pick_min, "urgent": params.urgent_pick_min}
-    asked = shipments[["origin_id", "tier", "placed_at"]].drop_duplicates(ignore_index=True)
+    keys = ["origin_id", "tier", "placed_at", "dispatched_at"]
+    asked = shipments[keys].drop_duplicates(ignore_index=True)
     released = []
-    for origin_id, tier, placed_at in asked.itertuples(index=False):
+    for origin_id, tier, placed_at, dispatched_at in asked.itertuples(index=False):
         origin = places[origin_id]
         on = planned_day(today, origin)
         if tier in minutes:
             start = origin.opening(on) if pd.isna(placed_at) else placed_at.to_pydatetime()
+            start = start if pd.isna(dispatched_at) else max(start, dispatched_at.to_pydatetime())
             done = add_working_minutes(
                 start, minutes[tier], origin.calendar, origin.opens_at, origin.closes_at, origin.zone
             )
@@ -130,7 +132,7 @@ def release_times(
             done = moment_at(on, wave, origin.zone)
         released.append(pd.Timestamp(done).tz_convert("UTC").ceil("s"))
     asked["released_at"] = pd.Series(released, dtype="datetime64[us, UTC]")
-    known = shipments[["origin_id", "tier", "placed_at"]].merge(asked, how="left", validate="m:1")
+    known = shipments[keys].merge(asked, how="left", validate="m:1")
     return known["released_at"].set_axis(shipments.index)
 
 
@@ -155,7 +157,9 @@ def promises(shipments: pd.DataFrame, places: Mapping[str, Place]) -> pd.Series:
     return promised
 
 
-def parcels_of(lines: pd.DataFrame, capacities: Mapping[str, Sequence[tuple[float, float]]]) -> list[Parcel]:
+def parcels_of(
+    lines: pd.DataFrame, capacities: Mapping[str, Sequence[tuple[float, float]]], also_by: Sequence[str] = ()
+) -> list[Parcel]:
     """Group shipment lines into parcels; split a parcel by lines where no vehicle can carry it whole.
 
     Parameters
@@ -165,16 +169,18 @@ def parcels_of(lines: pd.DataFrame, capacities: Mapping[str, Sequence[tuple[floa
     capacities
         Payload (kg) and loading space (m3) of each vehicle, by depot. A line that alone exceeds
         every vehicle is a parcel of its own.
+    also_by
+        Further columns that lines of a parcel share.
 
     Returns
     -------
     list
         Parcels by origin, tier, destination, release and promise.
     """
-    keys = ["origin_id", "destination_id", "tier", "released_at", "promised_by"]
+    keys = ["origin_id", "destination_id", "tier", "released_at", "promised_by", *also_by]
     rows = lines.sort_values("line_id", kind="stable")
     parcels = []
-    for (origin_id, destination_id, tier, released_at, promised_by), group in rows.groupby(keys, dropna=False):
+    for (origin_id, destination_id, tier, released_at, promised_by, *_), group in rows.groupby(keys, dropna=False):
         kg, m3 = group["load_kg"].to_numpy(), group["load_m3"].to_numpy()
         line_ids = group["line_id"].to_numpy()
         parcels += [

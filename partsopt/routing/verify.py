@@ -191,7 +191,7 @@ def _lines(
             continue
         shipment = shipped[line["line_id"]]
         at = _At("delivery_lines", (line["line_id"],), f"line {line['line_id']}")
-        key = (shipment["origin_id"], shipment["tier"], shipment["placed_at"])
+        key = (shipment["origin_id"], shipment["tier"], shipment["placed_at"], shipment["dispatched_at"])
         if key not in released:
             released[key] = _release(shipment, world)
         if abs(line["released_at"] - released[key]) > TIME_TOLERANCE:
@@ -620,6 +620,8 @@ def _release(shipment: Row, world: _World) -> datetime:
         return world.clock(origin_id, on, clock_minutes("routing.stock_wave_at", world.params.stock_wave_at))
     placed_at = shipment["placed_at"]
     start = world.clock(origin_id, on, site["opens_at"]) if pd.isna(placed_at) else placed_at.to_pydatetime()
+    if pd.notna(shipment["dispatched_at"]):
+        start = max(start, shipment["dispatched_at"].to_pydatetime())
     hours = (int(site["opens_at"]), int(site["closes_at"]))
     return add_working_minutes(start, minutes, world.calendar(origin_id), *hours, world.zone(origin_id))
 

@@ -25,6 +25,7 @@ from partsopt.errors import StorageError
 
 MANIFEST = "manifest.json"
 CURRENT = "CURRENT"
+DISPATCHED = "DISPATCHED"
 STAGING = ".staging-"
 ASIDE = ".aside-"
 POINTER_DRAFT = ".current-draft"
@@ -34,8 +35,15 @@ _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100
 
 
-def publish(runs: Path, run_id: str, write_files: Callable[[Path], None], manifest: Mapping[str, Any]) -> Path:
-    """Publish the files of a run and make it the current one.
+def publish(
+    runs: Path,
+    run_id: str,
+    write_files: Callable[[Path], None],
+    manifest: Mapping[str, Any],
+    *,
+    pointer: str = CURRENT,
+) -> Path:
+    """Publish the files of a run and make it the current one, or the one that ``pointer`` names.
 
     A run published before under the same id stays where its manifest is the same and its files
     check; else it is replaced at once. Only one process may publish into ``runs`` at a time (see
@@ -63,7 +71,7 @@ def publish(runs: Path, run_id: str, write_files: Callable[[Path], None], manife
     StorageError
         The disk refuses; the run that was current before still is.
     """
-    if not _RUN_ID.fullmatch(run_id) or run_id == CURRENT:
+    if not _RUN_ID.fullmatch(run_id) or run_id in (CURRENT, DISPATCHED):
         raise StorageError(f'The run id "{run_id}" names no folder. Remedy: use letters, digits, ".", "_" and "-".')
     final, staging = runs / run_id, runs / f"{STAGING}{run_id}"
     try:
@@ -81,7 +89,7 @@ def publish(runs: Path, run_id: str, write_files: Callable[[Path], None], manife
             _sync(runs)
             shutil.rmtree(staging)
         _sync(runs)
-        _point_to(runs, run_id)
+        _point_to(runs, run_id, pointer)
     except OSError as error:
         _remove_quietly(staging)
         raise storage_error(runs, error) from error
@@ -239,11 +247,11 @@ def _is_same_run(staging: Path, final: Path) -> bool:
         return False
 
 
-def _point_to(runs: Path, run_id: str) -> None:
+def _point_to(runs: Path, run_id: str, pointer: str) -> None:
     draft = runs / POINTER_DRAFT
     draft.write_text(run_id + "\n", encoding="utf-8", newline="\n")
     _sync(draft)
-    os.replace(draft, runs / CURRENT)  # noqa: PTH105 - the kill tests count the system's own calls
+    os.replace(draft, runs / pointer)  # noqa: PTH105 - the kill tests count the system's own calls
     _sync(runs)
 
 

@@ -158,6 +158,49 @@ def read_written(file: Path, table: Table, params: ReadParams) -> Written:
     return Written(rows, sheet, findings.rejects())
 
 
+class One(NamedTuple):
+    """One file checked against tables that are known: its sound rows, what is wrong, and the line of each key."""
+
+    rows: pd.DataFrame
+    violations: tuple[Violation, ...]
+    line_of: Mapping[Any, int]
+    sha256: str
+
+
+def read_one(file: Path, table: Table, params: ReadParams, known: Mapping[str, pd.DataFrame]) -> One:
+    """Read and check one file, whatever its name; no row of it may be refused.
+
+    Parameters
+    ----------
+    file
+        CSV or Parquet.
+    table
+        Its declaration.
+    params
+        Encoding and size.
+    known
+        Tables that its rows refer to, by name.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read.
+    """
+    checked = {name: Checked(rows, NO_REJECTS, _referred(rows, INPUT_TABLES[name], {})) for name, rows in known.items()}
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror}). Give a file that may be read.") from error
+    sheet = (read_parquet_sheet if file.suffix == ".parquet" else read_csv_sheet)(data, file.name, table, params)
+    if sheet.faults:
+        return One(empty(table), sheet.faults, {}, sheet.sha256)
+    found = _check_sheet(sheet, checked)
+    rows = _cast_cells(sheet, checked, _Findings(sheet))
+    keys = list(zip(*(rows[name] for name in table.key), strict=True))
+    line_of = dict(zip(keys, sheet.lines.tolist(), strict=True))
+    return One(found.rows, tuple(_violations_of(found.refused)), line_of, sheet.sha256)
+
+
 def zones_of(sites: pd.DataFrame) -> dict[str, str]:
     """The time zone of each site."""
     return dict(zip(sites["site_id"], sites["time_zone"], strict=True))

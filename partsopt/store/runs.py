@@ -9,16 +9,19 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pandas as pd
 
 from partsopt import __version__
 from partsopt.settings import Settings
-from partsopt.store.publish import publish, storage_error
+from partsopt.store.publish import DISPATCHED, publish, storage_error
 from partsopt.store.readers import InputFile, Inputs
 from partsopt.store.writers import write_csv, write_parquet
 from partsopt.tables import DERIVED_TABLES, EXCEPTIONS, INPUT_TABLES, LINEAGE, OUTPUT_TABLES, REJECTS
+
+if TYPE_CHECKING:
+    from partsopt.store.written import RunTables
 
 PARQUET_TABLES = (
     "forecasts",
@@ -30,6 +33,15 @@ PARQUET_TABLES = (
     "levels",
     "positions",
     "source_options",
+    "requests",
+    "shipments",
+    "shortages",
+    "routes",
+    "stops",
+    "delivery_lines",
+    "solver_runs",
+)
+DISPATCHED_TABLES = (
     "requests",
     "shipments",
     "shortages",
@@ -85,7 +97,7 @@ def publish_plan(runs: Path, run_id: str, plan: Night, inputs: Inputs, settings:
 
     def write_files(folder: Path) -> None:
         for name, table in OUTPUT_TABLES.items():
-            if table.file.endswith(".csv"):
+            if table.file.endswith(".csv") and name in plan.tables:
                 write_csv(plan.tables[name], table, folder / table.file, zones=zones, profile=settings.write.profile)
         write_parquet(plan.tables["lineage"], LINEAGE, folder / LINEAGE.file)
         write_parquet(plan.tables["all_exceptions"], EXCEPTIONS, folder / "all_exceptions.parquet")
@@ -96,6 +108,53 @@ def publish_plan(runs: Path, run_id: str, plan: Night, inputs: Inputs, settings:
         (folder / "kpis.json").write_text(kpis + "\n", encoding="utf-8", newline="\n")
 
     return publish(runs, run_id, write_files, manifest_of(run_id, plan, inputs, settings))
+
+
+def publish_dispatch(
+    runs: Path, done: Night, run: RunTables, orders_name: str, orders_sha256: str, now: pd.Timestamp
+) -> Path:
+    """Publish the day after a dispatch as a run of its own, and point DISPATCHED at it; CURRENT stays the night.
+
+    Raises
+    ------
+    StorageError
+        A file could not be written; the runs before are untouched.
+    """
+    sites, settings = run.used["sites"], run.settings
+    zones = dict(zip(sites["site_id"], sites["time_zone"], strict=True))
+    changed = run.folder.name
+    digest = hashlib.sha256(f"{changed} {run.sha256} {orders_sha256} {now.isoformat()} {__version__}".encode())
+    run_id = f"{done.today:%Y%m%d}-at{now.tz_convert(zones[min(zones)]):%d%H%M}-{digest.hexdigest()[:10]}"
+
+    def write_files(folder: Path) -> None:
+        for name in ("transfer_orders", "deliveries", "pick_lists", "changes", "exceptions", "rejects"):
+            table = OUTPUT_TABLES[name]
+            write_csv(done.tables[name], table, folder / table.file, zones=zones, profile=settings.write.profile)
+        write_parquet(done.tables["lineage"], LINEAGE, folder / LINEAGE.file)
+        write_parquet(done.tables["all_exceptions"], EXCEPTIONS, folder / "all_exceptions.parquet")
+        for name in DISPATCHED_TABLES:
+            write_parquet(done.tables[name], DERIVED_TABLES[name], folder / f"{name}.parquet")
+        write_used(folder, done.used)
+        kpis = json.dumps(done.kpis, ensure_ascii=False, indent=2, sort_keys=True)
+        (folder / "kpis.json").write_text(kpis + "\n", encoding="utf-8", newline="\n")
+
+    solver_runs = done.tables["solver_runs"].astype(object)
+    manifest = {
+        "today": done.today.isoformat(),
+        "seed": settings.run.seed,
+        "version": __version__,
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "inputs": [{"name": orders_name, "sha256": orders_sha256, "table": "urgent_orders"}],
+        "settings": dataclasses.asdict(settings),
+        "solver_runs": solver_runs.where(solver_runs.notna(), None).to_dict(orient="records"),
+        "dispatch": {
+            "now": now.isoformat(),
+            "changes": changed,
+            "changes_manifest_sha256": run.sha256,
+            "night": run.night.name,
+        },
+    }
+    return publish(runs, run_id, write_files, manifest, pointer=DISPATCHED)
 
 
 def write_used(folder: Path, used: Mapping[str, pd.DataFrame]) -> None:

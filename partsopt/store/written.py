@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -12,10 +13,19 @@ import pandas as pd
 
 from partsopt.errors import StorageError
 from partsopt.settings import Settings, settings_from
-from partsopt.store.publish import CURRENT, MANIFEST, current_run, faults_of_files, manifest_as_written, storage_error
+from partsopt.store.publish import (
+    CURRENT,
+    DISPATCHED,
+    MANIFEST,
+    current_run,
+    faults_of_files,
+    manifest_as_written,
+    read_manifest,
+    storage_error,
+)
 from partsopt.store.readers import read_written
 from partsopt.store.runs import USED
-from partsopt.tables import DERIVED_TABLES, INPUT_TABLES, LEVELS, OUTPUT_TABLES, USED_TABLES, Column, Table
+from partsopt.tables import DERIVED_TABLES, INPUT_TABLES, LEVELS, OUTPUT_TABLES, USED_TABLES, Column, Table, conform
 
 LEVELS_READ = ("site_id", "part_id", "promised_fill_rate")
 DOCUMENTS = ("purchase_orders", "transfer_orders", "deliveries", "pick_lists")
@@ -89,6 +99,95 @@ class RunFolder:
             computed="" if computed is None else _shown(computed, declared.columns[column], written),
             rule=rule,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunTables:
+    """A run as a dispatch reads it, its files checked by their hashes: its tables, and those of its night."""
+
+    folder: Path
+    night: Path
+    manifest: Mapping[str, Any]
+    sha256: str
+    tables: Mapping[str, pd.DataFrame]
+    used: Mapping[str, pd.DataFrame]
+
+    @property
+    def today(self) -> date:
+        """The planned day."""
+        return date.fromisoformat(self.manifest["today"])
+
+    @property
+    def settings(self) -> Settings:
+        """The settings it was planned with."""
+        return settings_from(self.manifest["settings"])
+
+    @property
+    def dispatched_at(self) -> pd.Timestamp | None:
+        """When the dispatch was made that this run is; None for a night."""
+        return pd.Timestamp(self.manifest["dispatch"]["now"]) if "dispatch" in self.manifest else None
+
+    def before(self, orders: pd.DataFrame) -> dict[str, pd.DataFrame]:
+        """Its tables with the night's positions and levels of the parts ordered."""
+        parts = [("part_id", "in", sorted(orders["part_id"].unique()))]
+        of_night = {name: _table_of(self.night / f"{name}.parquet", name, parts) for name in ("positions", "levels")}
+        return {**self.tables, **of_night}
+
+
+def dispatched_folder(place: Path) -> Path:
+    """The run that a dispatch changes: ``place`` itself, or the newest dispatch of the current night, or that night.
+
+    Raises
+    ------
+    StorageError
+        No run is found there.
+    """
+    night = run_folder(place)
+    pointer = night.parent / DISPATCHED
+    if (place / MANIFEST).exists() or not pointer.exists():
+        return night
+    newest = night.parent / pointer.read_text(encoding="utf-8").strip()
+    return newest if read_manifest(newest)["dispatch"]["night"] == night.name else night
+
+
+def read_for_dispatch(folder: Path) -> RunTables:
+    """Read a run whose files check.
+
+    Raises
+    ------
+    StorageError
+        A file lacks or differs from what was published.
+    """
+    manifest = read_manifest(folder)
+    night = folder
+    if "dispatch" in manifest:
+        night = folder.parent / manifest["dispatch"]["night"]
+        if not (night / MANIFEST).exists():
+            raise StorageError(
+                f"{folder.name} changes the night {night.name}, which does not lie beside it. "
+                "Remedy: put its folder back."
+            )
+        read_manifest(night)
+    _refuse_without_used(folder, manifest)
+    return RunTables(
+        folder=folder,
+        night=night,
+        manifest=manifest,
+        sha256=hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
+        tables={name: _table_of(folder / f"{name}.parquet", name) for name in PLANNED}
+        | {"sites": _table_of(folder / USED / "sites.parquet", "sites")},
+        used={name: _table_of(folder / USED / f"{name}.parquet", name) for name in USED_TABLES},
+    )
+
+
+def _table_of(file: Path, name: str, filters: Any = None) -> pd.DataFrame:
+    import pyarrow.parquet as pq
+
+    table = {**INPUT_TABLES, **DERIVED_TABLES, **OUTPUT_TABLES}[name]
+    try:
+        return conform(pq.read_table(file, filters=filters).to_pandas(), table)
+    except OSError as error:
+        raise storage_error(file, error) from error
 
 
 def all_wrong(as_read: Iterable[WrongLine], recomputed: Iterable[WrongLine]) -> list[WrongLine]:
@@ -183,13 +282,17 @@ def _files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, tuple[str, Ta
         replace(LEVELS, columns={name: LEVELS.columns[name] for name in LEVELS_READ}),
     )
     files |= {name: (f"{USED}/{name}.parquet", INPUT_TABLES[name]) for name in USED_TABLES}
-    lacking = [file for name, (file, _) in files.items() if name in USED_TABLES and file not in manifest["files"]]
+    _refuse_without_used(folder, manifest)
+    return {name: (file, table) for name, (file, table) in files.items() if file in manifest["files"]}
+
+
+def _refuse_without_used(folder: Path, manifest: Mapping[str, Any]) -> None:
+    lacking = [name for name in USED_TABLES if f"{USED}/{name}.parquet" not in manifest["files"]]
     if lacking:
         raise StorageError(
-            f"{folder} does not hold {lacking[0]}: an older version published it, without what deliveries rest on. "
-            "Remedy: run the night again."
+            f"{folder} does not hold {USED}/{lacking[0]}.parquet: an older version published it, without what "
+            "deliveries rest on. Remedy: run the night again."
         )
-    return {name: (file, table) for name, (file, table) in files.items() if file in manifest["files"]}
 
 
 def _strays(folder: Path, manifest: Mapping[str, Any]) -> list[WrongLine]:

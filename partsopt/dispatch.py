@@ -1,0 +1,191 @@
+"""The day after the night: late orders get stock and a place, and what changed for whom is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from partsopt.allocate.shares import allocate_stock
+from partsopt.documents import digest_of, documents_of
+from partsopt.report.changes import changes_of
+from partsopt.routing.dispatch import replan_deliveries
+from partsopt.settings import Settings
+from partsopt.tables import (
+    CARRIER_LANES,
+    EXCEPTIONS,
+    LINEAGE,
+    OPEN_ORDERS,
+    REJECTS,
+    REQUESTS,
+    SHIPMENTS,
+    SHORTAGES,
+    SOLVER_RUNS,
+    URGENT_ORDERS,
+    Table,
+    Tables,
+    conform,
+    empty,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dispatched:
+    """All tables of the day as it stands after a dispatch, with what changed."""
+
+    today: date
+    tables: dict[str, pd.DataFrame]
+    used: dict[str, pd.DataFrame]
+    kpis: dict[str, object]
+
+
+def dispatch_orders(
+    before: Tables, used: Tables, orders: pd.DataFrame, settings: Settings, *, today: date, now: pd.Timestamp
+) -> Dispatched:
+    """Serve late urgent orders from what is left, and plan the rest of the day again.
+
+    Parameters
+    ----------
+    before
+        Tables of the run that is changed: shipments, shortages, requests, lineage, routes, stops,
+        delivery_lines; and of its night, for the parts ordered: positions and levels.
+    used
+        Input tables that its deliveries rest on.
+    orders
+        Table urgent_orders: orders that are not in ``used`` yet.
+    settings
+        Those of the night.
+    now
+        When the orders are taken up.
+
+    Raises
+    ------
+    NoPlan
+        The plan found breaks a rule: a fault in this program.
+    """
+    sites, parts = used["sites"], used["parts"]
+    requests, terms = _requests(orders, used, before["levels"], today)
+    allocation = allocate_stock(
+        requests=requests,
+        positions=_left(before["positions"], before["shipments"]),
+        levels=before["levels"],
+        open_orders=_orders_so_far(used["open_orders"], before["shipments"], today),
+        parts=parts,
+        sites=sites,
+        carrier_lanes=used["carrier_lanes"],
+        lineage=terms,
+        today=today,
+        params=settings.allocate,
+    )
+    new = allocation.shipments.assign(dispatched_at=now)
+    shipments = _together([before["shipments"], new], SHIPMENTS)
+    lanes = _together([used["carrier_lanes"], allocation.courier_lanes], CARRIER_LANES)
+    deliveries = replan_deliveries(
+        before=before,
+        shipments=shipments,
+        sites=sites,
+        vehicles=used["vehicles"],
+        carrier_lanes=lanes,
+        travel=used["travel"],
+        holidays=used["holidays"],
+        today=today,
+        now=now,
+        params=settings.routing,
+    )
+    changes = changes_of(
+        before["delivery_lines"], deliveries.delivery_lines, shipments, allocation.shortages, dict(_zones(sites))
+    )
+    derived = {
+        "requests": _together([before["requests"], requests], REQUESTS),
+        "shipments": shipments,
+        "shortages": _together([before["shortages"], allocation.shortages], SHORTAGES),
+        "routes": deliveries.routes,
+        "stops": deliveries.stops,
+        "delivery_lines": deliveries.delivery_lines,
+        "lineage": _together([before["lineage"], allocation.lineage], LINEAGE),
+        "solver_runs": _together([allocation.solver_runs, deliveries.solver_runs], SOLVER_RUNS),
+        "all_exceptions": _together([allocation.exceptions, deliveries.exceptions], EXCEPTIONS),
+    }
+    tables = {**derived, **documents_of(derived, parts, sites), "changes": changes, "rejects": empty(REJECTS)}
+    tables["exceptions"] = digest_of(tables["all_exceptions"], settings.write.exceptions_per_code)
+    counted = changes["change"].value_counts()
+    return Dispatched(
+        today=today,
+        tables=tables,
+        used={
+            **used,
+            "carrier_lanes": lanes,
+            "urgent_orders": _together([used["urgent_orders"], orders], URGENT_ORDERS),
+        },
+        kpis={"changes": {str(name): int(counted[name]) for name in sorted(counted.index)}, "now": now.isoformat()},
+    )
+
+
+def _requests(
+    orders: pd.DataFrame, used: Tables, levels: pd.DataFrame, today: date
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Late orders as requests to the DC of their dealer, and the one term each is made of."""
+    sites, parts = used["sites"].set_index("site_id"), used["parts"].set_index("part_id")
+    per_day = levels.set_index(["site_id", "part_id"])
+    rate = (per_day["mean_over_protection"] / per_day["protection_days"]).reindex(
+        pd.MultiIndex.from_frame(orders[["site_id", "part_id"]])
+    )
+    stem = f"RQ-{today:%Y%m%d}-" + orders["site_id"] + "-" + orders["part_id"] + "-" + orders["tier"]
+    requests = orders.assign(
+        request_id=stem + "-" + orders["order_id"] + "-" + orders["line"].astype("str"),
+        source_id=orders["site_id"].map(sites["supplied_by"]),
+        order_multiple=1,
+        needed_on=pd.NaT,
+        position_before=0,
+        mean_per_day=rate.fillna(0.0).to_numpy(),
+        unit_cost=orders["part_id"].map(parts["unit_cost"]),
+        for_order_id=orders["order_id"],
+        for_line=orders["line"],
+    )
+    terms = pd.DataFrame(
+        {
+            "line_id": requests["request_id"],
+            "term_number": 1,
+            "term": "urgent_order",
+            "quantity": requests["quantity"],
+            "note": "taken up during the day",
+        }
+    )
+    return conform(requests, REQUESTS), conform(terms, LINEAGE)
+
+
+def _left(positions: pd.DataFrame, shipments: pd.DataFrame) -> pd.DataFrame:
+    """Positions less what was sent since: pieces on hand, and of the excess what the rest of them can be."""
+    sent = shipments.groupby(["origin_id", "part_id"])["shipped_quantity"].sum()
+    gone = (
+        sent.reindex(pd.MultiIndex.from_frame(positions[["site_id", "part_id"]])).fillna(0).astype("int64").to_numpy()
+    )
+    return positions.assign(
+        on_hand=(positions["on_hand"] - gone).clip(lower=0),
+        excess_quantity=(positions["excess_quantity"] - gone).clip(lower=0),
+    )
+
+
+def _orders_so_far(open_orders: pd.DataFrame, shipments: pd.DataFrame, today: date) -> pd.DataFrame:
+    """Open orders with the transfers of the day, whose numbers are taken."""
+    transfers = shipments.assign(
+        source_id=shipments["origin_id"],
+        site_id=shipments["destination_id"],
+        quantity=shipments["shipped_quantity"],
+        due_on=pd.Timestamp(today),
+        status="proposed",
+    )
+    known = pd.MultiIndex.from_frame(open_orders[["order_id", "line"]])
+    is_known = pd.MultiIndex.from_frame(transfers[["order_id", "line"]]).isin(known)
+    return _together([open_orders, transfers[~is_known][list(OPEN_ORDERS.columns)]], OPEN_ORDERS)
+
+
+def _zones(sites: pd.DataFrame) -> Any:
+    return zip(sites["site_id"], sites["time_zone"], strict=True)
+
+
+def _together(frames: list[pd.DataFrame], table: Table) -> pd.DataFrame:
+    filled = [frame for frame in frames if len(frame)]
+    return conform(pd.concat(filled, ignore_index=True), table) if filled else empty(table)

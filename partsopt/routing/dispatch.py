@@ -1,0 +1,296 @@
+"""Deliveries re-planned during the day: what is under way stays, the rest makes room for late orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from functools import partial
+
+import pandas as pd
+
+from partsopt.calendars import calendars_of, moment_at
+from partsopt.errors import NoPlan
+from partsopt.routing.lanes import Lane, Offer, lanes_of
+from partsopt.routing.latecomers import insert_latecomers
+from partsopt.routing.plan import (
+    Day,
+    Deliveries,
+    Fate,
+    Network,
+    OriginPlan,
+    delivery_exceptions,
+    delivery_lines_of,
+    plan_origin,
+    refuse_unknown_sites,
+)
+from partsopt.routing.search import Found
+from partsopt.routing.stops import (
+    Parcel,
+    Place,
+    parcel_order,
+    parcels_of,
+    places_of,
+    planned_day,
+    promises,
+    release_times,
+)
+from partsopt.routing.verify import verify_deliveries
+from partsopt.settings import RoutingParams
+from partsopt.tables import ROUTES, SOLVER_RUNS, STOPS, Table, Tables, conform, empty
+
+TRIP = ["route_id", "trip"]
+PLACE = [*TRIP, "position"]
+
+
+def locked_trips(routes: pd.DataFrame, vehicles: pd.DataFrame, now: pd.Timestamp) -> pd.Series:
+    """Whether each trip is under way or loading: from ``reload_min`` before it leaves.
+
+    Examples
+    --------
+    >>> trips = pd.DataFrame({"vehicle_id": ["V"], "departs_at": pd.to_datetime(["2026-11-02T03:00Z"])})
+    >>> vans = pd.DataFrame({"vehicle_id": ["V"], "reload_min": [30.0]})
+    >>> [bool(locked_trips(trips, vans, pd.Timestamp(f"2026-11-02T02:{m}Z"))[0]) for m in (29, 30)]
+    [False, True]
+    """
+    loading = routes["vehicle_id"].map(vehicles.set_index("vehicle_id")["reload_min"])
+    return routes["departs_at"] - pd.to_timedelta(loading, unit="min") <= now
+
+
+def replan_deliveries(
+    *,
+    before: Tables,
+    shipments: pd.DataFrame,
+    sites: pd.DataFrame,
+    vehicles: pd.DataFrame,
+    carrier_lanes: pd.DataFrame,
+    travel: pd.DataFrame,
+    holidays: pd.DataFrame,
+    today: date,
+    now: pd.Timestamp,
+    params: RoutingParams,
+) -> Deliveries:
+    """Plan lines that no delivery is planned for yet, from ``now`` on.
+
+    Trips under way or loading, and consignments given to carriers, stay as they are; a consignment that would be
+    late and was not collected yet, and what nobody carries, is tried again. Trips still to leave may change at the
+    origins of new lines only; each leaves no earlier than it can be loaded from ``now``.
+
+    Parameters
+    ----------
+    before
+        Tables routes, stops and delivery_lines as planned before.
+    shipments
+        Every line, new ones included.
+    sites, vehicles, carrier_lanes, travel, holidays, today, params
+        What the plan before was made from.
+    now
+        A moment of the planned day.
+
+    Returns
+    -------
+    Deliveries
+        The whole day, what stays included; verified.
+
+    Raises
+    ------
+    InputError
+        A line names a site that is not in ``sites``.
+    NoPlan
+        The plan found breaks a rule: a fault in this program.
+    """
+    refuse_unknown_sites(shipments, vehicles, carrier_lanes, sites)
+    places = places_of(sites, calendars_of(holidays))
+    lines = shipments.sort_values("line_id", ignore_index=True)
+    lines["released_at"] = release_times(lines, places, today, params)
+    lines["promised_by"] = promises(lines, places)
+    planned = before["delivery_lines"].set_index("line_id")
+    is_new = ~lines["line_id"].isin(planned.index)
+    origins = sorted(lines.loc[is_new, "origin_id"].unique())
+
+    routes = before["routes"].assign(is_locked=locked_trips(before["routes"], vehicles, now))
+    stays = routes["is_locked"] | ~routes["depot_id"].isin(origins)
+    staying = set(map(tuple, routes.loc[stays, TRIP].to_numpy().tolist()))
+    kept = [
+        not new and (origin_id not in origins or _stays(planned.loc[line_id], staying, now))
+        for line_id, origin_id, new in zip(lines["line_id"], lines["origin_id"], is_new, strict=True)
+    ]
+    rest = lines[[not stay for stay in kept]]
+    lanes = lanes_of(carrier_lanes)
+    parcels, fates = _as_planned(lines[kept], planned, lanes, places)
+    plans: list[OriginPlan] = []
+    for origin_id in origins:
+        trips = routes[stays & routes["depot_id"].eq(origin_id)]
+        left, driven = _vehicles_left(
+            vehicles[vehicles["depot_id"].eq(origin_id)], trips, places[origin_id], today, now
+        )
+        own = _parcels(rest[rest["origin_id"].eq(origin_id)], planned, left, now)
+        held = {
+            number: planned.loc[one.line_ids[0]] for number, one in enumerate(own) if one.line_ids[0] in planned.index
+        }
+        network = Network(
+            places=places,
+            sites=sites,
+            vehicles=left,
+            lanes=lanes,
+            travel=travel,
+            today=today,
+            params=params,
+            search=partial(_search, held=held),
+        )
+        plan = plan_origin(origin_id, own, network)
+        plan = _numbered_after(plan, driven)
+        plans.append(plan)
+        parcels += plan.parcels
+        fates += plan.fates
+    delivery_lines = delivery_lines_of(lines, parcels, fates)
+    stops = before["stops"]
+    stop_stays = [trip in staying for trip in map(tuple, stops[TRIP].to_numpy().tolist())]
+    deliveries = Deliveries(
+        routes=_joined(before["routes"][stays], [row for plan in plans for row in plan.routes], ROUTES),
+        stops=_joined(stops[stop_stays], [row for plan in plans for row in plan.stops], STOPS),
+        delivery_lines=delivery_lines,
+        solver_runs=_joined(empty(SOLVER_RUNS), [row for plan in plans for row in plan.solver_runs], SOLVER_RUNS),
+        exceptions=delivery_exceptions(lines, delivery_lines, plans),
+    )
+    problems = verify_deliveries(
+        deliveries.routes,
+        deliveries.stops,
+        deliveries.delivery_lines,
+        shipments=shipments,
+        sites=sites,
+        vehicles=vehicles,
+        carrier_lanes=carrier_lanes,
+        travel=travel,
+        holidays=holidays,
+        today=today,
+        params=params,
+    )
+    if problems:
+        more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise NoPlan(
+            f"the plan of the rest of the day breaks its own rules: {problems[0]}{more}; report it with the run"
+        )
+    return deliveries
+
+
+def _stays(line: pd.Series, staying: set[tuple[str, int]], now: pd.Timestamp) -> bool:
+    if line["carried_by"] == "vehicle":
+        return (line["route_id"], line["trip"]) in staying
+    return bool(line["carried_by"] == "lane" and (line["departs_at"] <= now or not line["is_late"]))
+
+
+def _as_planned(
+    lines: pd.DataFrame,
+    planned: pd.DataFrame,
+    lanes: Mapping[tuple[str, str], list[Lane]],
+    places: Mapping[str, Place],
+) -> tuple[list[Parcel], list[Fate]]:
+    """Lines whose delivery stays, each as a parcel with its fate."""
+    parcels, fates = [], []
+    for line in lines.itertuples():
+        row = planned.loc[line.line_id]
+        offer = None
+        if row["carried_by"] == "lane":
+            lane = next(one for one in lanes[line.origin_id, line.destination_id] if one.service == row["service"])
+            on = row["departs_at"].tz_convert(places[line.origin_id].zone).date()
+            offer = Offer(
+                lane=lane,
+                handed_over_on=on,
+                departs_at=row["departs_at"],
+                arrives_at=row["arrives_at"],
+                keeps_promise=not row["is_late"],
+            )
+        parcels.append(
+            Parcel(
+                origin_id=line.origin_id,
+                destination_id=line.destination_id,
+                tier=line.tier,
+                released_at=line.released_at,
+                promised_by=None if pd.isna(line.promised_by) else line.promised_by,
+                line_ids=(line.line_id,),
+                load_kg=line.load_kg,
+                load_m3=line.load_m3,
+            )
+        )
+        fates.append(
+            Fate(
+                carried_by=row["carried_by"],
+                departs_at=None if pd.isna(row["departs_at"]) else row["departs_at"],
+                arrives_at=None if pd.isna(row["arrives_at"]) else row["arrives_at"],
+                route_id=row["route_id"],
+                trip=int(row["trip"]),
+                position=int(row["position"]),
+                offer=offer,
+                unserved_because=row["unserved_because"],
+            )
+        )
+    return parcels, fates
+
+
+def _vehicles_left(
+    fleet: pd.DataFrame, trips: pd.DataFrame, depot: Place, today: date, now: pd.Timestamp
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """What each vehicle can still do from ``now``, and the trips that it has behind it or cannot change."""
+    midnight = pd.Timestamp(moment_at(planned_day(today, depot), 0, depot.zone))
+    by_vehicle = trips.groupby("vehicle_id")
+    driven, back = by_vehicle.size().to_dict(), by_vehicle["returns_at"].max().to_dict()
+    rows = []
+    for vehicle in fleet.to_dict("records"):
+        loaded = max(now, back.get(vehicle["vehicle_id"], now)) + pd.Timedelta(minutes=vehicle["reload_min"])
+        n_driven = driven.get(vehicle["vehicle_id"], 0)
+        free_min = (loaded - midnight).total_seconds() / 60
+        if n_driven < vehicle["max_trips"] and free_min < vehicle["shift_end"]:
+            vehicle["shift_start"] = max(float(vehicle["shift_start"]), free_min)
+            vehicle["max_trips"] -= n_driven
+            vehicle["fixed_cost"] = 0.0 if n_driven else vehicle["fixed_cost"]
+            rows.append(vehicle)
+    left = pd.DataFrame(rows, columns=list(fleet.columns)) if rows else fleet.iloc[:0]
+    return left.sort_values("vehicle_id", ignore_index=True), driven
+
+
+def _parcels(lines: pd.DataFrame, planned: pd.DataFrame, vehicles: pd.DataFrame, now: pd.Timestamp) -> list[Parcel]:
+    """Parcels of the rest of the day: what was to be unloaded together stays so; none is packed before ``now``."""
+    on_trip = lines["line_id"].map(planned["carried_by"]).eq("vehicle")
+    driven = lines[on_trip].merge(planned[PLACE], left_on="line_id", right_index=True, validate="1:1")
+    parcels = parcels_of(driven, {}, also_by=PLACE) if len(driven) else []
+    capacities = {
+        depot_id: list(zip(rows["capacity_kg"], rows["capacity_m3"], strict=True))
+        for depot_id, rows in vehicles.groupby("depot_id")
+    }
+    parcels += parcels_of(lines[~on_trip], capacities)
+    return sorted((replace(one, released_at=max(one.released_at, now)) for one in parcels), key=parcel_order)
+
+
+def _search(day: Day, held: Mapping[int, pd.Series]) -> Found:
+    """The search of one DC's rest of the day, from the trips that were planned before."""
+    trips: dict[int, dict[int, list[tuple[int, int]]]] = {}
+    for delivery, number in enumerate(day.numbers):
+        row = held.get(number)
+        if row is None or row["carried_by"] != "vehicle":
+            continue
+        vehicle_id = next((one for one in day.vehicle_ids if row["route_id"].endswith(f"-{one}")), None)
+        if vehicle_id is not None:
+            vehicle = day.vehicle_ids.index(vehicle_id)
+            trips.setdefault(vehicle, {}).setdefault(int(row["trip"]), []).append((int(row["position"]), delivery))
+    start = tuple(
+        tuple(tuple(one for _, one in sorted(stops)) for _, stops in sorted(trips.get(vehicle, {}).items()))
+        for vehicle in range(len(day.vehicle_ids))
+    )
+    return insert_latecomers(day.problem, start)
+
+
+def _numbered_after(plan: OriginPlan, driven: Mapping[str, int]) -> OriginPlan:
+    """Trips numbered on from those that a vehicle has behind it."""
+    first = {str(row["route_id"]): driven.get(str(row["vehicle_id"]), 0) for row in plan.routes}
+
+    def numbered(rows: Sequence[dict[str, object]]) -> list[dict[str, object]]:
+        return [{**row, "trip": int(str(row["trip"])) + first[str(row["route_id"])]} for row in rows]
+
+    fates = [replace(one, trip=one.trip + first[one.route_id]) if one.route_id else one for one in plan.fates]
+    return replace(plan, fates=fates, routes=numbered(plan.routes), stops=numbered(plan.stops))
+
+
+def _joined(rows: pd.DataFrame, more: Sequence[Mapping[str, object]], table: Table) -> pd.DataFrame:
+    frames = [frame for frame in (rows, pd.DataFrame(list(more))) if len(frame)]
+    return conform(pd.concat(frames, ignore_index=True), table) if frames else empty(table)

@@ -1,0 +1,85 @@
+"""The rest of a day planned again: tiers are law, and what is under way stays."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from partsopt.routing.dispatch import replan_deliveries
+from partsopt.routing.plan import Deliveries
+from partsopt.settings import RoutingParams
+from tests.routing.nights import MONDAY, at, lane, leg, line, night, plan, site, van
+
+ROADS = [*leg("DC", "D1", 30, 40), *leg("DC", "D2", 20, 30), *leg("D1", "D2", 15, 20)]
+SITES = [site("DC", "dc"), site("D1"), site("D2")]
+
+
+def late(line_id: str, destination_id: str, tier: str, clock: str, **rest: object) -> dict[str, object]:
+    return line(line_id, destination_id, tier, placed_at=at(clock), dispatched_at=at(clock), **rest)
+
+
+def replanned(before: Deliveries, lines: list[dict[str, object]], clock: str, **tables: object) -> Deliveries:
+    world = night(sites=SITES, travel=ROADS, shipments=lines, **tables)
+    planned = {name: getattr(before, name) for name in ("routes", "stops", "delivery_lines")}
+    return replan_deliveries(before=planned, **world, today=MONDAY, now=at(clock), params=RoutingParams())
+
+
+def fates(deliveries: Deliveries) -> dict[str, tuple[str, int]]:
+    rows = deliveries.delivery_lines
+    return {row.line_id: (row.carried_by, row.trip) for row in rows.itertuples()}
+
+
+def test_a_late_order_joins_a_trip_that_still_has_to_leave():
+    vans = [van(shift_start="08:00")]
+    lines = [line("A/1", "D1")]  # packed by the wave at 10:00
+    before = plan(night(sites=SITES, travel=ROADS, shipments=lines, vehicles=vans))
+    promised = late("B/1", "D2", "vor", "08:10", deliver_by=at("12:00"))
+    after = replanned(before, [*lines, promised], "08:10", vehicles=vans)
+    assert fates(after) == {"A/1": ("vehicle", 1), "B/1": ("vehicle", 1)}
+    assert len(after.stops) == 2
+    # nobody named a time: the van does not wait for the wave at 10:00, and has no second trip for it
+    at_once = replanned(before, [*lines, late("B/1", "D2", "vor", "08:10")], "08:10", vehicles=vans)
+    assert fates(at_once) == {"A/1": ("unserved", 0), "B/1": ("vehicle", 1)}
+
+
+def test_a_trip_that_is_loading_stays_and_the_late_order_takes_the_next():
+    vans = [van(max_trips=2)]
+    lines = [line("A/1", "D1")]
+    before = plan(night(sites=SITES, travel=ROADS, shipments=lines, vehicles=vans))
+    assert before.routes["departs_at"].tolist() == [at("10:00")]
+    after = replanned(before, [*lines, late("B/1", "D2", "vor", "09:30")], "09:30", vehicles=vans)
+    assert fates(after) == {"A/1": ("vehicle", 1), "B/1": ("vehicle", 2)}
+    pd.testing.assert_frame_equal(after.routes[:1], before.routes)
+    assert after.routes["cost"].iloc[1] < 100  # the day's fixed cost is paid once
+
+
+def test_a_higher_tier_takes_the_place_of_a_lower_one_and_no_other():
+    """The van carries 12 kg and makes one trip: the vor order goes, the stock order is left with the reason."""
+    vans = [van(capacity_kg=12.0)]
+    lines = [line("A/1", "D1", kg=10.0)]
+    before = plan(night(sites=SITES, travel=ROADS, shipments=lines, vehicles=vans))
+    after = replanned(before, [*lines, late("B/1", "D2", "vor", "08:10", kg=10.0)], "08:10", vehicles=vans)
+    assert fates(after) == {"A/1": ("unserved", 0), "B/1": ("vehicle", 1)}
+    lower = replanned(before, [*lines, late("B/1", "D2", "stock", "08:10", kg=10.0)], "08:10", vehicles=vans)
+    assert fates(lower) == {"A/1": ("vehicle", 1), "B/1": ("unserved", 0)}
+
+
+def test_a_booked_carrier_stays_and_a_late_line_shares_its_price():
+    lanes = [lane("DC", "D1")]
+    lines = [line("A/1", "D1")]
+    before = plan(night(sites=SITES, travel=ROADS, shipments=lines, carrier_lanes=lanes))
+    after = replanned(before, [*lines, late("B/1", "D1", "urgent", "08:10")], "08:10", carrier_lanes=lanes)
+    assert fates(after) == {"A/1": ("lane", 0), "B/1": ("lane", 0)}
+    assert after.delivery_lines["cost"].tolist() == [20.0, 20.0]  # 20 for the consignment, 1 for each of 2 x 10 kg
+
+
+@pytest.mark.parametrize("clock", ["08:10", "09:45", "12:00", "18:30"])
+def test_nothing_new_leaves_before_it_can_be_loaded(clock: str):
+    vans = [van(max_trips=3)]
+    lines = [line("A/1", "D1"), line("A/2", "D2", "urgent", placed_at=at("07:00"))]
+    before = plan(night(sites=SITES, travel=ROADS, shipments=lines, vehicles=vans))
+    after = replanned(before, [*lines, late("B/1", "D2", "vor", clock)], clock, vehicles=vans)
+    known = {tuple(row) for row in before.routes[["trip", "departs_at"]].to_numpy()}
+    for trip in after.routes.itertuples():
+        is_known = (trip.trip, trip.departs_at) in known
+        assert is_known or trip.departs_at >= at(clock) + pd.Timedelta(minutes=30)
