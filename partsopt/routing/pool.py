@@ -13,7 +13,7 @@ POOL_ROUTES = 20_000
 POOL_NODES = 400_000
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, _nrt=False)
 def keep_best(s: SearchState) -> None:
     """Remember the plan as it stands."""
     trips = s.saved_length.shape[0] // s.n_trips.shape[0]
@@ -26,7 +26,7 @@ def keep_best(s: SearchState) -> None:
                 s.best_nodes[row, i] = s.nodes[row, i]
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, _nrt=False)
 def pool_touched(p: Any, s: SearchState) -> None:
     """Keep the touched days as columns: of one set of clients and one vehicle type the cheapest."""
     trips = s.saved_length.shape[0] // s.n_trips.shape[0]
