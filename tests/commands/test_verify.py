@@ -68,7 +68,7 @@ def corrupt_parquet(run: Path, file: str, row: int, column: str, change: Callabl
     place = table.schema.get_field_index(column)
     field = table.schema.field(column)
     pq.write_table(table.set_column(place, field, pa.array(values, field.type)), run / file)
-    return row + 1
+    return row % len(values) + 1
 
 
 def on_vehicle(row: dict[str, str]) -> bool:
@@ -166,7 +166,7 @@ def test_each_wrong_cell_of_the_csv_files_is_named_and_no_other(
         [
             ("stops.parquet", 0, "starts_at", lambda at: at + timedelta(hours=12)),
             ("stops.parquet", 2, "site_id", lambda _: "D002"),
-            ("stops.parquet", 4, "position", lambda at: at + 1),
+            ("stops.parquet", -1, "position", lambda at: at + 1),
             ("shipments.parquet", 70, "shipped_quantity", lambda pieces: pieces + 1),
         ],
         [
