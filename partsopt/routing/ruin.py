@@ -5,9 +5,6 @@ what the trade needs beyond it: several trips of a vehicle with reloading, a rel
 a longest duration, a mixed fleet with fixed, distance and time costs, deliveries that may stay out at a price.
 Every state it passes through keeps all rules. It is stopped by a number of iterations and draws from its own
 generator, so that the same problem, seed and iterations give the same routes on any machine.
-
-Functions that allocate nothing are compiled without reference counts (``_nrt=False``): the problem and the state
-hold some sixty arrays, and taking a reference to each at every call cost two thirds of the time.
 """
 
 from __future__ import annotations
@@ -17,7 +14,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from partsopt.routing.pool import keep_best, pool_touched
+from partsopt.routing.pool import keep_best, lean, pool_touched
 from partsopt.routing.route_problem import NEVER, SearchState
 
 NEAREST = 200
@@ -29,7 +26,7 @@ KEEP_GROWING = 0.99
 WAITING_TRIED = 12
 LOOKED_AT_FIRST = 4
 INFINITE = 1e300
-LAYOUT = 1319312397  # checksum of route_problem.py and pool.py: numba's cache notices changes of this file only
+LAYOUT = 4191492229  # checksum of route_problem.py and pool.py: numba's cache notices changes of this file only
 
 
 @numba.njit(cache=True)
@@ -60,7 +57,7 @@ def join(ea: int, la: int, da: int, between: int, eb: int, lb: int, db: int) -> 
     return early - wait, late, shift + db + wait
 
 
-@numba.njit(cache=True, _nrt=False)
+@lean
 def _refresh(p: Any, s: SearchState, v: int) -> None:
     """Recompute what is known of a vehicle's day from its nodes."""
     trips = s.saved_length.shape[0] // s.n_trips.shape[0]
@@ -124,7 +121,7 @@ def _refresh(p: Any, s: SearchState, v: int) -> None:
         s.cost[v] = _cost_as(p, s, v, t)
 
 
-@numba.njit(cache=True, _nrt=False)
+@lean
 def _drive(p: Any, s: SearchState, v: int) -> tuple[int, float]:
     """Time on the road and price of lateness of a day; trips leave as late as nobody on board minds."""
     trips = s.saved_length.shape[0] // s.n_trips.shape[0]
@@ -151,7 +148,7 @@ def _drive(p: Any, s: SearchState, v: int) -> tuple[int, float]:
     return spent, late
 
 
-@numba.njit(cache=True, _nrt=False)
+@lean
 def _trip(p: Any, s: SearchState, row: int, home: int) -> tuple[int, int, int]:
     n = s.length[row]
     last = s.nodes[row, n - 1]
@@ -169,7 +166,7 @@ def _trip(p: Any, s: SearchState, row: int, home: int) -> tuple[int, int, int]:
     return e, late, d
 
 
-@numba.njit(cache=True, _nrt=False)
+@lean
 def _touch(s: SearchState, v: int) -> None:
     """Remember a vehicle's day as it was before this iteration."""
     if s.is_touched[v]:
@@ -186,7 +183,7 @@ def _touch(s: SearchState, v: int) -> None:
             s.saved_nodes[row, i] = s.nodes[row, i]
 
 
-@numba.njit(cache=True, _nrt=False)
+@lean
 def _use(p: Any, s: SearchState, v: int) -> None:
     """Keep the lists of used and free vehicles in step with a vehicle's day."""
     t = p.vehicle_type[v]
@@ -209,7 +206,7 @@ def _use(p: Any, s: SearchState, v: int) -> None:
         s.n_free[t] += 1
 
 
-@numba.njit(cache=True, _nrt=False)
+@lean
 def _put_out(p: Any, s: SearchState, c: int) -> None:
     s.out_place[c] = s.counts[1]
     s.out[s.counts[1]] = c
@@ -217,7 +214,7 @@ def _put_out(p: Any, s: SearchState, c: int) -> None:
     s.money[2] += p.price_out[c]
 
 
-@numba.njit(cache=True, _nrt=False)
+@lean
 def _take_in(p: Any, s: SearchState, c: int) -> None:
     s.counts[1] -= 1
     other = s.out[s.counts[1]]
@@ -227,7 +224,7 @@ def _take_in(p: Any, s: SearchState, c: int) -> None:
     s.money[2] -= p.price_out[c]
 
 
-@numba.njit(cache=True, _nrt=False)
+@lean
 def _close_gaps(p: Any, s: SearchState, v: int) -> None:
     """Drop what was put out from a vehicle's day, and its empty trips."""
     trips = s.saved_length.shape[0] // s.n_trips.shape[0]
@@ -315,7 +312,7 @@ def _ruin(p: Any, s: SearchState) -> int:
     return removed
 
 
-@numba.njit(cache=True, _nrt=False)
+@lean
 def _insert_best(p: Any, s: SearchState, c: int) -> bool:
     """Put a client where it costs least; False where it fits nowhere or costs less out."""
     trips = s.saved_length.shape[0] // s.n_trips.shape[0]
@@ -490,13 +487,13 @@ def _insert_best(p: Any, s: SearchState, c: int) -> bool:
     return True
 
 
-@numba.njit(cache=True, _nrt=False)
+@lean
 def _lateness(p: Any, c: int, e: int, d: int, free: int) -> float:
     """Price of a client's own lateness at the end of a segment that cannot leave before ``free``."""
     return p.late_per_time * max(max(e, free) + d - p.service[c] - p.wanted[c], 0)
 
 
-@numba.njit(cache=True, _nrt=False)
+@lean
 def _alone(p: Any, t: int, home: int, c: int) -> tuple[int, int, int]:
     """A trip to one client and back."""
     starts, ends = p.type_starts[t], p.type_ends[t]
@@ -545,7 +542,7 @@ def _recreate(p: Any, s: SearchState, removed: int, most_tried: int) -> None:
         _insert_best(p, s, queue[i])
 
 
-@numba.njit(cache=True, _nrt=False)
+@lean
 def _larger(p: Any, s: SearchState, v: int, c: int) -> tuple[int, float]:
     """The type that could take a client more on a vehicle's only trip at least cost, and what the change costs."""
     best, extra = -1, INFINITE
@@ -564,7 +561,7 @@ def _larger(p: Any, s: SearchState, v: int, c: int) -> tuple[int, float]:
     return best, extra
 
 
-@numba.njit(cache=True, _nrt=False)
+@lean
 def _exchange(p: Any, s: SearchState, v: int, w: int) -> None:
     """Let two vehicles exchange their days."""
     trips = s.saved_length.shape[0] // s.n_trips.shape[0]
@@ -584,7 +581,7 @@ def _exchange(p: Any, s: SearchState, v: int, w: int) -> None:
     _refresh(p, s, w)
 
 
-@numba.njit(cache=True, _nrt=False)
+@lean
 def _exchange_types(p: Any, s: SearchState) -> None:
     """Give a touched day the vehicle that drives it for less: a free one, or in exchange with another."""
     for i in range(s.counts[2]):
@@ -610,7 +607,7 @@ def _exchange_types(p: Any, s: SearchState) -> None:
             _exchange(p, s, v, partner)
 
 
-@numba.njit(cache=True, _nrt=False)
+@lean
 def _fits(p: Any, s: SearchState, v: int, t: int) -> bool:
     """Whether a vehicle's day can be driven by another type that differs in load and cost only."""
     if not s.kin[p.vehicle_type[v], t] or p.type_max_trips[t] < s.n_trips[v]:
@@ -628,13 +625,13 @@ def _fits(p: Any, s: SearchState, v: int, t: int) -> bool:
     return True
 
 
-@numba.njit(cache=True, _nrt=False)
+@lean
 def _cost_as(p: Any, s: SearchState, v: int, t: int) -> float:
     """What a vehicle's day costs driven by a type."""
     return p.type_fixed[t] + p.type_per_distance[t] * s.driven[v] + p.type_per_time[t] * s.spent[v] + s.late[v]
 
 
-@numba.njit(cache=True, _nrt=False)
+@lean
 def _undo(p: Any, s: SearchState, n_out: int, money_out: float, out_before: Any) -> None:
     """Put the touched vehicles and what was out back as they were."""
     trips = s.saved_length.shape[0] // s.n_trips.shape[0]
