@@ -273,10 +273,11 @@ def plan_levels(
 def learn_rate_factors(demand: Demand, inputs: Tables, settings: Settings, today: date) -> pd.DataFrame:
     """Forecast and class again as one, two and three quarters ago, and compare with what came (RATE_FACTORS).
 
-    Trends and seasons, which few series have and which take the most time, are left out.
+    Trends and seasons, cars and the learner, which concern few series and take the most time, are left out.
     """
     period, largest = settings.demand.period, settings.replenish.largest_rate_factor
-    plain = replace(settings, forecast=replace(settings.forecast, ets_max_series=0))
+    pooled = replace(settings.forecast, ets_max_series=0, causal=False, learner=False)
+    plain = replace(settings, forecast=pooled)
     quarters = []
     for then in hindsights_of(demand.demand_series, demand.series, today, period) if largest > 0 else []:
         forecasts = _forecast(then.demand_series, then.series, inputs, then.origin, plain).forecasts
