@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from partsopt.replenish.families import Held, Network, entries_after, held, highest_price, response
+from partsopt.replenish.families import Held, Network, Response, entries_after, held, highest_price, response
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
 
 POINTS = 100  # of a curve, from the best service for money to the least by equal factors
+LEAST_BULGE = 1e-12  # service, relative to all of it, by which a point must stand out between its neighbours
 
 
 class CurvePoints(NamedTuple):
@@ -47,15 +49,14 @@ def curve_points(
     Notes
     -----
     The upper boundary of the convex relaxation (Fox 1966; Everett 1963): the answer at one price after the other.
+    A network with fewer corners than these is drawn with all of them, one with more between its points in straight
+    lines.
     """
-    n, gain = len(unit_cost), network.steps.gain[np.isfinite(network.steps.gain) & (network.steps.gain > 0)]
-    between = np.geomspace(gain[0], gain[-1], POINTS) if len(gain) else np.zeros(0)
-    prices = np.concatenate([[highest_price(network)], between, [0.0]])
+    n = len(unit_cost)
     money, service, lost = list[float](), list[float](), list[float]()
     lower, loser = list[int](), list[int]()
     before: Held | None = None
-    for price in prices.tolist():
-        answer = response(network, price)
+    for price, answer in _answers(network):
         now = held(network, n, answer.variant, entries_after(network, price))
         if before is not None and (answer.money <= money[-1] or answer.service <= service[-1]):
             continue
@@ -77,3 +78,25 @@ def curve_points(
         loses_most=np.insert(np.array(loser, dtype=np.int64), place, -1),
         service_lost=np.insert(np.array(lost), place, 0.0),
     )
+
+
+def _answers(network: Network) -> list[tuple[float, Response]]:
+    """Answers at falling prices; of a small network those at every corner (Eisner & Severance 1976)."""
+    gain = network.steps.gain[np.isfinite(network.steps.gain) & (network.steps.gain > 0)]
+    between = np.geomspace(gain[0], gain[-1], POINTS).tolist() if len(gain) else []
+    answers = {price: response(network, price) for price in (highest_price(network), *between, 0.0)}
+    corners = list({answer.money: answer for answer in answers.values()}.values())
+    open_between = list(itertools.pairwise(corners))
+    slack = LEAST_BULGE * max(abs(corners[-1].service), 1.0)
+    found = len(corners)
+    while open_between and found < POINTS:
+        left, right = open_between.pop()
+        price = (right.service - left.service) / (right.money - left.money)
+        if price <= 0.0:
+            continue
+        answer = response(network, price)
+        if answer.value > left.service - price * left.money + slack:
+            answers[price] = answer
+            open_between += [(left, answer), (answer, right)]
+            found += 1
+    return sorted(answers.items(), key=lambda one: -one[0])

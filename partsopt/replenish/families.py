@@ -161,8 +161,8 @@ def network_levels(network: Network, *, target: float | None = None, budget: flo
     Notes
     -----
     Everett (1963): money and service of the answers grow as money gets cheaper, so the price is found by bisection
-    on its logarithm. A small network is then searched through every choice of every family; in others the answer
-    stays below its bound by less than a step of one family.
+    on its logarithm. A small network is then searched through every choice of every family; in others the answer is
+    that of the price, and ``gap`` tells how far off its bound it is. The bound is that of the variants given.
     """
     by_target = target is not None
     dearest, most = highest_price(network), response(network, 0.0)

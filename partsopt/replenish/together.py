@@ -164,6 +164,7 @@ def _over_network(
 def _run_of(name: str, got: SystemLevels | Answer, by_budget: bool) -> dict[str, object]:
     aim = "service for the budget" if by_budget else "money for the service"
     proof = "no other levels are better" if got.status == "optimal" else f"at most {got.gap:.4%} better is possible"
+    weighed = " with the levels of DCs that were weighed" if isinstance(got, Answer) else ""
     return {
         "stage": "replenish",
         "name": name,
@@ -173,7 +174,7 @@ def _run_of(name: str, got: SystemLevels | Answer, by_budget: bool) -> dict[str,
         "bound": got.bound,
         "gap": got.gap,
         "solutions": got.nodes,
-        "why": f"{aim}: {got.money:,.2f} for {got.service:.4%} of weighted fill rate; {proof}",
+        "why": f"{aim}: {got.money:,.2f} for {got.service:.4%} of weighted fill rate; {proof}{weighed}",
     }
 
 

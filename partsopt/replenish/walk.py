@@ -21,8 +21,8 @@ CLOSE = 1e-9  # a measure this near to its limit, relative to the scale, is left
 LEAST_ASKED = 1e-5  # a review that asks for less than this share of what is under way is left open: digits cancel
 NEGLIGIBLE = 1e-17  # probability below which a walk over a DC's backorders ends, past the mean
 LONGEST_STAIRS = 8192  # levels and neighbouring positions of one part; a longer staircase is left open
-EXACT_UP_TO = 64.0  # mean demand of a dealer over T + L; above, its sum with what the DC owes is matched by moments
-MOST_OWED = 32  # outcomes of what a DC owes
+EXACT_UP_TO = 400.0  # mean demand of a dealer over T + L; above, its sum with what the DC owes is matched by moments
+MOST_OWED = 128  # outcomes of what a DC owes
 ALONE = 8  # of which the first stand one by one
 MOST_LATE = 512  # pieces that a DC owes one dealer
 LEFT_OUT = 1e-8  # probability of the largest demands on a DC that is not walked
@@ -335,7 +335,7 @@ def thinned(pieces: Wholes, chance: Floats, used: int, share: float, concentrati
             late[k] += term
             if k > share * b and term < TOO_SMALL:
                 break
-            term *= (b - k) / (k + 1.0) * (alpha + k) / (beta + b - k - 1.0)
+            term *= ((b - k) * (alpha + k)) / ((k + 1.0) * (beta + b - k - 1.0))
     while filled > 1 and late[filled - 1] < TOO_SMALL:
         filled -= 1
     return filled

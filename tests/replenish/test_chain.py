@@ -29,28 +29,42 @@ def promised(part, delay, level):
     return chain_stairs(part, delay, level, level).fill_rate
 
 
-# rates, T, L and S of the dealers; T, L and S of the DC; variance to mean
+# rates, T, L and S of the dealers; T, L and S of the DC; variance to mean; the DC's own fill rate, and by how many
+# points the promises of the dealers are too high if the DC is taken for one with endless stock
 REPLAYS = {
-    "a DC with 95 %": ([0.5, 0.2, 0.1, 0.05], [7, 7, 7, 14], [3, 2, 4, 3], [9, 4, 3, 2], 7, 20, 36, 2.0),
-    "a DC with 75 %": ([0.5, 0.2, 0.1, 0.05], [7, 7, 7, 14], [3, 2, 4, 3], [9, 4, 3, 2], 7, 20, 27, 2.0),
-    "single pieces": ([0.3, 0.2, 0.2], [1, 1, 1], [2, 2, 3], [3, 3, 3], 7, 14, 15, 1.0),
-    "lumpy, large orders": ([1.0, 0.4], [7, 7], [4, 4], [26, 14], 7, 15, 45, 5.0),
-    "a DC without stock": ([0.1, 0.3], [7, 7], [3, 3], [4, 8], 7, 10, 0, 1.0),
-}
+    "a DC with 98 %": (
+        ([0.5, 0.2, 0.1, 0.05], [7, 7, 7, 14], [3, 2, 4, 3], [9, 4, 3, 2], 7, 20, 36, 2.0),
+        0.979, [-0.1, -0.3, 0.7, -0.1],
+    ),
+    "a DC with 82 %": (
+        ([0.5, 0.2, 0.1, 0.05], [7, 7, 7, 14], [3, 2, 4, 3], [9, 4, 3, 2], 7, 20, 27, 2.0),
+        0.824, [1.2, 1.6, 2.2, 0.5],
+    ),
+    "single pieces, a DC with 74 %": (
+        ([0.3, 0.2, 0.2], [1, 1, 1], [2, 2, 3], [3, 3, 3], 7, 14, 15, 1.0), 0.736, [4.0, 2.2, 2.3],
+    ),
+    "lumpy, large orders, a DC with 90 %": (
+        ([1.0, 0.4], [7, 7], [4, 4], [26, 14], 7, 15, 45, 5.0), 0.905, [0.5, 0.7],
+    ),
+    "a DC without stock": (([0.1, 0.3], [7, 7], [3, 3], [4, 8], 7, 10, 0, 1.0), 0.0, [8.6, 13.3]),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("case", REPLAYS.values(), ids=REPLAYS.keys())
-def test_promise_is_within_two_points_of_what_a_replay_gives(case):
+@pytest.mark.parametrize(("case", "dc_fill_rate", "too_high"), REPLAYS.values(), ids=REPLAYS.keys())
+def test_promise_is_near_what_a_replay_gives(case, dc_fill_rate, too_high):
+    """Two replays of 100,000 days may differ by a point at a dealer themselves."""
     rates, cycles, leads, levels, dc_cycle, dc_lead, dc_level, ratio = case
-    replayed = twin.chain_by_replay(*case, days=40_000, seed=2)
-    part = demand(rates, np.array(leads), np.array(cycles), ratio)
-    owed = owed_by(demand(sum(rates), dc_lead, dc_cycle, ratio), [dc_level])
-    delay = delay_of(part, [0] * len(rates), np.array(rates) / sum(rates), owed)
-    assert promised(part, delay, levels) == pytest.approx(replayed, abs=0.02)
+    replayed = twin.chain_by_replay(*case, days=100_000, seed=2)
+    part, dc = demand(rates, np.array(leads), np.array(cycles), ratio), demand(sum(rates), dc_lead, dc_cycle, ratio)
+    assert batch_fill_rate([dc_level], dc.batch, *dc[:4]) == pytest.approx(dc_fill_rate, abs=1e-3)
+    delay = delay_of(part, [0] * len(rates), np.array(rates) / sum(rates), owed_by(dc, [dc_level]))
+    assert promised(part, delay, levels) == pytest.approx(replayed, abs=0.013)
     fast = matched(part, delay)
     assert batch_fill_rate(levels, fast.batch, *fast[:4]) == pytest.approx(replayed, abs=0.04)
     share_of_all = np.array(rates) / sum(rates)
-    assert abs(share_of_all @ (promised(part, delay, levels) - replayed)) <= 0.012
+    assert abs(share_of_all @ (promised(part, delay, levels) - replayed)) <= 0.009
+    endless = promised(part, no_delay(len(rates)), levels)
+    assert 100 * (endless - replayed) == pytest.approx(too_high, abs=0.1)
 
 
 @settings(max_examples=60, deadline=None)
@@ -123,21 +137,26 @@ def test_limits_of_the_level_of_the_dc(chain, level):
     bare = bare._replace(concentration=np.full(1, 1e12))
     whole = fill_rate([level], [rate * share * (lead + dc_lead)], [rate * share * (lead + dc_lead + review)], [1.0])
     assert bare.mean[0] == pytest.approx(rate * share * dc_lead, rel=1e-5)
-    assert promised(single, bare, level) == pytest.approx(whole, abs=0.01)  # what is owed is gathered
+    assert promised(single, bare, level) == pytest.approx(whole, abs=1e-6)
 
 
 def test_large_demand_is_matched_by_moments():
-    """A DC of 900 pieces over L, and a dealer of 100: no sums, the same answer as just below the limits."""
-    owed = owed_by(demand([590.0, 900.0], 1.0, 0.01, 2.0), [590, 900])
+    """Either side of the limits, 600 pieces on a DC and 400 at a dealer: no sums beyond, the same answer."""
+    owed = owed_by(demand([594.0, 595.0], 1.0, 0.01, 2.0), [594, 595])
     assert owed.start[1] == owed.start[2] > 0
-    assert owed.mean[1] / owed.mean[0] == pytest.approx((900 / 590) ** 0.5, rel=0.04)  # T adds a little
-    assert owed.variance[1] / owed.variance[0] == pytest.approx(900 / 590, rel=0.02)
-    for pieces in (60.0, 68.0):
-        part = demand(pieces, 0.5, 0.5, 2.0)
-        delay = delay_of(part, [0], [0.1], owed_by(demand(400.0, 1.0, 0.3, 2.0), [410]))
-        level = int(pieces * 1.2)
-        fast = matched(part, delay)
-        assert promised(part, delay, level) == pytest.approx(batch_fill_rate([level], [1], *fast[:4]), abs=0.015)
+    assert owed.mean[1] / owed.mean[0] == pytest.approx((595 / 594) ** 0.5, rel=2e-4)
+    assert owed.variance[1] / owed.variance[0] == pytest.approx(595 / 594, rel=2e-4)
+    part = demand([398.0, 402.0], 0.5, 0.5, 2.0)
+    for dc_level in (450, 480, 510):
+        owed = owed_by(demand(800.0, 0.5, 0.2, 2.0), [dc_level])
+        delay = delay_of(part, [0, 0], [0.4975, 0.5025], owed)
+        large = matched(part, delay)
+        for level in (420, 440):
+            by_moments = batch_fill_rate([level] * 2, large.batch, *large[:4])
+            now = promised(part, delay, level)
+            assert now[0] != pytest.approx(by_moments[0], abs=1e-6)
+            assert now[0] == pytest.approx(by_moments[0], abs=0.005)
+            assert now[1] == pytest.approx(by_moments[1], abs=1e-4)
 
 
 def test_only_the_level_that_reaches_is_given():

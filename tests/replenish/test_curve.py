@@ -16,7 +16,7 @@ def test_no_choice_lies_above_the_curve():
     assert (np.diff(service) > 0).all()
     for spent, got in every_choice(network):
         if money[0] <= spent <= money[-1]:
-            assert got <= np.interp(spent, money, service) + 0.01
+            assert got <= np.interp(spent, money, service) + 1e-9
 
 
 def test_here_is_the_money_and_service_of_the_present_levels():
