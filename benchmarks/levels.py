@@ -1,10 +1,14 @@
-"""Rows a second of exact negative binomial fill-rate levels: ours, numpy with scipy, and a peer where installed.
+"""Rows a second of exact negative binomial fill-rate levels: ours, numpy with scipy, and a peer; and of two echelons.
 
     python -m benchmarks.levels --rows 750000 --out build/levels.csv
 
 Each row has its own demand, spread, lead time and target; the answers of all are compared. The scipy version
-bisects with the incomplete beta function over all rows at once, as one would write it without a compiler. The peer,
-stockpyl (its own environment: it wants other numpy), solves the simpler newsvendor row by row.
+bisects with the incomplete beta function over all rows at once, as one would write it without a compiler.
+``--peers`` adds stockpyl, which solves the simpler newsvendor row by row, beside ours on the same rows. It is no
+dependency: ``pip install --target DIR stockpyl`` once, then ``PYTHONPATH=DIR python -m benchmarks.levels --peers ...``.
+
+Two echelons: DC-parts, each with some of the dealers; levels of the DCs for a target, what they owe, and levels and
+promises of the dealers that count it.
 """
 
 from __future__ import annotations
@@ -15,14 +19,18 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
-from partsopt.replenish.service import fill_rate, level_for_fill_rate
+from partsopt.replenish.chain import Demand, delay_of, no_delay, owed_by
+from partsopt.replenish.levels import levels_reaching, promised_by
+from partsopt.replenish.service import fill_rate, level_for_cycle_service_level, level_for_fill_rate
 
 COLUMNS = ("method", "rows", "threads", "seconds", "rows_per_second", "different_levels")
-PEER_ROWS = 2000
+NEWSVENDOR = (1.0, 19.0)  # cost of a piece too many and too few: a cycle service level of 0.95
+DC_TARGET, DEALER_TARGET = 0.95, 0.92
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,9 +38,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, default=750_000)
     parser.add_argument("--scipy-rows", type=int, default=50_000)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--peers", action="store_true", help="time stockpyl too, on --peer-rows of the rows")
+    parser.add_argument("--peer-rows", type=int, default=2000)
+    parser.add_argument("--dc-parts", type=int, default=45_000, help="of the two echelons")
+    parser.add_argument("--dealers", type=int, default=150, help="of the two echelons")
+    parser.add_argument("--dealers-a-part", type=float, default=10.0, help="dealers that ask for a part, on average")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True, help="the CSV file to write")
     options = parser.parse_args(arguments)
+    if options.peers and find_spec("stockpyl") is None:
+        parser.error("stockpyl is not installed: pip install --target DIR stockpyl, and run with PYTHONPATH=DIR")
     target, lead, protection, ratio = instance(options.rows, options.seed)
     level_for_fill_rate([0.9], [1.0], [2.0], [2.0])  # compiled, or read from the cache
     ours, seconds = timed(lambda: level_for_fill_rate(target, lead, protection, ratio))
@@ -43,9 +58,14 @@ def main(arguments: list[str] | None = None) -> int:
     first = slice(0, few)
     plain, seconds = timed(lambda: by_scipy(target[first], lead[first], protection[first], ratio[first]))
     rows.append(row("numpy and scipy", few, 1, seconds, int((plain != ours[first]).sum())))
-    peer = by_peer(protection, ratio)
-    if peer is not None:
-        rows.append(row("stockpyl, newsvendor", PEER_ROWS, 1, peer, ""))
+    if options.peers:
+        rows += beside_peer(protection[: options.peer_rows], ratio[: options.peer_rows])
+    network = two_echelons(options.dc_parts, options.dealers, options.dealers_a_part, options.seed)
+    echelons(1, two_echelons(20, 3, 2.0, 1))
+    alone, seconds = timed(lambda: echelons(1, network))
+    rows.append(row("two echelons", len(alone), 1, seconds, ""))
+    threaded, seconds = timed(lambda: echelons(options.threads, network))
+    rows.append(row("two echelons", len(alone), options.threads, seconds, int((threaded != alone).sum())))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with options.out.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
@@ -92,16 +112,63 @@ def by_scipy(target: np.ndarray, lead: np.ndarray, protection: np.ndarray, ratio
     return high.astype(np.int64)
 
 
-def by_peer(protection: np.ndarray, ratio: np.ndarray) -> float | None:
-    try:
-        from scipy.stats import nbinom
-        from stockpyl.newsvendor import newsvendor_discrete
-    except ImportError:
-        return None
-    began = time.perf_counter()
-    for mean, spread in zip(protection[:PEER_ROWS], ratio[:PEER_ROWS], strict=True):
-        newsvendor_discrete(1.0, 19.0, demand_distrib=nbinom(mean / (spread - 1), 1 / spread))
-    return time.perf_counter() - began
+def beside_peer(protection: np.ndarray, ratio: np.ndarray) -> list[dict[str, object]]:
+    """Levels of the newsvendor, the peer's and ours, of the same negative binomial demands."""
+    from scipy.stats import nbinom
+    from stockpyl.newsvendor import newsvendor_discrete
+
+    def by_peer() -> np.ndarray:
+        demands = (nbinom(mean / (spread - 1), 1 / spread) for mean, spread in zip(protection, ratio, strict=True))
+        return np.array([newsvendor_discrete(*NEWSVENDOR, demand_distrib=one)[0] for one in demands])
+
+    share = NEWSVENDOR[1] / sum(NEWSVENDOR)
+    level_for_cycle_service_level(share, [2.0], [2.0])  # compiled, or read from the cache
+    ours, seconds = timed(lambda: level_for_cycle_service_level(share, protection, ratio))
+    peer, peer_seconds = timed(by_peer)
+    return [
+        row("partsopt, newsvendor", len(ours), 1, seconds, ""),
+        row("stockpyl, newsvendor", len(peer), 1, peer_seconds, int((peer != ours).sum())),
+    ]
+
+
+def two_echelons(dc_parts: int, dealers: int, dealers_a_part: float, seed: int) -> tuple[Demand, Demand, np.ndarray]:
+    """Demand on the DC-parts, that of the pairs of dealer and part sorted by part, and the part of each pair.
+
+    Weekly reviews and spread as in :func:`instance`. A DC waits 1 to 8 weeks, a fifth more or less; dealers 3 days.
+    """
+    rng = np.random.default_rng(seed)
+    asking = np.minimum(rng.geometric(1.0 / dealers_a_part, dc_parts), dealers)
+    of = np.repeat(np.arange(dc_parts), asking)
+    weekly = rng.lognormal(-0.5, 1.5, dc_parts)
+    share = rng.gamma(1.0, 1.0, len(of))
+    share /= np.bincount(of, weights=share)[of]
+    ratio = 1.0 + rng.gamma(1.0, 1.0, dc_parts)
+    weeks = rng.integers(1, 9, dc_parts)[:, None] * np.array([0.8, 1.0, 1.2])
+    chances = np.tile([1 / 6, 2 / 3, 1 / 6], (dc_parts, 1))
+    dc = Demand(
+        weekly[:, None] * weeks, weekly[:, None] * (weeks + 1), ratio, chances, np.ones(dc_parts, dtype=np.int64)
+    )
+    own = (weekly[of] * share)[:, None]
+    one = np.ones(len(of), dtype=np.int64)
+    return dc, Demand(own * 3 / 7, own * 10 / 7, ratio[of], np.ones((len(of), 1)), one), of
+
+
+def echelons(threads: int, network: tuple[Demand, Demand, np.ndarray]) -> np.ndarray:
+    """Level of each pair, blocks of DC-parts side by side; DCs before those they supply."""
+    dc, pair, of = network
+
+    def block(rows: np.ndarray) -> np.ndarray:
+        own = np.arange(*np.searchsorted(of, [rows[0], rows[-1] + 1]))
+        above, part = dc.at(rows), pair.at(own)
+        level = levels_reaching(np.full(len(rows), DC_TARGET), above, no_delay(len(rows)))
+        share = part.over_review / above.over_review[of[own] - rows[0]]
+        delay = delay_of(part, of[own] - rows[0], share, owed_by(above, level))
+        reaching = levels_reaching(np.full(len(own), DEALER_TARGET), part, delay)
+        promised_by(part, delay, reaching)
+        return reaching
+
+    with ThreadPoolExecutor(threads) as pool:
+        return np.concatenate(list(pool.map(block, np.array_split(np.arange(len(dc.batch)), threads))))
 
 
 def timed(work: Callable[[], np.ndarray]) -> tuple[np.ndarray, float]:

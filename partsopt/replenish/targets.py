@@ -8,6 +8,7 @@ levels; what the envelope leaves open between two steps is settled by a search b
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -329,7 +330,8 @@ def checked_goal(target: float | None, budget: float | None, lowest: float, last
             raise SettingsError(f"the service target is {target!r}; it must be above 0 and below 1.")
         if target > most * (1 + ROUNDING):
             raise SettingsError(
-                f"a service of {target:.4%} cannot be reached: the highest levels allowed give {most:.4%}. "
+                f"a service of {100 * target:.10g}% cannot be reached: the highest levels allowed give "
+                f"{math.floor(1e6 * most) / 1e4:.4f}%. "
                 "Lower the target, or raise the caps or the planner's levels."
             )
         return min(target, last)
@@ -337,7 +339,8 @@ def checked_goal(target: float | None, budget: float | None, lowest: float, last
         raise SettingsError(f"the budget is {budget!r}; it must be 0 or more.")
     if budget < lowest * (1 - ROUNDING):
         raise SettingsError(
-            f"a budget of {budget:,.2f} does not pay the lowest levels allowed, which cost {lowest:,.2f}. "
+            f"a budget of {budget:,.2f} does not pay the lowest levels allowed, which cost "
+            f"{math.ceil(100 * lowest) / 100:,.2f}. "
             "Raise the budget to that or lower the floors."
         )
     return budget

@@ -1,6 +1,7 @@
 """``partsopt levels``: the standalone contract, the curve, refusals."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -81,18 +82,70 @@ def test_system_approach_within_the_worth_of_the_class_levels(written, tmp_path,
 
 
 @pytest.mark.parametrize(
-    ("setting", "text"),
+    ("setting", "told"),
     [
-        ("replenish.target_rule=sum", "one of class, system"),
-        ("replenish.dc_service_target.A=1.0", "above 0 and below 1"),
-        ("replenish.holding_rate_per_year=-1.0", "0 or more"),
+        ("target_rule=sum", "target_rule is 'sum'; it must be one of class, system."),
+        ("dc_service_target.A=1.0", "dc_service_target.A is 1.0; it must be above 0 and below 1."),
+        ("dealer_service_target.C=1.0", "dealer_service_target.C is 1.0; it must be above 0 and below 1."),
+        ("dc_service_target.A=nan", "dc_service_target.A is nan; it must be a number."),
+        (
+            "system_service_target.dealer=1.0",
+            "system_service_target.dealer is 1.0; it must be above 0 and below 1, such as 0.99.",
+        ),
+        ("network_service_target=1.0", "network_service_target is 1.0; it must be above 0 and below 1, such as 0.99."),
+        ("holding_rate_per_year=-0.1", "holding_rate_per_year is -0.1; it must be 0 or more."),
+        ("obsolescence_per_year.ended=-0.1", "obsolescence_per_year.ended is -0.1; it must be 0 or more."),
+        ("dc_review_period_days.A=0", "dc_review_period_days.A is 0; it must be between 1 and 365 (days)."),
+        ("dealer_review_period_days.B=0", "dealer_review_period_days.B is 0; it must be between 1 and 365 (days)."),
+        ("fill_rate_cap.B=0", "fill_rate_cap.B is 0.0; it must be above 0, at most 1."),
+        ("system_budget.dc=-1", "system_budget.dc is -1.0; it must be 0 or more."),
+        ("network_budget=-1", "network_budget is -1.0; it must be 0 or more."),
     ],
 )
-def test_bad_settings_write_nothing(setting, text, tmp_path, capsys):
+def test_bad_settings_are_refused_with_what_can_be(setting, told, tmp_path, capsys):
     output = tmp_path / "levels.parquet"
-    assert answer(["levels", str(SAMPLE), "--output", str(output), "--set", setting]) == 2
-    assert text in capsys.readouterr().err
+    assert answer(["levels", str(SAMPLE), "--output", str(output), "--set", f"replenish.{setting}"]) == 2
+    assert capsys.readouterr().err == f"Error: replenish.{told}\n"
     assert not output.exists()
+
+
+def test_a_floor_above_its_cap_is_refused(tmp_path, capsys):
+    floor_and_cap = ["--set", "replenish.fill_rate_floor.A=0.95", "--set", "replenish.fill_rate_cap.A=0.9"]
+    assert answer(["levels", str(SAMPLE), "--output", str(tmp_path / "levels.parquet"), *floor_and_cap]) == 2
+    assert "replenish.fill_rate_floor.A is 0.95; it must be at most the class's cap, 0.9." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "bad", "feasible"),
+    [
+        ([], "system_budget.dc", r"does not pay the lowest levels allowed, which cost ([\d,.]+\d)\. Raise the budget"),
+        (
+            ["fill_rate_floor.A=0.9"], "system_budget.dealer",
+            r"does not pay the lowest levels allowed, which cost ([\d,.]+\d)\. Raise the budget",
+        ),
+        (
+            ["system_scope=network"], "network_budget",
+            r"does not pay the lowest levels allowed, which cost ([\d,.]+\d)\. Raise the budget",
+        ),
+        (
+            ["system_scope=network"], "network_service_target",
+            r"a service of 99\.99999% cannot be reached: the highest levels allowed give ([\d.]+\d)%",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_told_to_be_feasible_is(given, bad, feasible, tmp_path, capsys):
+    """A budget below the floors, or a target above the caps, is refused; the value it tells is taken."""
+    output = tmp_path / "levels.parquet"
+    first = ["levels", str(SAMPLE), "--today", "2026-10-05", "--output", str(output)]
+    for one in ("target_rule=system", *given):
+        first += ["--set", f"replenish.{one}"]
+    is_target = bad.endswith("target")
+    assert answer([*first, "--set", f"replenish.{bad}={0.9999999 if is_target else 10}"]) == 2
+    told = re.search(feasible, capsys.readouterr().err)
+    assert told is not None
+    assert not output.exists()
+    value = float(told[1].replace(",", "")) / (100 if is_target else 1)
+    assert answer([*first, "--set", f"replenish.{bad}={value!r}"]) == 0
 
 
 def test_a_place_that_cannot_be_written(tmp_path, capsys):

@@ -51,6 +51,23 @@ def test_exact_answer_equals_full_sums(dc_rate, share, dc_lead, dc_level, lead, 
     assert got.fill_rate[0] == pytest.approx(met, abs=1e-9)
 
 
+DEALERS = st.lists(
+    st.tuples(st.floats(0.01, 0.5), st.floats(0, 5), st.integers(0, 5)), min_size=1, max_size=10
+)  # demand a day, days from the DC, S
+
+
+@settings(max_examples=60, deadline=None)
+@given(DEALERS, st.floats(0, 12), st.integers(0, 40))
+def test_backorders_of_every_dealer_are_within_3_percent_of_binomial_disaggregation(dealers, dc_lead, dc_level):
+    """Simon (1971), all sums written out, whatever the number of dealers; the goal is 3 %, rounding what is left."""
+    rates, leads, levels = (np.array(one) for one in zip(*dealers, strict=True))
+    whole = float(rates.sum())
+    got = dealer_service([0] * len(dealers), [whole], [dc_lead], [dc_level], rates, leads, levels)
+    exact = [twin.dealer_service(whole, dc_lead, dc_level, *one) for one in dealers]
+    assert got.backorders == pytest.approx([short for short, _ in exact], rel=1e-6, abs=1e-9)
+    assert got.fill_rate == pytest.approx([met for _, met in exact], abs=1e-9)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.floats(0.05, 30), st.integers(0, 40))
 def test_moments_of_the_dc_are_those_of_the_distribution(mean, level):
