@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 
 import numpy as np
 
 from benchmarks.vrplib_files import NEVER, Instance, Routes
+from partsopt.routing.timetable import DayProblem, Trips
+
+MILLION = 1_000_000
 
 
 def has_pyvrp() -> bool:
@@ -75,3 +79,58 @@ def _visits(route: object, n_depots: int) -> list[int]:
 
 def _late(moment: np.int64) -> int:
     return 2**62 if moment >= NEVER else int(moment)
+
+
+def pyvrp_trips(problem: DayProblem, ours: Trips, latest_s: Sequence[int], seconds: float, seed: int = 1) -> Trips:
+    """PyVRP's trips for what our vans carry, under the same windows, releases, loads and costs; none: no feasible plan.
+
+    One stop for consecutive parcels of a dealer, as in ours; money in millionths, since PyVRP counts whole units.
+    """
+    import pyvrp
+
+    members = sorted(one for day in ours for trip in day for one in trip)
+    if not members:
+        return ((),) * len(problem.vans)
+    given = [problem.deliveries[one] for one in members]
+    places = np.array([0, *(one.place for one in given)])
+    base_s = np.array([0, *(one.service_s for one in given)])
+    elsewhere = places[:, None] != places[None, :]
+    travel = (problem.travel_s[np.ix_(places, places)] + base_s[:, None]) * elsewhere
+    loading = sorted({van.reload_s for van in problem.vans})
+    data = pyvrp.ProblemData(
+        locations=[pyvrp.Location(0, 0) for _ in places],
+        clients=[
+            pyvrp.Client(
+                location=number, delivery=[one.grams, one.cm3], service_duration=one.pieces_s, tw_early=one.opens_s,
+                tw_late=latest_s[member], release_time=one.released_s,
+            )
+            for number, (member, one) in enumerate(zip(members, given, strict=True), start=1)
+        ],
+        depots=[pyvrp.Depot(location=0), *(pyvrp.Depot(location=0, service_duration=one) for one in loading)],
+        vehicle_types=[
+            pyvrp.VehicleType(
+                num_available=1, capacity=[van.grams, van.cm3], fixed_cost=round(van.fixed_cost * MILLION),
+                tw_early=van.start_s, tw_late=van.end_s, unit_distance_cost=round(van.cost_per_m * MILLION),
+                unit_duration_cost=round(van.cost_per_s * MILLION), max_reloads=van.max_trips - 1,
+                reload_depots=[1 + loading.index(van.reload_s)] if van.max_trips > 1 else [],
+            )
+            for van in problem.vans
+        ],
+        distance_matrices=[problem.distance_m[np.ix_(places, places)]],
+        duration_matrices=[travel],
+    )  # fmt: skip
+    params = pyvrp.SolveParams(penalty=pyvrp.PenaltyParams(max_penalty=1e12))
+    began = time.process_time()
+    spent = lambda _: time.process_time() - began >= seconds  # noqa: E731 -- a stopping rule in one line
+    best = pyvrp.solve(data, spent, seed=seed, collect_stats=False, params=params).best
+    trips: list[tuple[tuple[int, ...], ...]] = [()] * len(problem.vans)
+    if best.is_feasible():
+        for route in best.routes():
+            day: list[list[int]] = [[]]
+            for activity in list(route)[1:-1]:
+                if activity.is_depot():
+                    day.append([])
+                else:
+                    day[-1].append(members[activity.idx])
+            trips[route.vehicle_type()] = tuple(tuple(trip) for trip in day if trip)
+    return tuple(trips)

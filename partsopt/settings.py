@@ -455,6 +455,7 @@ class RoutingParams:
     urgent_pick_min: float = setting(180.0, "picking and packing of an urgent order", "minutes of the DC's hours")
     stock_wave_at: str = setting("10:00", "stock orders of the night are packed by", "HH:MM at the DC")
     stock_within_working_days: int = setting(3, "a stock order leaves within", "working days")
+    unloading_s_per_piece: int = setting(0, "unloading time of each piece, on top of the stop's service_min", "seconds")
     detour_factor: float = setting(1.3, "road distance over great-circle distance, where no travel row is given")
     speed_km_per_hour: float = setting(55.0, "average speed, where no travel row is given", "km per hour")
     own_vehicle_radius_km: float = setting(400.0, "dealers farther from the DC by road than this go by carrier", "km")
@@ -471,7 +472,7 @@ class RoutingParams:
     time_limit_s: int = setting(120, "safety net of a DC's search; hitting it is reported", "seconds")
 
     def __post_init__(self) -> None:
-        for name in ("vor_pick_min", "urgent_pick_min", "late_cost_per_hour"):
+        for name in ("vor_pick_min", "urgent_pick_min", "unloading_s_per_piece", "late_cost_per_hour"):
             _need(getattr(self, name) >= 0, f"routing.{name}", getattr(self, name), "0 or more")
         for name in (
             "solution_limit",

@@ -205,6 +205,9 @@ SITES = Table(
         "opens_at": clock("goods are accepted from", required=False, default=480),
         "closes_at": clock("goods are accepted until: unloading may start no later", required=False, default=1080),
         "service_min": number("unloading time of a stop", unit="minutes", min=0, required=False, default=15.0),
+        "largest_vehicle_kg": number(
+            "only vehicles of at most this payload can come; blank: any", unit="kg", above=0, required=False
+        ),
         "time_zone": text("IANA zone of the site's clocks", required=False, default="Asia/Shanghai"),
         "calendar": text("working-day calendar, see holidays", required=False, default="CN"),
         "order_lines_per_day": number(

@@ -39,6 +39,7 @@ from partsopt.routing.stops import (
     whole_up,
 )
 from partsopt.routing.timetable import (
+    ANY_PAYLOAD,
     DAY_S,
     Broken,
     DayProblem,
@@ -190,7 +191,7 @@ def plan_deliveries(
         depot_id: list(zip(rows["capacity_kg"], rows["capacity_m3"], strict=True))
         for depot_id, rows in network.vehicles.groupby("depot_id")
     }
-    parcels = parcels_of(lines, capacities)
+    parcels = parcels_of(lines, capacities, {place.site_id: place.largest_grams for place in places.values()})
 
     plans = [
         plan_origin(origin_id, [one for one in parcels if one.origin_id == origin_id], network)
@@ -401,6 +402,8 @@ def _day_of(origin: Place, parcels: list[Parcel], offers: list[list[Offer]], net
             )
         elif (large := reasons.too_large(parcel.grams, parcel.cm3, vans, tuple(fleet["vehicle_id"]))) is not None:
             barred[number] = large
+        elif (shut_out := reasons.no_access(parcel, destination, vans, tuple(fleet["vehicle_id"]))) is not None:
+            barred[number] = shut_out
         elif released_s >= DAY_S:
             at = parcel.released_at.tz_convert(origin.zone)
             barred[number] = f"packed only at {at:%a %Y-%m-%d %H:%M}, after the day that is planned ({on:%a %Y-%m-%d})"
@@ -418,6 +421,8 @@ def _day_of(origin: Place, parcels: list[Parcel], offers: list[list[Offer]], net
                     opens_s=_seconds(destination.opening(on), midnight),
                     closes_s=_seconds(destination.closing(on), midnight),
                     service_s=whole_up(destination.service_min * 60),
+                    pieces_s=parcel.pieces * network.params.unloading_s_per_piece,
+                    largest_grams=ANY_PAYLOAD if destination.largest_grams is None else destination.largest_grams,
                 )
             )
     problem = DayProblem(
@@ -480,7 +485,8 @@ def _with_alternatives(
         first_s = {
             kind: times.visits[0].starts_s
             for kind, van in enumerate(kinds)
-            if not isinstance(times := times_of_trip(problem, van, [delivery], van.start_s, closing_s), Broken)
+            if van.grams <= problem.deliveries[delivery].largest_grams
+            and not isinstance(times := times_of_trip(problem, van, [delivery], van.start_s, closing_s), Broken)
         }
         direct = {vehicle: first_s[kind] for vehicle, kind in enumerate(kind_of) if kind in first_s}
         able[number] = tuple(direct)

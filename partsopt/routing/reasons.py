@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from partsopt.routing.insertion import UNLIMITED, Relaxed, cheapest_place, vehicles_asked
-from partsopt.routing.stops import CM3_PER_M3, GRAMS_PER_KG
+from partsopt.routing.stops import CM3_PER_M3, GRAMS_PER_KG, Parcel, Place
 from partsopt.routing.timetable import Broken, DayProblem, Trips, Van, times_of_day, times_of_trip
 
 ALL_ASKED = 24
@@ -48,6 +48,21 @@ def too_large(grams: int, cm3: int, vans: Sequence[Van], vehicle_ids: Sequence[s
     return " and ".join(said) or f"no vehicle takes both {_kg(grams)} and {_m3(cm3)}"
 
 
+def no_access(parcel: Parcel, destination: Place, vans: Sequence[Van], vehicle_ids: Sequence[str]) -> str | None:
+    """Say that no vehicle that can come to a site takes a parcel; None where one does."""
+    if destination.largest_grams is None:
+        return None
+    able = [number for number, van in enumerate(vans) if van.grams <= destination.largest_grams]
+    limit = f"{destination.site_id} takes vehicles of at most {_kg(destination.largest_grams)}"
+    if not able:
+        smallest = min(range(len(vans)), key=lambda number: (vans[number].grams, number))
+        return f"{limit}; the smallest is {vehicle_ids[smallest]} of {_kg(vans[smallest].grams)}"
+    large = too_large(
+        parcel.grams, parcel.cm3, [vans[number] for number in able], [vehicle_ids[number] for number in able]
+    )
+    return None if large is None else f"{limit}; {large}"
+
+
 def out_of_reach(problem: DayProblem, one: int, vehicle_ids: Sequence[str]) -> str | None:
     """Say why no vehicle could bring a delivery on a trip of its own; None where one could.
 
@@ -57,7 +72,7 @@ def out_of_reach(problem: DayProblem, one: int, vehicle_ids: Sequence[str]) -> s
     latest_s = [each.latest_s for each in problem.deliveries]
     closest: tuple[int, int, Broken] | None = None
     for number, van in enumerate(problem.vans):
-        if delivery.grams > van.grams or delivery.cm3 > van.cm3:
+        if delivery.grams > van.grams or delivery.cm3 > van.cm3 or van.grams > delivery.largest_grams:
             continue
         times = times_of_trip(problem, van, [one], van.start_s, latest_s)
         if not isinstance(times, Broken):
@@ -119,6 +134,10 @@ def changes_that_admit(
         roomy = replace(van, grams=UNLIMITED, cm3=UNLIMITED)
         for grams, cm3 in _loads_needed(problem, one, trips[number], number, roomy, latest_s):
             wider = replace(van, grams=max(grams, van.grams), cm3=max(cm3, van.cm3))
+            if any(
+                wider.grams > problem.deliveries[each].largest_grams for day in trips[number] for each in (*day, one)
+            ):
+                continue
             share = max(wider.grams / van.grams, wider.cm3 / van.cm3)
             more = [
                 *([f"{_kg(wider.grams - van.grams)}"] if wider.grams > van.grams else []),

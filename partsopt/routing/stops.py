@@ -22,7 +22,10 @@ CM3_PER_M3 = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A site as a driver meets it: working calendar, clock, hours and unloading time."""
+    """A site as a driver meets it: working calendar, clock, hours, unloading time, and which vehicles can come.
+
+    ``largest_grams`` is the largest payload of a vehicle that can come; None: any.
+    """
 
     site_id: str
     is_dc: bool
@@ -31,6 +34,7 @@ class Place:
     opens_at: int
     closes_at: int
     service_min: float
+    largest_grams: int | None = None
 
     def opening(self, on: date) -> datetime:
         """When goods are accepted from on a day."""
@@ -57,6 +61,7 @@ class Parcel:
     line_ids: tuple[str, ...]
     load_kg: float
     load_m3: float
+    pieces: int = 0
 
     @property
     def is_express(self) -> bool:
@@ -85,6 +90,9 @@ def places_of(sites: pd.DataFrame, calendars: Mapping[str, Calendar]) -> dict[st
             opens_at=int(row.opens_at),
             closes_at=int(row.closes_at),
             service_min=float(row.service_min),
+            largest_grams=(
+                None if math.isnan(row.largest_vehicle_kg) else whole_down(row.largest_vehicle_kg * GRAMS_PER_KG)
+            ),
         )
         for row in sites.itertuples()
     }
@@ -158,7 +166,10 @@ def promises(shipments: pd.DataFrame, places: Mapping[str, Place]) -> pd.Series:
 
 
 def parcels_of(
-    lines: pd.DataFrame, capacities: Mapping[str, Sequence[tuple[float, float]]], also_by: Sequence[str] = ()
+    lines: pd.DataFrame,
+    capacities: Mapping[str, Sequence[tuple[float, float]]],
+    largest_grams: Mapping[str, int | None] | None = None,
+    also_by: Sequence[str] = (),
 ) -> list[Parcel]:
     """Group shipment lines into parcels; split a parcel by lines where no vehicle can carry it whole.
 
@@ -169,6 +180,8 @@ def parcels_of(
     capacities
         Payload (kg) and loading space (m3) of each vehicle, by depot. A line that alone exceeds
         every vehicle is a parcel of its own.
+    largest_grams
+        Largest payload of a vehicle that can come, by destination; None: any.
     also_by
         Further columns that lines of a parcel share.
 
@@ -183,6 +196,10 @@ def parcels_of(
     for (origin_id, destination_id, tier, released_at, promised_by, *_), group in rows.groupby(keys, dropna=False):
         kg, m3 = group["load_kg"].to_numpy(), group["load_m3"].to_numpy()
         line_ids = group["line_id"].to_numpy()
+        pieces = group["shipped_quantity"].to_numpy()
+        most = (largest_grams or {}).get(destination_id)
+        fleet = capacities.get(origin_id, ())
+        able = [each for each in fleet if most is None or whole_down(each[0] * GRAMS_PER_KG) <= most]
         parcels += [
             Parcel(
                 origin_id=origin_id,
@@ -193,8 +210,9 @@ def parcels_of(
                 line_ids=tuple(line_ids[members]),
                 load_kg=math.fsum(kg[members]),
                 load_m3=math.fsum(m3[members]),
+                pieces=int(pieces[members].sum()),
             )
-            for members in _packs(kg, m3, capacities.get(origin_id, ()))
+            for members in _packs(kg, m3, able)
         ]
     return sorted(parcels, key=parcel_order)
 

@@ -12,6 +12,7 @@ from partsopt.errors import NoPlan
 
 DAY_S = 86_400
 HORIZON_S = 2 * DAY_S
+ANY_PAYLOAD = 10**15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,9 +21,9 @@ class Delivery:
 
     ``place`` is its row in the matrices (0 is the DC). ``wanted_s`` is from when lateness has a price,
     ``due_s`` is the promise; None where there is none. ``lane_cost`` is None where no lane goes there.
-    ``vehicles`` are those that could bring it on a direct trip. ``service_s`` is once for a stop, ``pieces_s`` the
-    time its own pieces take. Deliveries with one ``consignment`` (-1: none) pay ``lane_fixed`` once, of which
-    ``lane_share`` is in ``lane_cost``.
+    ``vehicles`` are those that could bring it on a direct trip; vehicles of more payload than ``largest_grams`` cannot
+    come. ``service_s`` is once for a stop, ``pieces_s`` the time its own pieces take. Deliveries with one
+    ``consignment`` (-1: none) pay ``lane_fixed`` once, of which ``lane_share`` is in ``lane_cost``.
     """
 
     place: int
@@ -39,6 +40,7 @@ class Delivery:
     lane_keeps_promise: bool = False
     lane_arrives_s: int = HORIZON_S
     pieces_s: int = 0
+    largest_grams: int = ANY_PAYLOAD
     consignment: int = -1
     lane_fixed: float = 0.0
     lane_share: float = 0.0
@@ -216,7 +218,7 @@ def cost_of_day(problem: DayProblem, number: int, times: Sequence[TripTimes]) ->
 
 
 def starts_of(problem: DayProblem, trips: Trips, latest_s: Sequence[int]) -> dict[int, int]:
-    """Start of unloading of each delivery on a vehicle, seconds."""
+    """Start of unloading of each delivery on a vehicle, after those before it at its stop, seconds."""
     starts = {}
     for number, days in enumerate(trips):
         times = times_of_day(problem, number, days, latest_s)
@@ -224,7 +226,10 @@ def starts_of(problem: DayProblem, trips: Trips, latest_s: Sequence[int]) -> dic
             raise NoPlan(f"the trips found for vehicle {number} break {times.rule} by {times.by}; report it")
         for trip in times:
             for visit in trip.visits:
-                starts.update(dict.fromkeys(visit.deliveries, visit.starts_s))
+                now_s = visit.starts_s
+                for one in visit.deliveries:
+                    starts[one] = now_s
+                    now_s += problem.deliveries[one].pieces_s
     return starts
 
 

@@ -538,12 +538,14 @@ def _stops(
             if follows and before is not None
             else (trip["depot_id"], trip["departs_at"])
         )
-        yield from _stop_times(at, visit, start, left_at, trip["depot_id"], world)
+        yield from _stop_times(at, visit, start, left_at, trip["depot_id"], by_stop[key], world)
         yield from _stop_goods(at, visit, by_stop[key])
         before = visit
 
 
-def _stop_times(at: _At, visit: Row, start: str, left_at: datetime, depot_id: str, world: _World) -> Iterator[Finding]:
+def _stop_times(
+    at: _At, visit: Row, start: str, left_at: datetime, depot_id: str, goods: list[Row], world: _World
+) -> Iterator[Finding]:
     site_id = visit["site_id"]
     site = world.sites[site_id]
     on = world.planned_on(depot_id)
@@ -588,7 +590,13 @@ def _stop_times(at: _At, visit: Row, start: str, left_at: datetime, depot_id: st
         yield at.wrong(
             "starts_at", visit["starts_at"], due, f"unloading starts at {visit['starts_at']}, it could at {due}"
         )
-    yield from _same_time(at, "leaves_at", visit["leaves_at"], visit["starts_at"], site["service_min"] * 60)
+    pieces = sum(one["shipped_quantity"] for one in goods)
+    unloading_s = site["service_min"] * 60 + pieces * world.params.unloading_s_per_piece
+    yield from _same_time(at, "leaves_at", visit["leaves_at"], visit["starts_at"], unloading_s)
+    vehicle = world.vehicles.get(visit["vehicle_id"])
+    if vehicle is not None and vehicle["capacity_kg"] > site["largest_vehicle_kg"]:
+        says = f"{site_id} takes vehicles of at most {site['largest_vehicle_kg']:g} kg"
+        yield at.wrong("vehicle_id", visit["vehicle_id"], None, says)
 
 
 def _stop_goods(at: _At, visit: Row, goods: list[Row]) -> Iterator[Finding]:

@@ -229,6 +229,36 @@ def test_a_line_larger_than_every_van_does_not_keep_the_others_back():
     assert deliveries.delivery_lines["carried_by"].tolist() == ["unserved", "vehicle"]
 
 
+def test_each_piece_takes_its_time_on_top_of_the_stop():
+    """15 minutes for the stop and 60 s for each of 30 pieces, of two tiers, once together: 45 minutes."""
+    lines = [line("A/1", "D1", shipped_quantity=20), line("A/2", "D1", "backorder", shipped_quantity=10)]
+    stops = plan(night(sites=SITES, vehicles=[van()], travel=ROADS, shipments=lines), unloading_s_per_piece=60).stops
+    assert (stops["leaves_at"] - stops["starts_at"]).dt.total_seconds().tolist() == [45 * 60]
+
+
+def test_a_site_that_takes_small_vehicles_only_gets_the_small_one():
+    """D1 takes 700 kg at most; the goods of 800 kg go in two trips of the small van though the large one is free."""
+    sites = [site("DC", "dc"), site("D1", largest_vehicle_kg=700.0)]
+    vans = [van("V1", fixed_cost=0.0), van("V2", capacity_kg=700.0, max_trips=2, fixed_cost=900.0)]
+    lines = [line("A/1", "D1", kg=500.0), line("A/2", "D1", kg=300.0)]
+    deliveries = plan(night(sites=sites, vehicles=vans, travel=ROADS[:2], shipments=lines))
+    assert deliveries.routes["vehicle_id"].tolist() == ["V2", "V2"]
+    none = plan(night(sites=sites, vehicles=vans[:1], travel=ROADS[:2], shipments=lines[:1]))
+    said = "D1 takes vehicles of at most 700 kg; the smallest is V1 of 1000 kg"
+    assert why(none) == f"no carrier lane from DC to D1; {said}"
+
+
+@pytest.mark.parametrize("compiled_from", [1, 1000])
+@pytest.mark.parametrize("seed", range(200, 210))
+def test_nights_with_small_access_and_slow_unloading_hold_every_rule(seed, compiled_from):
+    tables = random_night(seed, n_dealers=5, n_vans=3, n_lines=12)
+    limits = [None if number % 2 else 100.0 for number in range(len(tables["sites"]))]
+    tables["sites"] = tables["sites"].assign(largest_vehicle_kg=pd.Series(limits, dtype="float64"))
+    tables["shipments"] = tables["shipments"].assign(shipped_quantity=range(1, 13))
+    deliveries = plan(tables, unloading_s_per_piece=45, compiled_from_parcels=compiled_from, iterations_per_parcel=40)
+    assert len(deliveries.delivery_lines) == 12
+
+
 def test_a_load_of_two_vans_goes_on_two_vans():
     lines = [line("A/1", "D1", kg=700.0), line("A/2", "D1", kg=600.0)]
     deliveries = plan(night(sites=SITES, vehicles=[van("V1"), van("V2")], travel=ROADS, shipments=lines))
