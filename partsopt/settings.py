@@ -459,6 +459,11 @@ class RoutingParams:
     detour_factor: float = setting(1.3, "road distance over great-circle distance, where no travel row is given")
     speed_km_per_hour: float = setting(55.0, "average speed, where no travel row is given", "km per hour")
     own_vehicle_radius_km: float = setting(400.0, "dealers farther from the DC by road than this go by carrier", "km")
+    first_loading_min: float = setting(
+        30.0,
+        "a dispatch changes no vehicle's first trip from so long before it leaves (later ones: reload_min)",
+        "minutes",
+    )
     late_cost_per_hour: float = setting(500.0, "penalty of lateness of the vor and urgent tiers", "money per hour")
     solution_limit: int = setting(
         100, "solutions each search of a DC may visit (the plan does not depend on the clock)", "solutions"
@@ -472,7 +477,13 @@ class RoutingParams:
     time_limit_s: int = setting(120, "safety net of a DC's search; hitting it is reported", "seconds")
 
     def __post_init__(self) -> None:
-        for name in ("vor_pick_min", "urgent_pick_min", "unloading_s_per_piece", "late_cost_per_hour"):
+        for name in (
+            "vor_pick_min",
+            "urgent_pick_min",
+            "unloading_s_per_piece",
+            "first_loading_min",
+            "late_cost_per_hour",
+        ):
             _need(getattr(self, name) >= 0, f"routing.{name}", getattr(self, name), "0 or more")
         for name in (
             "solution_limit",

@@ -28,6 +28,8 @@ from partsopt.routing.search import Found
 from partsopt.routing.stops import (
     Parcel,
     Place,
+    capacities_of,
+    largest_grams_of,
     parcel_order,
     parcels_of,
     places_of,
@@ -43,17 +45,23 @@ TRIP = ["route_id", "trip"]
 PLACE = [*TRIP, "position"]
 
 
-def locked_trips(routes: pd.DataFrame, vehicles: pd.DataFrame, now: pd.Timestamp) -> pd.Series:
-    """Whether each trip is under way or loading: from ``reload_min`` before it leaves.
+def locked_trips(
+    routes: pd.DataFrame, vehicles: pd.DataFrame, now: pd.Timestamp, first_loading_min: float
+) -> pd.Series:
+    """Whether each trip is under way or loading.
+
+    A vehicle's first trip loads from ``first_loading_min`` before it leaves, its others from its ``reload_min`` before.
 
     Examples
     --------
-    >>> trips = pd.DataFrame({"vehicle_id": ["V"], "departs_at": pd.to_datetime(["2026-11-02T03:00Z"])})
+    >>> at = pd.Timestamp("2026-11-02T03:00Z")
+    >>> trips = pd.DataFrame({"vehicle_id": "V", "trip": [1, 2], "departs_at": at})
     >>> vans = pd.DataFrame({"vehicle_id": ["V"], "reload_min": [30.0]})
-    >>> [bool(locked_trips(trips, vans, pd.Timestamp(f"2026-11-02T02:{m}Z"))[0]) for m in (29, 30)]
-    [False, True]
+    >>> [locked_trips(trips, vans, pd.Timestamp(f"2026-11-02T02:{m}Z"), 20.0).tolist() for m in (29, 30, 40)]
+    [[False, False], [False, True], [True, True]]
     """
     loading = routes["vehicle_id"].map(vehicles.set_index("vehicle_id")["reload_min"])
+    loading = loading.where(routes["trip"].gt(1), first_loading_min)
     return routes["departs_at"] - pd.to_timedelta(loading, unit="min") <= now
 
 
@@ -104,11 +112,13 @@ def replan_deliveries(
     lines = shipments.sort_values("line_id", ignore_index=True)
     lines["released_at"] = release_times(lines, places, today, params)
     lines["promised_by"] = promises(lines, places)
+    vehicle_of = before["routes"].drop_duplicates("route_id").set_index("route_id")["vehicle_id"]
     planned = before["delivery_lines"].set_index("line_id")
+    planned["vehicle_id"] = planned["route_id"].map(vehicle_of)
     is_new = ~lines["line_id"].isin(planned.index)
     origins = sorted(lines.loc[is_new, "origin_id"].unique())
 
-    routes = before["routes"].assign(is_locked=locked_trips(before["routes"], vehicles, now))
+    routes = before["routes"].assign(is_locked=locked_trips(before["routes"], vehicles, now, params.first_loading_min))
     stays = routes["is_locked"] | ~routes["depot_id"].isin(origins)
     staying = set(map(tuple, routes.loc[stays, TRIP].to_numpy().tolist()))
     kept = [
@@ -122,9 +132,9 @@ def replan_deliveries(
     for origin_id in origins:
         trips = routes[stays & routes["depot_id"].eq(origin_id)]
         left, driven = _vehicles_left(
-            vehicles[vehicles["depot_id"].eq(origin_id)], trips, places[origin_id], today, now
+            vehicles[vehicles["depot_id"].eq(origin_id)], trips, places[origin_id], today, now, params.first_loading_min
         )
-        own = _parcels(rest[rest["origin_id"].eq(origin_id)], planned, left, now)
+        own = _parcels(rest[rest["origin_id"].eq(origin_id)], planned, left, places, now)
         held = {
             number: planned.loc[one.line_ids[0]] for number, one in enumerate(own) if one.line_ids[0] in planned.index
         }
@@ -229,7 +239,7 @@ def _as_planned(
 
 
 def _vehicles_left(
-    fleet: pd.DataFrame, trips: pd.DataFrame, depot: Place, today: date, now: pd.Timestamp
+    fleet: pd.DataFrame, trips: pd.DataFrame, depot: Place, today: date, now: pd.Timestamp, first_loading_min: float
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """What each vehicle can still do from ``now``, and the trips that it has behind it or cannot change."""
     midnight = pd.Timestamp(moment_at(planned_day(today, depot), 0, depot.zone))
@@ -237,8 +247,9 @@ def _vehicles_left(
     driven, back = by_vehicle.size().to_dict(), by_vehicle["returns_at"].max().to_dict()
     rows = []
     for vehicle in fleet.to_dict("records"):
-        loaded = max(now, back.get(vehicle["vehicle_id"], now)) + pd.Timedelta(minutes=vehicle["reload_min"])
         n_driven = driven.get(vehicle["vehicle_id"], 0)
+        loading_min = vehicle["reload_min"] if n_driven else first_loading_min
+        loaded = max(now, back.get(vehicle["vehicle_id"], now)) + pd.Timedelta(minutes=loading_min)
         free_min = (loaded - midnight).total_seconds() / 60
         if n_driven < vehicle["max_trips"] and free_min < vehicle["shift_end"]:
             vehicle["shift_start"] = max(float(vehicle["shift_start"]), free_min)
@@ -249,16 +260,14 @@ def _vehicles_left(
     return left.sort_values("vehicle_id", ignore_index=True), driven
 
 
-def _parcels(lines: pd.DataFrame, planned: pd.DataFrame, vehicles: pd.DataFrame, now: pd.Timestamp) -> list[Parcel]:
+def _parcels(
+    lines: pd.DataFrame, planned: pd.DataFrame, vehicles: pd.DataFrame, places: Mapping[str, Place], now: pd.Timestamp
+) -> list[Parcel]:
     """Parcels of the rest of the day: what was to be unloaded together stays so; none is packed before ``now``."""
     on_trip = lines["line_id"].map(planned["carried_by"]).eq("vehicle")
     driven = lines[on_trip].merge(planned[PLACE], left_on="line_id", right_index=True, validate="1:1")
     parcels = parcels_of(driven, {}, also_by=PLACE) if len(driven) else []
-    capacities = {
-        depot_id: list(zip(rows["capacity_kg"], rows["capacity_m3"], strict=True))
-        for depot_id, rows in vehicles.groupby("depot_id")
-    }
-    parcels += parcels_of(lines[~on_trip], capacities)
+    parcels += parcels_of(lines[~on_trip], capacities_of(vehicles), largest_grams_of(places))
     return sorted((replace(one, released_at=max(one.released_at, now)) for one in parcels), key=parcel_order)
 
 
@@ -269,9 +278,8 @@ def _search(day: Day, held: Mapping[int, pd.Series]) -> Found:
         row = held.get(number)
         if row is None or row["carried_by"] != "vehicle":
             continue
-        vehicle_id = next((one for one in day.vehicle_ids if row["route_id"].endswith(f"-{one}")), None)
-        if vehicle_id is not None:
-            vehicle = day.vehicle_ids.index(vehicle_id)
+        if row["vehicle_id"] in day.vehicle_ids:
+            vehicle = day.vehicle_ids.index(row["vehicle_id"])
             trips.setdefault(vehicle, {}).setdefault(int(row["trip"]), []).append((int(row["position"]), delivery))
     start = tuple(
         tuple(tuple(one for _, one in sorted(stops)) for _, stops in sorted(trips.get(vehicle, {}).items()))

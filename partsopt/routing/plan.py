@@ -30,6 +30,8 @@ from partsopt.routing.stops import (
     GRAMS_PER_KG,
     Parcel,
     Place,
+    capacities_of,
+    largest_grams_of,
     parcels_of,
     places_of,
     planned_day,
@@ -187,11 +189,7 @@ def plan_deliveries(
     lines = shipments.sort_values("line_id", ignore_index=True)
     lines["released_at"] = release_times(lines, places, today, params)
     lines["promised_by"] = promises(lines, places)
-    capacities = {
-        depot_id: list(zip(rows["capacity_kg"], rows["capacity_m3"], strict=True))
-        for depot_id, rows in network.vehicles.groupby("depot_id")
-    }
-    parcels = parcels_of(lines, capacities, {place.site_id: place.largest_grams for place in places.values()})
+    parcels = parcels_of(lines, capacities_of(network.vehicles), largest_grams_of(places))
 
     plans = [
         plan_origin(origin_id, [one for one in parcels if one.origin_id == origin_id], network)

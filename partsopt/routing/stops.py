@@ -165,6 +165,19 @@ def promises(shipments: pd.DataFrame, places: Mapping[str, Place]) -> pd.Series:
     return promised
 
 
+def capacities_of(vehicles: pd.DataFrame) -> dict[str, list[tuple[float, float]]]:
+    """Payload (kg) and loading space (m3) of each vehicle, by depot."""
+    return {
+        str(depot_id): list(zip(rows["capacity_kg"], rows["capacity_m3"], strict=True))
+        for depot_id, rows in vehicles.groupby("depot_id")
+    }
+
+
+def largest_grams_of(places: Mapping[str, Place]) -> dict[str, int | None]:
+    """Largest payload of a vehicle that can come, by site; None: any."""
+    return {site_id: place.largest_grams for site_id, place in places.items()}
+
+
 def parcels_of(
     lines: pd.DataFrame,
     capacities: Mapping[str, Sequence[tuple[float, float]]],

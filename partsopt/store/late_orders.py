@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from partsopt.calendars import calendar_named, calendars_of
 from partsopt.errors import InputError, SettingsError, Violation
 from partsopt.store.readers import read_one
 from partsopt.tables import URGENT_ORDERS
@@ -17,14 +18,16 @@ if TYPE_CHECKING:
     from partsopt.store.written import RunTables
 
 
-def moment_of(text: str | None, sites: pd.DataFrame, today: date, earliest: pd.Timestamp | None) -> pd.Timestamp:
+def moment_of(
+    text: str | None, sites: pd.DataFrame, holidays: pd.DataFrame, today: date, earliest: pd.Timestamp | None
+) -> pd.Timestamp:
     """The moment of a dispatch: on the clocks of the DCs where the text has no offset, now where there is no text.
 
     Raises
     ------
     SettingsError
-        The text is no date-time, the DCs' clocks differ, or the moment is not on the planned day or before the
-        dispatch that is changed.
+        The text is no date-time, the DCs' clocks differ, or the moment is on no DC's clock between the night and the
+        end of the day planned for that DC, or before the dispatch that is changed.
     """
     dcs = sites[sites["site_kind"].eq("dc")]
     zones = sorted(dcs["time_zone"].unique())
@@ -41,9 +44,15 @@ def moment_of(text: str | None, sites: pd.DataFrame, today: date, earliest: pd.T
             raise SettingsError(f'--now is "{text}", but DCs have the clocks of {", ".join(zones)}; add an offset.')
         at = at.tz_localize(zones[0]) if at.tzinfo is None else at
     at = at.tz_convert("UTC").as_unit("us")
-    local = at.tz_convert(ZoneInfo(zones[0]))
-    if local.date() < today or (at - pd.Timestamp(today, tz=zones[0])).days > 14:
-        raise SettingsError(f"--now is {local.isoformat()}; it must be on the planned day, {today}, or soon after.")
+    calendars = calendars_of(holidays)
+    days = {
+        (zone, calendar_named(calendars, name).working_day_from(today))
+        for zone, name in zip(dcs["time_zone"], dcs["calendar"], strict=True)
+    }
+    if not any(today <= at.tz_convert(ZoneInfo(zone)).date() <= planned for zone, planned in days):
+        local, last = at.tz_convert(ZoneInfo(zones[0])), max(planned for _, planned in days)
+        when = f"on the planned day, {today}" if last == today else f"from {today} to the planned day, {last}"
+        raise SettingsError(f"--now is {local.isoformat()}; it must be {when}.")
     if earliest is not None and at < earliest:
         raise SettingsError(f"--now is {at.isoformat()}, before the dispatch that is changed ({earliest.isoformat()}).")
     return at

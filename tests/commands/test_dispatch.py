@@ -165,6 +165,7 @@ def test_bad_orders_are_refused_by_name_and_nothing_is_published(
     [
         ("noon", "must be a date-time"),
         ("2026-10-30T10:00", "must be on the planned day"),
+        ("2026-11-03T00:00", "must be on the planned day, 2026-11-02"),
         ("NaT", "must be a date-time"),
     ],
 )

@@ -19,7 +19,7 @@ def late(line_id: str, destination_id: str, tier: str, clock: str, **rest: objec
 
 
 def replanned(before: Deliveries, lines: list[dict[str, object]], clock: str, **tables: object) -> Deliveries:
-    world = night(sites=SITES, travel=ROADS, shipments=lines, **tables)
+    world = night(**{"sites": SITES, "travel": ROADS, "shipments": lines, **tables})
     planned = {name: getattr(before, name) for name in ("routes", "stops", "delivery_lines")}
     return replan_deliveries(before=planned, **world, today=MONDAY, now=at(clock), params=RoutingParams())
 
@@ -83,3 +83,35 @@ def test_nothing_new_leaves_before_it_can_be_loaded(clock: str):
     for trip in after.routes.itertuples():
         is_known = (trip.trip, trip.departs_at) in known
         assert is_known or trip.departs_at >= at(clock) + pd.Timedelta(minutes=30)
+
+
+def test_a_first_trip_is_loaded_in_minutes_of_its_own():
+    """The van needs two hours between trips; its first trip, at 10:00, may still change at 08:10."""
+    vans = [van(reload_min=120.0, max_trips=2)]
+    lines = [line("A/1", "D1")]
+    before = plan(night(sites=SITES, travel=ROADS, shipments=lines, vehicles=vans))
+    promised = late("B/1", "D2", "vor", "08:10", deliver_by=at("12:00"))
+    after = replanned(before, [*lines, promised], "08:10", vehicles=vans)
+    assert fates(after) == {"A/1": ("vehicle", 1), "B/1": ("vehicle", 1)}
+
+
+def test_trips_stay_with_their_vehicle_where_names_end_alike():
+    vans = [van("1", cost_per_km=5.0), van("B-1")]
+    lines = [line("A/1", "D1")]
+    before = plan(night(sites=SITES, travel=ROADS, shipments=lines, vehicles=vans))
+    assert before.routes["vehicle_id"].tolist() == ["B-1"]
+    after = replanned(before, [*lines, late("B/1", "D1", "stock", "08:10")], "08:10", vehicles=vans)
+    assert after.routes["vehicle_id"].tolist() == ["B-1"]
+    assert fates(after) == {"A/1": ("vehicle", 1), "B/1": ("vehicle", 1)}
+
+
+def test_late_orders_are_split_for_the_vehicles_that_can_come():
+    """D1 takes 700 kg at most: 500 and 300 kg go in two trips of the small van."""
+    sites = [site("DC", "dc"), site("D1", largest_vehicle_kg=700.0), site("D2")]
+    vans = [van("V1"), van("V2", capacity_kg=700.0, max_trips=2)]
+    lines = [line("A/1", "D2")]
+    before = plan(night(sites=sites, travel=ROADS, shipments=lines, vehicles=vans))
+    large = [late(f"B/{number}", "D1", "urgent", "08:10", kg=kg) for number, kg in ((1, 500.0), (2, 300.0))]
+    after = replanned(before, [*lines, *large], "08:10", sites=sites, vehicles=vans)
+    assert fates(after)["B/1"][0] == fates(after)["B/2"][0] == "vehicle"
+    assert set(after.routes.loc[after.routes["load_kg"].gt(200), "vehicle_id"]) == {"V2"}
