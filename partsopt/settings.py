@@ -472,9 +472,9 @@ class RoutingParams:
         60, "a DC with this many parcels for its vehicles is searched by the compiled ruin and recreate", "parcels"
     )
     iterations_per_parcel: int = setting(
-        80, "steps of that search for each parcel (the plan does not depend on the clock)", "iterations"
+        160, "steps of that search for each parcel (the plan does not depend on the clock)", "iterations"
     )
-    time_limit_s: int = setting(120, "safety net of a DC's search; hitting it is reported", "seconds")
+    time_limit_s: int = setting(300, "safety net of a DC's search; hitting it is reported", "seconds")
 
     def __post_init__(self) -> None:
         for name in (

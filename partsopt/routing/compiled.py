@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from partsopt.routing.annealing import (
     best_cost,
     best_days,
     columns_of,
+    cost_of_column,
     driven_cost,
     improve,
     nearest_clients,
@@ -26,7 +28,7 @@ from partsopt.routing.annealing import (
 from partsopt.routing.columns import ChoiceStatus, Consignment, choose_columns
 from partsopt.routing.model import Terms, Weights
 from partsopt.routing.neighbourhoods import Days, Group, groups_of, part_of
-from partsopt.routing.route_problem import NEVER, Ints, RouteProblem
+from partsopt.routing.route_problem import NEVER, RouteProblem
 from partsopt.routing.timetable import DayProblem, Trips
 
 FIRST_PLANS = 6
@@ -93,11 +95,11 @@ def recreate_pass(
     if not iterations_per_parcel:
         firsts = [start_search(whole.route, seed, days, near) for seed in range(1, FIRST_PLANS + 1)]
         first = min(firsts, key=best_cost)
-        trips = _trips_of(whole, _columns_of_days(whole.route, best_days(first), near), len(problem.vans))
+        trips = _trips_of(whole, _columns_of_days(whole.route, best_days(first)), len(problem.vans))
         return Recreated(trips, 0, 0, 0.0, "no_answer", hit_time_limit=False)
     first = start_search(whole.route, 1, days, near)
     searched = _anneal(whole, first, iterations_per_parcel * len(whole.members), began + seconds)
-    incumbent = _columns_of_days(whole.route, searched.days, near)
+    incumbent = _columns_of_days(whole.route, searched.days)
     effort = max(LEAST_EFFORT, EFFORT_PER_CLIENT * len(whole.members))
     choice = choose_columns(
         whole.route,
@@ -122,7 +124,7 @@ def whole_day(problem: DayProblem, terms: Mapping[int, Terms], weights: Weights)
     """The pass as the compiled search sees it.
 
     Prices are whole 64ths of money, so that their sums are exact; what a vehicle must carry has a price above
-    that of every plan without it.
+    that of every plan without it, whatever else that plan could carry instead.
     """
     members = tuple(sorted(terms))
     given = [problem.deliveries[one] for one in members]
@@ -132,7 +134,8 @@ def whole_day(problem: DayProblem, terms: Mapping[int, Terms], weights: Weights)
     van_types, first = types_of([(van,) for van in problem.vans])
     order = np.argsort(van_types, kind="stable")
     vans = [problem.vans[number] for number in first]
-    highest = 4.0 * weights.unserved_higher / weights.scale
+    optional = math.fsum(term.penalty or 0.0 for term in terms.values())
+    highest = (4.0 * weights.unserved_higher + optional) / weights.scale
     price = [0.0]
     for one in members:
         penalty = terms[one].penalty
@@ -240,14 +243,11 @@ def _days_of(whole: WholeDay, trips: Trips) -> Days:
     return [[[client_of[one] for one in trip] for trip in trips[van]] for van in whole.order]
 
 
-def _columns_of_days(route: RouteProblem, days: Days, near: Ints) -> list[Column]:
+def _columns_of_days(route: RouteProblem, days: Days) -> list[Column]:
     """Days with their exact cost."""
-    search = start_search(route, 1, days, near) if any(days) else None
-    if search is None:
-        return []
     return [
-        Column(int(route.vehicle_type[vehicle]), float(search.state.cost[vehicle]), tuple(tuple(one) for one in trips))
-        for vehicle, trips in enumerate(days)
+        Column(kind, cost_of_column(route, kind, trips), tuple(tuple(one) for one in trips))
+        for kind, trips in zip(route.vehicle_type.tolist(), days, strict=True)
         if trips
     ]
 

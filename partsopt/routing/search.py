@@ -43,7 +43,7 @@ Status: TypeAlias = Literal["optimal", "feasible", "time_limit", "fallback", "no
 
 FIRST_STRATEGIES = ("PARALLEL_CHEAPEST_INSERTION", "LOCAL_CHEAPEST_INSERTION", "SAVINGS")
 FAILURES_PER_SOLUTION = 10
-SHORT_PASS = 8
+SHORT_PASS = 4
 BOOL_FALSE = 2
 SLOW_OPERATORS = (
     "use_global_cheapest_insertion_path_lns",

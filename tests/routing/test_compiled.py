@@ -111,6 +111,19 @@ def test_both_searches_cost_about_the_same(seed):
     assert costs[1] <= costs[0] * 1.05
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_what_a_vehicle_must_carry_outweighs_all_that_could_come_instead(seed):
+    """One delivery is locked, eleven of higher tiers are left out: no search may exchange it for all of them."""
+    problem = random_day(seed, n=12)
+    weights = weights_of(problem)
+    terms = {one: Terms(each.latest_s, weights.unserved_higher) for one, each in enumerate(problem.deliveries)}
+    terms[seed] = replace(terms[seed], penalty=None)
+    whole = whole_day(problem, terms, weights)
+    assert whole.must == {seed + 1}
+    others = np.delete(whole.route.price_out, seed + 1).sum()
+    assert whole.route.price_out[seed + 1] > others + 2 * weights.unserved_higher / weights.scale
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_openings_in_time_are_those_of_the_exact_timetable(seed):
     """One delivery taken off: each opening that says yes can be driven, and where all say no, no place is found."""
