@@ -34,10 +34,11 @@ def verify(place: Path, as_json: bool) -> int:
 
 def _verify(place: Path, as_json: bool) -> int:
     from partsopt.routing.recheck import recheck_run
-    from partsopt.store.written import all_wrong, read_run, run_folder
+    from partsopt.store.written import all_wrong, read_run, run_before, run_folder
 
     run = read_run(run_folder(place))
-    found = recheck_run(run.tables, today=run.today, params=run.settings.routing)
+    before, now = run_before(run)
+    found = recheck_run(run.tables, today=run.today, params=run.settings.routing, before=before, now=now)
     recomputed = [run.line_of(one.table, one.row, one.column, one.computed, one.rule) for one in found.wrong]
     wrong = all_wrong(run.wrong, recomputed)
     exit_code = EXIT_WRONG if wrong else 0

@@ -87,7 +87,14 @@ class _Run:
         self.tables[table].loc[row, column] = _stored(value)
 
 
-def recheck_run(tables: Tables, *, today: date, params: RoutingParams) -> Recheck:
+def recheck_run(
+    tables: Tables,
+    *,
+    today: date,
+    params: RoutingParams,
+    before: Tables | None = None,
+    now: pd.Timestamp | None = None,
+) -> Recheck:
     """Recompute the quantities, deliveries and documents of a run.
 
     Parameters
@@ -98,6 +105,9 @@ def recheck_run(tables: Tables, *, today: date, params: RoutingParams) -> Rechec
         their file.
     today, params
         The planned day and how deliveries were planned.
+    before, now
+        Of a dispatch: tables routes, stops and delivery_lines of the run it changes, and when it was made; None: of a
+        night, whose trips nothing held.
 
     Returns
     -------
@@ -112,6 +122,8 @@ def recheck_run(tables: Tables, *, today: date, params: RoutingParams) -> Rechec
     _shipments(run)
     _stock(run)
     _plan(run, today, params)
+    if before is not None and now is not None:
+        _locks(run, before, now, params.first_loading_min)
     for name, expected in _documents(run).items():
         _compare(run, name, expected)
     place = {name: number for number, name in enumerate(tables)}
@@ -619,6 +631,33 @@ def _handed_over(lines: Sequence[Row]) -> Iterator[Row]:
             "load_m3": math.fsum(line["load_m3"] for line in members),
             "cost": math.fsum(line["lane_cost"] for line in members),
         }
+
+
+def _locks(run: _Run, before: Tables, now: pd.Timestamp, first_loading_min: float) -> None:
+    """Trips that were loading or under way when the dispatch was made stay as the run before has them."""
+    reload_min = {row["vehicle_id"]: row["reload_min"] for row in run.rows("vehicles")}
+    locked = set()
+    for trip in before["routes"].to_dict("records"):
+        loading_min = first_loading_min if trip["trip"] == 1 else reload_min[trip["vehicle_id"]]
+        if trip["departs_at"] - timedelta(minutes=loading_min) <= now:
+            locked.add((trip["route_id"], trip["trip"]))
+    rule = f"its trip was loading or under way at {now.isoformat()} and stays as it was planned before"
+    for table in PLAN_TABLES:
+        written = run.rows(table.name)
+        place = {tuple(row[name] for name in table.key): at for at, row in enumerate(written)}
+        for row in before[table.name].to_dict("records"):
+            if (row["route_id"], row["trip"]) not in locked:
+                continue
+            run.checked["locked rows"] += 1
+            key = tuple(row[name] for name in table.key)
+            if key not in place:
+                run.tell(
+                    table.name, WHOLE_TABLE, table.key[-1], None, f"lacks the row {', '.join(map(str, key))}: {rule}"
+                )
+                continue
+            for column in table.columns:
+                if not _is_same(written[place[key]][column], row[column], _tolerance(table, column)):
+                    run.tell(table.name, place[key], column, row[column], rule)
 
 
 def _local_day(moment: pd.Timestamp, zone: str) -> pd.Timestamp:

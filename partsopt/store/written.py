@@ -274,6 +274,28 @@ def read_run(folder: Path) -> RunFolder:
     return RunFolder(folder=folder, manifest=manifest, tables=tables, sheets=sheets, wrong=tuple(wrong))
 
 
+def run_before(run: RunFolder) -> tuple[dict[str, pd.DataFrame] | None, pd.Timestamp | None]:
+    """Routes, stops and delivery lines of the run that a dispatch changes, and when it was made.
+
+    None where the run is a night, or where the run before does not lie beside it as it was then.
+    """
+    made = run.manifest.get("dispatch")
+    if made is None:
+        return None, None
+    folder = run.folder.parent / made["changes"]
+    try:
+        sha256 = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+        is_same = sha256 == made["changes_manifest_sha256"] and not list(
+            faults_of_files(folder, manifest_as_written(folder))
+        )
+    except OSError:
+        is_same = False
+    if not is_same:
+        return None, None
+    tables = {name: _table_of(folder / f"{name}.parquet", name) for name in ("routes", "stops", "delivery_lines")}
+    return tables, pd.Timestamp(made["now"])
+
+
 def _files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, tuple[str, Table]]:
     files = {name: (OUTPUT_TABLES[name].file, OUTPUT_TABLES[name]) for name in DOCUMENTS}
     files |= {name: (f"{name}.parquet", {**DERIVED_TABLES, **OUTPUT_TABLES}[name]) for name in PLANNED}

@@ -14,9 +14,11 @@ import pytest
 
 from partsopt.commands import answer
 from partsopt.pipeline import plan_night
+from partsopt.routing.recheck import recheck_run
 from partsopt.settings import read_settings
 from partsopt.store.readers import read_inputs
 from partsopt.store.runs import publish_plan
+from partsopt.store.written import read_run, run_before
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
 HEADER = ["order_id", "line", "site_id", "part_id", "quantity", "tier", "placed_at", "deliver_by"]
@@ -92,6 +94,25 @@ def test_what_is_under_way_or_loading_stays(runs: Path, tmp_path: Path):
         key = ["line_id"] if name == "delivery_lines" else ["route_id", "trip"]
         kept = after.merge(before[key].drop_duplicates(), on=key)
         pd.testing.assert_frame_equal(kept, before)
+
+
+def test_verify_holds_the_trips_that_stay_against_the_run_before(runs: Path, tmp_path: Path):
+    part = free_parts(runs, "DC-SH", 5)[0]
+    late = orders(tmp_path, ["L1", 1, "D001", part, 1, "vor", "2026-11-02T11:55", ""])
+    assert answer(["dispatch", str(runs), str(late), "--now", "2026-11-02T12:00"]) == 0
+    run = read_run(dispatched(runs))
+    before, now = run_before(run)
+    assert before is not None
+    again = {"today": run.today, "params": run.settings.routing, "now": now}
+    found = recheck_run(run.tables, before=before, **again)
+    assert found.wrong == []
+    assert found.checked["locked rows"] > len(before["routes"]) > 0
+    earlier = before["routes"].assign(departs_at=before["routes"]["departs_at"] - pd.Timedelta(minutes=5))
+    moved = recheck_run(run.tables, before={**before, "routes": earlier}, **again)
+    assert {(one.table, one.column) for one in moved.wrong} == {("routes", "departs_at"), ("deliveries", "departs_at")}
+    assert sum(one.table == "routes" for one in moved.wrong) == len(before["routes"])
+    shutil.rmtree(runs / "night")
+    assert run_before(run) == (None, None)
 
 
 def test_a_dispatch_can_be_dispatched_again(runs: Path, tmp_path: Path):
