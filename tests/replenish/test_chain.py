@@ -78,9 +78,8 @@ def test_reviews_at_every_moment_are_the_exact_case_of_single_orders(rate, deale
     delay = delay_of(part, [0], [1 / dealers], owed_by(demand(rate, dc_lead, 1e-4), [dc_level]))
     stairs = chain_stairs(part, delay, level - 1, level - 1)
     exact = dealer_service([0], [rate], [dc_lead], [dc_level], [one], [lead + 0.01], [level], method="exact")
-    assert stairs.cycle_service_level[0] == pytest.approx(
-        exact.fill_rate[0], abs=4e-3
-    )  # the four times, and outcomes gathered
+    # what is left is that T is not quite 0
+    assert stairs.cycle_service_level[0] == pytest.approx(exact.fill_rate[0], abs=5e-4)
 
 
 @settings(max_examples=60, deadline=None)
