@@ -156,6 +156,7 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         "shipments": allocation.shipments,
         "shortages": allocation.shortages,
         "excess_actions": actions,
+        "run_outs": replenishment.run_outs,
         "routes": deliveries.routes,
         "stops": deliveries.stops,
         "delivery_lines": deliveries.delivery_lines,

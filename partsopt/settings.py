@@ -295,6 +295,15 @@ class ReplenishParams:
         "levels are cut to the stock of which a piece is still unsold after that with at most this chance; 1: never",
         "share",
     )
+    last_buy_notice_days: int = setting(120, "a last buy is told so long before its day", "calendar days")
+    last_buy_years: float = setting(10.0, "a last buy covers so long where parts.served_until_on is not given", "years")
+    last_buy_decline_per_year: float = setting(0.1, "by how much demand falls every year after a last buy", "share")
+    last_buy_shortage_share: float = setting(
+        2.0, "what a piece that is missing after a last buy costs over its price", "share of unit cost"
+    )
+    left_over_value: float = setting(
+        100.0, "pieces of a replaced number left over are told when they are worth this", "money"
+    )
     discount_share: float = setting(
         0.3, "what excess stock brings when it is sold below price, where anybody still asks for it", "share of cost"
     )
@@ -368,7 +377,10 @@ class ReplenishParams:
                 _need(value >= least, f"replenish.{name}.{life}", value, rule)
         for name in ("unsold_probability", "discount_share", "scrap_share"):
             _share(f"replenish.{name}", getattr(self, name))
-        for name in ("move_cost_fixed", "move_cost_per_kg"):
+        for name in ("last_buy_years", "last_buy_shortage_share"):
+            _need(getattr(self, name) > 0, f"replenish.{name}", getattr(self, name), "above 0")
+        not_negative = ("move_cost_fixed", "move_cost_per_kg", "left_over_value", "last_buy_notice_days")
+        for name in (*not_negative, "last_buy_decline_per_year"):
             _need(getattr(self, name) >= 0, f"replenish.{name}", getattr(self, name), "0 or more")
 
     def _check_system(self) -> None:

@@ -1317,6 +1317,42 @@ CHANGES = Table(
     },
 )
 
+RUN_OUTS = Table(
+    name="run_outs",
+    role="output",
+    file="run_outs.csv",
+    key=("old_part_id", "site_id"),
+    says="when pieces of replaced numbers will be gone, in the network and at each site that has any, and what is left",
+    columns={
+        "old_part_id": text("the number replaced"),
+        "site_id": text("the site, a DC with the dealers it supplies; blank: the whole network", required=False),
+        "new_part_id": text("the number that takes its place"),
+        "effective_on": day("first day of the new number"),
+        "use_up_old_first": flag("old pieces are sold before new ones"),
+        "quantity": whole("pieces there and coming, less what is owed", unit="pieces", min=0),
+        "demand_per_year": number("expected demand of both numbers", unit="pieces", min=0),
+        "run_out_early_on": day("gone by then with a chance of 10 %; missing: not within ten years", required=False),
+        "run_out_on": day("gone by then with a chance of 50 %; missing: not within ten years", required=False),
+        "run_out_late_on": day("gone by then with a chance of 90 %; missing: not within ten years", required=False),
+        "last_order_on": day(
+            "last safe day to order the old number: what is ordered later comes after the new one's first day",
+            required=False,
+        ),
+        "new_order_on": day(
+            "day by which the new number must be ordered to be there when the old one is gone early; today where it "
+            "is past, missing where it never is",
+            required=False,
+        ),
+        "left_over": number("pieces expected to be unsold after replenish.unsold_after_months", unit="pieces", min=0),
+        "left_over_value": money("their purchase cost", min=0),
+        "action": text(
+            "clear_old: return or sell off what will be left; order_new: the new number's day has come; stop_old: "
+            "order no more of the old; use_up: nothing",
+            choices=("clear_old", "order_new", "stop_old", "use_up"),
+        ),
+    },
+)
+
 DERIVED_TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
@@ -1352,6 +1388,7 @@ OUTPUT_TABLES: Mapping[str, Table] = {
         CHANGES,
         EXCEPTIONS,
         EXCESS_ACTIONS,
+        RUN_OUTS,
         REJECTS,
         LINEAGE,
     )

@@ -1006,3 +1006,21 @@ def reference_matches(
                 open_[taker] -= 1
                 moved[giver, taker] = moved.get((giver, taker), 0) + 1
     return moved
+
+
+def reference_last_buy(
+    mean_per_year: float, years: float, shortage: float, left_over: float, holding: float, decline: float, steps: int
+) -> int:
+    """Buy piece after piece of Poisson demand while the next one still earns more than it costs."""
+
+    def chance_below(n: int, until: float) -> float:
+        mean = mean_per_year * ((1 - math.exp(-decline * until)) / decline if decline else until)
+        return math.fsum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(n)) if mean else 1.0
+
+    bought = 0
+    while True:
+        short = chance_below(bought + 1, years)
+        waits = math.fsum(chance_below(bought + 1, years * (i + 0.5) / steps) for i in range(steps)) * years / steps
+        if (1 - short) * shortage - short * left_over - holding * waits < 0:
+            return bought
+        bought += 1

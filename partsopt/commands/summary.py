@@ -37,7 +37,7 @@ def print_summary(kpis: dict[str, Any], rejects: pd.DataFrame, folder: Path) -> 
             console.print(f"  {file}: {count:,}")
     console.print(f"\nFiles of this run: {folder}", soft_wrap=True)
     console.print("  purchase_orders.csv  transfer_orders.csv  deliveries.csv  pick_lists.csv  exceptions.csv")
-    console.print("  excess_actions.csv\n")
+    console.print("  excess_actions.csv  run_outs.csv\n")
 
 
 def print_changes(changes: pd.DataFrame, most: int) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from partsopt.replenish.lifecycle import DAYS_PER_MONTH, of_life, sales_of, worth_of
+from partsopt.replenish.lifecycle import DAYS_PER_MONTH, Held, kept_until, kept_worth, of_life, sales_of, worth_of
 from partsopt.replenish.pairs import successors_of
 from partsopt.settings import ReplenishParams
 from partsopt.tables import EXCESS_ACTIONS, LIFECYCLES, SITE_PART, conform, empty
@@ -27,36 +27,6 @@ SAID = {
     "discount": "sold below price, at {share:.0%} of its cost",
     "scrap": "scrapped at {share:.0%} of its cost",
 }
-
-
-class Held(NamedTuple):
-    """Excess of pairs and what selling it would bring, arrays of shape (n,).
-
-    Pieces number ``first + 1`` to ``last`` of the stock are in excess; ``gain`` is money for a piece sold, ``rest`` for
-    one left after ``years``, ``per_year`` what a piece costs meanwhile.
-    """
-
-    first: Wholes
-    last: Wholes
-    mean_per_year: Floats
-    variance_to_mean: Floats
-    years: Floats
-    gain: Floats
-    rest: Floats
-    per_year: Floats
-
-    def at(self, rows: Wholes) -> Held:
-        """Those of some rows."""
-        return Held(
-            self.first[rows],
-            self.last[rows],
-            self.mean_per_year[rows],
-            self.variance_to_mean[rows],
-            self.years[rows],
-            self.gain[rows],
-            self.rest[rows],
-            self.per_year[rows],
-        )
 
 
 class Matches(NamedTuple):
@@ -98,14 +68,14 @@ def excess_actions(
     ExcessActions
         One row for each pair, action and receiving site; the largest saving first.
     """
-    rows = _in_excess(positions, levels, forecasts, shipments, parts, sites, supply, supersessions, today)
+    rows = _in_excess(positions, levels, forecasts, shipments, parts, sites, supply, supersessions, today, params)
     if rows.empty:
         return empty(EXCESS_ACTIONS)
     held = _held(rows, params)
     share, best = _disposal(rows, forecasts, params)
     unit_cost = rows["unit_cost"].to_numpy()
     keep = kept_until(held, share * unit_cost)
-    takers = _takers(positions, levels, forecasts, parts, sites, rows["part_id"], params)
+    takers = _takers(positions, levels, forecasts, sites, rows, params)
     moved = _moves(rows, held, keep, takers, share * unit_cost, params)
     taken = np.bincount(moved["row"], weights=moved["quantity"], minlength=len(rows)).astype(np.int64)
 
@@ -134,46 +104,6 @@ def excess_actions(
 
 
 # --------------------------------------------------------------------------- formulas
-
-
-def kept_worth(held: Held, first: Wholes, last: Wholes) -> Floats:
-    """Money that keeping the pieces number ``first + 1`` to ``last`` is worth."""
-    sales = sales_of(first, last, held.mean_per_year, held.variance_to_mean, held.years)
-    return worth_of(sales, last - first, held.gain, held.rest, held.per_year)
-
-
-def kept_until(held: Held, disposal: Floats) -> Wholes:
-    """Number of the last piece in excess that is worth more kept than disposed of; ``held.first`` where none is.
-
-    The worth of a piece falls with its number: a later piece is sold later and less surely, so the last one is
-    found by bisection.
-
-    Parameters
-    ----------
-    held
-        Excess of pairs.
-    disposal
-        Money for a piece disposed of, shape (n,).
-    """
-    low, high = held.first.copy(), held.last.copy()
-
-    def is_kept(piece: Wholes, at: Wholes) -> npt.NDArray[np.bool_]:
-        here = held.at(at)
-        return kept_worth(here, piece - 1, piece) >= disposal[at]
-
-    every = np.flatnonzero(high > low)
-    last_kept = is_kept(high[every], every)
-    low[every[last_kept]] = high[every[last_kept]]
-    first_kept = is_kept(low[every] + 1, every) if len(every) else np.zeros(0, dtype=bool)
-    high[every[~first_kept & ~last_kept]] = low[every[~first_kept & ~last_kept]]
-    while True:
-        open_ = np.flatnonzero(high > low)
-        if not len(open_):
-            return low
-        middle = (low[open_] + high[open_] + 1) // 2
-        kept = is_kept(middle, open_)
-        low[open_[kept]] = middle[kept]
-        high[open_[~kept]] = middle[~kept] - 1
 
 
 def matched(giver_group: Wholes, offered: Wholes, taker_group: Wholes, wanted: Wholes) -> Matches:
@@ -237,6 +167,7 @@ def _in_excess(
     supply: pd.DataFrame,
     supersessions: pd.DataFrame,
     today: date,
+    params: ReplenishParams,
 ) -> pd.DataFrame:
     """Pairs with excess, less what tonight's moves between sites take, with what is known of them."""
     moves = shipments[shipments["shipment_kind"].eq("transshipment")].rename(columns={"origin_id": "site_id"})
@@ -269,14 +200,42 @@ def _in_excess(
     best = back.sort_values([*SITE_PART, "return_share", "source_id"]).drop_duplicates(SITE_PART, keep="last")
     rows = rows.merge(best[[*SITE_PART, "return_share"]], on=SITE_PART, how="left", validate="1:1")
     rows["return_share"] = rows["return_share"].fillna(0.0)
+    rows["is_usable"] = ~is_old | successors.uses_up[part]
+    coming = supersessions[(supersessions["effective_on"] > pd.Timestamp(today)) & ~supersessions["use_up_old_first"]]
+    ends = coming.set_index("old_part_id")["effective_on"].reindex(rows["part_id"]).to_numpy().astype("datetime64[D]")
+    days = (ends - np.datetime64(today, "D")).astype(np.float64)
+    rows["ends_days"] = np.where(np.isnat(ends), np.inf, days)
+    rows["served_days"] = _served_days(rows, parts, supply, today, params)
     return rows
 
 
+def _served_days(
+    rows: pd.DataFrame, parts: pd.DataFrame, supply: pd.DataFrame, today: date, params: ReplenishParams
+) -> Floats:
+    """Days until the end of service of parts that nobody supplies any more; not a number for the others."""
+    outside = supply[supply["channel"].ne("dc")]
+    is_open = ~(outside["last_order_on"] < pd.Timestamp(today))
+    ended_on = outside[~outside["part_id"].isin(outside.loc[is_open, "part_id"])].groupby("part_id")["last_order_on"]
+    ended = ended_on.max().reindex(rows["part_id"]).to_numpy().astype("datetime64[D]")
+    until = parts.set_index("part_id")["served_until_on"].reindex(rows["part_id"]).to_numpy().astype("datetime64[D]")
+    covered = ended + np.timedelta64(round(params.last_buy_years * DAYS_PER_YEAR), "D")
+    until = np.where(np.isnat(ended), np.datetime64("NaT"), np.where(np.isnat(until), covered, until))
+    days = np.where(np.isnat(until), np.nan, (until - np.datetime64(today, "D")).astype(np.float64))
+    return np.maximum(days, 1.0)
+
+
 def _held(rows: pd.DataFrame, params: ReplenishParams) -> Held:
-    """A piece sold spares the next purchase; where the site stocks none, an emergency purchase."""
+    """A piece sold spares the next purchase; where the site stocks none, an emergency purchase; else a shortage.
+
+    What was bought for the last time is kept for the demand until the end of service.
+    """
     cost = rows["unit_cost"].to_numpy()
     life = pd.Index(LIFECYCLES).get_indexer(rows["lifecycle"])
     emergency = np.where(rows["order_up_to_level"].gt(0), 0.0, params.emergency_cost_share)
+    served = rows["served_days"].to_numpy()
+    emergency = np.where(np.isnan(served), emergency, params.last_buy_shortage_share)
+    days = np.where(np.isnan(served), of_life(params.unsold_after_months, life) * DAYS_PER_MONTH, served)
+    days = np.minimum(days, rows["ends_days"].to_numpy())
     older = np.maximum(rows["superseded"].to_numpy(), 0)  # old numbers are sold first
     last = rows["free"].to_numpy() + older
     hazard = of_life(params.obsolescence_per_year, life)
@@ -285,7 +244,7 @@ def _held(rows: pd.DataFrame, params: ReplenishParams) -> Held:
         last=last,
         mean_per_year=rows["per_year"].to_numpy(),
         variance_to_mean=rows["variance_to_mean"].to_numpy(),
-        years=of_life(params.unsold_after_months, life) * DAYS_PER_MONTH / DAYS_PER_YEAR,
+        years=days / DAYS_PER_YEAR,
         gain=cost * (1 + emergency),
         rest=cost * params.scrap_share,
         per_year=cost * (params.holding_rate_per_year + hazard),
@@ -321,21 +280,23 @@ def _takers(
     positions: pd.DataFrame,
     levels: pd.DataFrame,
     forecasts: pd.DataFrame,
-    parts: pd.DataFrame,
     sites: pd.DataFrame,
-    wanted: pd.Series,
+    excess: pd.DataFrame,
     params: ReplenishParams,
 ) -> pd.DataFrame:
     """DCs that will use more of a part within the horizon than lies above their level, the fastest first.
 
-    What lacks to the level is ordered or asked for as ever, so only demand beyond it counts.
+    What lacks to the level is ordered or asked for as ever, so only demand beyond it counts. An old number that is used
+    up is wanted where its successor is; one that may soon not be sold any more is wanted nowhere.
     """
+    lasts = excess[excess["is_usable"] & np.isinf(excess["ends_days"])]
+    wanted = lasts[["part_id", "asked_as"]].drop_duplicates()
     dcs = sites.loc[sites["site_kind"].eq("dc"), "site_id"]
-    rows = positions[positions["site_id"].isin(dcs) & positions["part_id"].isin(wanted.unique())]
-    rows = rows.merge(levels[[*SITE_PART, "order_up_to_level"]], on=SITE_PART, how="inner", validate="1:1")
+    known = positions[positions["site_id"].isin(dcs)][[*SITE_PART, "inventory_position"]]
+    known = known.merge(levels[[*SITE_PART, "order_up_to_level"]], on=SITE_PART, how="inner", validate="1:1")
     demand = forecasts[[*SITE_PART, "mean_per_period", "period_days", "variance_to_mean"]]
-    rows = rows.merge(demand, on=SITE_PART, how="inner", validate="1:1")
-    rows = rows.merge(parts[["part_id", "lifecycle"]], on="part_id", how="left", validate="m:1")
+    known = known.merge(demand, on=SITE_PART, how="inner", validate="1:1")
+    rows = wanted.merge(known.rename(columns={"part_id": "asked_as"}), on="asked_as", how="inner")
     rows["per_year"] = rows["mean_per_period"] / rows["period_days"] * DAYS_PER_YEAR
     rows["stock"] = np.maximum(rows["inventory_position"], rows["order_up_to_level"])
     over_horizon = np.floor(rows["per_year"] * params.excess_horizon_days / DAYS_PER_YEAR).astype("int64")

@@ -155,7 +155,7 @@ def demand_over(
     for rows, lead_times in _by_certainty(lead_time_days, lead_time_sd_days):
         start = review_in_days[rows].astype(np.float64)
         arrives = start[:, None] + lead_times.days
-        here = _of_rows(ahead, rows, n)
+        here = of_rows(ahead, rows, n)
         lead = mean_between(here, start, arrives)
         until_next = mean_between(here, start, arrives + review_period_days[rows, None]) - lead
         columns = slice(0, lead.shape[1])
@@ -243,7 +243,7 @@ def _by_certainty(mean: Floats, sd: Floats) -> list[tuple[Wholes, LeadTimes]]:
     return [(certain, one), (uncertain, lead_time_mixture(mean[uncertain], sd[uncertain]))]
 
 
-def _of_rows(ahead: DemandAhead, rows: Wholes, n: int) -> DemandAhead:
+def of_rows(ahead: DemandAhead, rows: Wholes, n: int) -> DemandAhead:
     """The demand of some of the pairs, numbered anew."""
     renumbered = np.full(n, -1, dtype=np.int64)
     renumbered[rows] = np.arange(len(rows))

@@ -12,6 +12,7 @@ import pandas as pd
 from partsopt.replenish.levels import DemandAhead, Levels, mean_between
 from partsopt.replenish.pairs import Pairs
 from partsopt.replenish.position import largest_of_site
+from partsopt.replenish.review import Reviews
 from partsopt.replenish.service import demand_quantile, demand_tail, expected_shortfall
 from partsopt.settings import ReplenishParams
 from partsopt.tables import LIFECYCLES, declare_exception
@@ -24,7 +25,7 @@ MONTHS_PER_YEAR = 12
 LEVEL_CAPPED = declare_exception(
     "level_capped",
     stage="replenish",
-    says="a level was cut because a piece of it would likely be unsold for too long; it promises less than its class",
+    says="a level was cut because pieces of it would likely be left over; it promises less than its class",
     action="accept it, or raise replenish.unsold_probability; money is what the cut saves in stock",
 )
 
@@ -40,12 +41,45 @@ class Sales(NamedTuple):
     piece_years: Floats
 
 
+class Held(NamedTuple):
+    """Pieces of stocks and what selling them would bring, arrays of shape (n,).
+
+    Pieces number ``first + 1`` to ``last`` of each stock are in question; ``gain`` is money for a piece sold, ``rest``
+    for one left after ``years``, ``per_year`` what a piece costs meanwhile.
+    """
+
+    first: Wholes
+    last: Wholes
+    mean_per_year: Floats
+    variance_to_mean: Floats
+    years: Floats
+    gain: Floats
+    rest: Floats
+    per_year: Floats
+    decline_per_year: float = 0.0
+
+    def at(self, rows: Wholes) -> Held:
+        """Those of some rows."""
+        return Held(
+            self.first[rows],
+            self.last[rows],
+            self.mean_per_year[rows],
+            self.variance_to_mean[rows],
+            self.years[rows],
+            self.gain[rows],
+            self.rest[rows],
+            self.per_year[rows],
+            self.decline_per_year,
+        )
+
+
 def sales_of(
     first: npt.ArrayLike,
     last: npt.ArrayLike,
     mean_per_year: npt.ArrayLike,
     variance_to_mean: npt.ArrayLike,
     years: npt.ArrayLike,
+    decline_per_year: float = 0.0,
 ) -> Sales:
     """What becomes of the pieces number ``first + 1`` to ``last`` of a stock within a horizon.
 
@@ -59,6 +93,8 @@ def sales_of(
         Of the demand; 1 is Poisson.
     years
         The horizon, above 0.
+    decline_per_year
+        Demand falls by exp(-decline) a year.
 
     Notes
     -----
@@ -76,7 +112,7 @@ def sales_of(
     )
 
     def sold_by(when: Floats) -> Floats:
-        mean = rate * when
+        mean = rate * (-np.expm1(-decline_per_year * when) / decline_per_year if decline_per_year > 0 else when)
         return expected_shortfall(a, mean, ratio) - expected_shortfall(b, mean, ratio)
 
     waiting = np.zeros(a.shape)
@@ -108,6 +144,46 @@ def worth_of(
     """
     kept = np.asarray(pieces, dtype=np.float64)
     return sales.pieces * gain + (kept - sales.pieces) * rest - sales.piece_years * per_year
+
+
+def kept_worth(held: Held, first: Wholes, last: Wholes) -> Floats:
+    """Money that keeping the pieces number ``first + 1`` to ``last`` is worth."""
+    sales = sales_of(first, last, held.mean_per_year, held.variance_to_mean, held.years, held.decline_per_year)
+    return worth_of(sales, last - first, held.gain, held.rest, held.per_year)
+
+
+def kept_until(held: Held, disposal: Floats) -> Wholes:
+    """Number of the last piece in question that is worth more kept than disposed of; ``held.first`` where none is.
+
+    The worth of a piece falls with its number: a later piece is sold later and less surely, so the last one is
+    found by bisection.
+
+    Parameters
+    ----------
+    held
+        Stocks.
+    disposal
+        Money for a piece disposed of, shape (n,).
+    """
+    low, high = held.first.copy(), held.last.copy()
+
+    def is_kept(piece: Wholes, at: Wholes) -> npt.NDArray[np.bool_]:
+        here = held.at(at)
+        return kept_worth(here, piece - 1, piece) >= disposal[at]
+
+    every = np.flatnonzero(high > low)
+    last_kept = is_kept(high[every], every)
+    low[every[last_kept]] = high[every[last_kept]]
+    first_kept = is_kept(low[every] + 1, every) if len(every) else np.zeros(0, dtype=bool)
+    high[every[~first_kept & ~last_kept]] = low[every[~first_kept & ~last_kept]]
+    while True:
+        open_ = np.flatnonzero(high > low)
+        if not len(open_):
+            return low
+        middle = (low[open_] + high[open_] + 1) // 2
+        kept = is_kept(middle, open_)
+        low[open_[kept]] = middle[kept]
+        high[open_[~kept]] = middle[~kept] - 1
 
 
 def unsold_chance(level: npt.ArrayLike, mean_over_horizon: npt.ArrayLike, variance_to_mean: npt.ArrayLike) -> Floats:
@@ -161,37 +237,49 @@ def holding_rates(pairs: Pairs, params: ReplenishParams) -> Floats:
     return params.holding_rate_per_year + of_life(params.obsolescence_per_year, pairs.rows["life"].to_numpy())
 
 
-def level_caps(pairs: Pairs, ahead: DemandAhead, params: ReplenishParams) -> Wholes:
+def level_caps(
+    pairs: Pairs,
+    ahead: DemandAhead,
+    worthless_in: Floats,
+    reviews: Reviews,
+    chosen: pd.DataFrame,
+    params: ReplenishParams,
+) -> Wholes:
     """The highest level of each pair that the chance of being unsold allows.
 
-    A part that is new or active keeps one piece: whether to stock it at all is the stocking decision.
+    A part that is new or active keeps one piece: whether to stock it at all is the stocking decision. A part that may
+    not be sold any more after ``worthless_in`` days must be sold by then, and is not ordered if it would come later.
     """
     life = pairs.rows["life"].to_numpy()
     days = of_life(params.unsold_after_months, life) * DAYS_PER_MONTH
+    is_replaced = worthless_in < np.inf
+    days = np.minimum(days, worthless_in)
     cap = np.full(len(life), NO_CAP)
     at = np.flatnonzero(pairs.rows["is_stocked"].to_numpy())
     mean = mean_between(ahead, np.zeros(len(life)), days)[at]
     cap[at] = unsold_cap(mean, pairs.rows["variance_to_mean"].to_numpy()[at], params.unsold_probability)
-    ends = np.isin(life, [LIFECYCLES.index(name) for name in ENDS_ANYHOW])
+    comes_too_late = reviews.review_in_days + chosen["lead_time_days"].to_numpy() >= worthless_in
+    cap[is_replaced & comes_too_late] = 0
+    ends = np.isin(life, [LIFECYCLES.index(name) for name in ENDS_ANYHOW]) | is_replaced
     return np.where(ends, cap, np.maximum(cap, 1))
 
 
-def capped_levels(pairs: Pairs, cap_cut: Wholes, levels: Levels, params: ReplenishParams) -> pd.DataFrame:
+def capped_levels(
+    pairs: Pairs, cap_cut: Wholes, levels: Levels, worthless_in: Floats, params: ReplenishParams
+) -> pd.DataFrame:
     """Exceptions for the levels that were cut, the largest of each site by money and the total of the others."""
     row = np.flatnonzero(cap_cut > 0)
     months = of_life(params.unsold_after_months, pairs.rows["life"].to_numpy()[row])
-    told = zip(
-        cap_cut[row] + levels.order_up_to_level[row],
-        levels.order_up_to_level[row],
-        months,
-        levels.promised_fill_rate[row],
-        strict=True,
-    )
+    reason = [
+        f"another number takes its place in {ends:.0f} days"
+        if np.isfinite(ends)
+        else f"likely unsold after {n:g} months"
+        for ends, n in zip(worthless_in[row], months, strict=True)
+    ]
+    level = levels.order_up_to_level[row]
+    told = zip(cap_cut[row] + level, level, reason, levels.promised_fill_rate[row], strict=True)
     rows = pairs.rows.iloc[row][["site_id", "part_id"]].assign(
         money=cap_cut[row] * pairs.rows["part_cost"].to_numpy()[row],
-        what=[
-            f"level {wanted} cut to {level}: likely unsold after {after:g} months; it promises {fill:.1%}"
-            for wanted, level, after, fill in told
-        ],
+        what=[f"level {wanted} cut to {to}: {why}; it promises {fill:.1%}" for wanted, to, why, fill in told],
     )
     return largest_of_site(LEVEL_CAPPED, rows, "{n} more levels were cut")

@@ -12,8 +12,10 @@ import pandas as pd
 
 from partsopt.calendars import calendars_of
 from partsopt.replenish.fixedlevels import cost_of_planners, fixed_level_exceptions, with_fixed_levels
+from partsopt.replenish.lastbuy import LastBuys, explained, last_buy_exceptions, last_buys, noted, site_level
 from partsopt.replenish.levels import DemandAhead, Levels, demand_ahead, mean_between
 from partsopt.replenish.lifecycle import capped_levels, level_caps
+from partsopt.replenish.newparts import new_part_exceptions, with_new_parts
 from partsopt.replenish.pairs import Pairs, pairs_of, rows_at, rows_of, sums_of
 from partsopt.replenish.policy import level_pairs, level_table, policy_of, stocking_exceptions
 from partsopt.replenish.position import (
@@ -34,6 +36,7 @@ from partsopt.replenish.realised import widened_targets
 from partsopt.replenish.requests import Asked, Gap, Urgent, ask_dc, ask_urgent, joined
 from partsopt.replenish.review import Reviews, WorkingDays, due_in_days, set_reviews, working_days
 from partsopt.replenish.reviewplan import plan_reviews
+from partsopt.replenish.runout import left_over_exceptions, run_outs, worthless_in
 from partsopt.replenish.sourcing import choose_sources, price_break_table, raised_quantity
 from partsopt.replenish.together import exchange_curve_of
 from partsopt.settings import ReplenishParams
@@ -94,6 +97,7 @@ class Replenishment(NamedTuple):
     solver_runs: pd.DataFrame
     exceptions: pd.DataFrame
     exchange_curve: pd.DataFrame
+    run_outs: pd.DataFrame
 
 
 class Holdings(NamedTuple):
@@ -169,9 +173,19 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     InputError
         Part numbers replace one another in a circle, or a calendar never works.
     """
-    pairs = pairs_of(
+    known = with_new_parts(
         forecasts=forecasts,
         classes=classes,
+        parts=parts,
+        sites=sites,
+        supply=supply,
+        supersessions=supersessions,
+        today=today,
+        params=params,
+    )
+    pairs = pairs_of(
+        forecasts=known.forecasts,
+        classes=known.classes,
         parts=parts,
         sites=sites,
         supply=supply,
@@ -186,7 +200,7 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     pairs, unused = with_fixed_levels(pairs, fixed_levels, today)
     class_days, target = policy_of(pairs, params)
     target, shortfall_factor = _widened(pairs, target, service_record, params)
-    sources = choose_sources(pairs, supply, price_breaks, carrier_lanes, class_days, target, params)
+    sources = choose_sources(pairs, supply, price_breaks, carrier_lanes, class_days, target, params, today)
     chosen = sources.chosen
     working = working_days(calendars_of(holidays), pd.concat([sites["calendar"], chosen["source_calendar"]]), today)
     plan = plan_reviews(pairs, chosen, class_days, target, review_calendar, params, today)
@@ -195,8 +209,9 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     due_days = due_in_days(chosen["lead_time_days"].to_numpy(), _calendar_of(pairs, working), working)
     booked = booked_repairs(pairs, reservations, today)
     ahead = demand_ahead(pairs, forecast_steps, today, period)
-    caps = level_caps(pairs, ahead, params)
-    levelling = level_pairs(pairs, chosen, reviews, booked, ahead, target, caps, rate_factors, params)
+    ends_in = worthless_in(pairs, supersessions, today)
+    cap = level_caps(pairs, ahead, ends_in, reviews, chosen, params)
+    levelling = level_pairs(pairs, chosen, reviews, booked, ahead, target, cap, rate_factors, params)
     levels = levelling.levels
 
     protection = reviews.review_period_days + chosen["lead_time_days"].to_numpy()
@@ -211,7 +226,13 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     )
     position, superseded = _positions(pairs, holdings)
 
+    last = last_buys(pairs, chosen, parts, supply, supersessions, reviews, today, params)
+    asked_by = sums_of(asked.requests["row"].to_numpy(), asked.requests["quantity"].to_numpy(), len(pairs.keys))
+    last_level = site_level(last, position, parent, asked_by, chosen["wave"].to_numpy())
+    levels, reviews, holdings = _for_last_buys(last, last_level, levels, reviews, holdings)
+    position, superseded = _positions(pairs, holdings)
     gap, too_large = _gap(parent < 0, pairs, chosen, reviews, levels, holdings, horizon, params, today)
+    gap = noted(gap, last, today)
     breaks = price_break_table(price_breaks, pairs.part_ids)
     proposed_today = money_proposed_today(supply, open_orders, pairs, breaks, today)
     bought = buy(pairs, chosen, reviews, levels, gap, breaks, due_days, open_orders, proposed_today, params, today)
@@ -219,6 +240,7 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     horizon_mean = _horizon_mean(pairs, ahead, params.excess_horizon_days)
     excess = _excess(pairs, levels, holdings, superseded, horizon_mean)
     requests = _requests(asked.requests, position)
+    replaced = run_outs(pairs, chosen, ahead, supersessions, stock, open_orders, supply, today, params)
     exceptions = pd.concat(
         [
             sources.exceptions,
@@ -228,10 +250,13 @@ carrier_lanes, holidays, review_calendar, fixed_levels
                 pairs, chosen, levels.promised_fill_rate, levelling.free_level, levelling.free_fill_rate, params
             ),
             cost_of_planners(levelling.solver_runs, levelling.free_runs, params),
+            left_over_exceptions(replaced),
+            new_part_exceptions(pairs, known.started, levels),
+            last_buy_exceptions(pairs, chosen, last, last_level - position[last.row], today, params),
             overdue_receipts(pairs, open_orders, today),
             stock_exceptions(pairs, on_hand, excess, horizon_mean, params.excess_horizon_days),
             _unsupplied(pairs, chosen, levels, position),
-            capped_levels(pairs, levelling.cap_cut, levels, params),
+            capped_levels(pairs, levelling.cap_cut, levelling.levels, ends_in, params),
             *refused,
             too_large,
             *bought.exceptions,
@@ -243,10 +268,12 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     log.info("replenish: %d pairs, %d orders, %d requests", len(pairs.keys), len(bought.orders), len(requests))
     return Replenishment(
         review_days=plan.table,
-        levels=level_table(pairs, chosen, reviews, levelling, shortfall_factor, params, today),
+        levels=level_table(
+            pairs, chosen, reviews, levelling._replace(levels=levels), shortfall_factor, params, today
+        ),
         positions=_position_table(pairs, holdings, superseded, position, excess),
         source_options=sources.source_options,
-        orders=bought.orders,
+        orders=explained(bought.orders, pairs, last, today),
         requests=requests,
         lineage=conform(lineage, LINEAGE),
         solver_runs=_all_runs([plan.solver_runs, levelling.solver_runs, bought.solver_runs]),
@@ -254,6 +281,7 @@ carrier_lanes, holidays, review_calendar, fixed_levels
         exchange_curve=exchange_curve_of(pairs, chosen, levelling.chain, levels, params)
         if with_curve
         else empty(EXCHANGE_CURVE),
+        run_outs=replaced,
     )
 
 
@@ -310,6 +338,24 @@ def _holdings(
 
 def _requested(asked: Asked, n: int) -> Wholes:
     return sums_of(asked.requests["parent"].to_numpy(), asked.requests["quantity"].to_numpy(), n)
+
+
+def _for_last_buys(
+    last: LastBuys, level: Wholes, levels: Levels, reviews: Reviews, holdings: Holdings
+) -> tuple[Levels, Reviews, Holdings]:
+    """A last buy is made tonight, to its own level, and whatever is on its way counts."""
+    at = last.row[last.is_now]
+    up_to, review_in = levels.order_up_to_level.copy(), reviews.review_in_days.copy()
+    up_to[at], review_in[at] = level[last.is_now], 0
+    receipts = holdings.receipts
+    on_order, later = receipts.on_order.copy(), receipts.on_order_later.copy()
+    on_order[at] += later[at]
+    later[at] = 0
+    return (
+        levels._replace(order_up_to_level=up_to),
+        reviews._replace(review_in_days=review_in),
+        holdings._replace(receipts=receipts._replace(on_order=on_order, on_order_later=later)),
+    )
 
 
 def _positions(pairs: Pairs, holdings: Holdings) -> tuple[Wholes, Wholes]:

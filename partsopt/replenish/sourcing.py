@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import NamedTuple
 
 import numpy as np
@@ -56,6 +57,7 @@ def choose_sources(
     review_days: Wholes,
     service_target: Floats,
     params: ReplenishParams,
+    today: date,
 ) -> Sources:
     """Take the planner's preferred source, else the one of least expected cost a year.
 
@@ -72,13 +74,15 @@ def choose_sources(
         T and the target of each pair.
     params
         Cost rates, and the lead time from a DC.
+    today
+        The planned day: a source whose last day is past is none.
 
     Returns
     -------
     Sources
         ``chosen`` has a blank source_id where a pair has no source.
     """
-    options, refused = _options(pairs, supply)
+    options, refused = _options(pairs, supply[~(supply["last_order_on"] < pd.Timestamp(today))])
     breaks = price_break_table(price_breaks, pairs.part_ids)
     weighed = _weigh(pairs, options, breaks, review_days, service_target, params)
     chosen = _chosen(pairs, weighed, carrier_lanes, params)

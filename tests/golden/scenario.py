@@ -12,7 +12,7 @@ from partsopt.commands import answer
 GOLDEN = Path(__file__).resolve().parent
 SCENARIOS = sorted(folder.parent for folder in GOLDEN.glob("*/story.md"))
 SHOWN = ("purchase_orders.csv", "transfer_orders.csv", "deliveries.csv", "exceptions.csv")
-SHOWN_IF_ANY = ("excess_actions.csv",)
+SHOWN_IF_ANY = ("excess_actions.csv", "run_outs.csv")
 LEVEL_COLUMNS = ["site_id", "part_id", "abc_class", "is_stocked", "is_due", "protection_days", "order_up_to_level"]
 POSITION_COLUMNS = [
     "on_hand",

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from partsopt.replenish.excess import Held, excess_actions, kept_until, kept_worth, matched
+from partsopt.replenish.excess import excess_actions, matched
+from partsopt.replenish.lifecycle import Held, kept_until, kept_worth
 from partsopt.settings import ReplenishParams
 from partsopt.tables import SHIPMENTS, empty
 from tests.reference import reference_matches
@@ -57,7 +58,7 @@ def test_pieces_are_kept_up_to_the_last_that_is_worth_it(
     held = Held(*(np.array([one]) for one in (first, first + more, rate, ratio, 3.0, 10.0, 0.0, 2.2)))
     kept = int(kept_until(held, np.array([disposal]))[0])
     pieces = np.arange(first + 1, first + more + 1)
-    every = Held(*(np.repeat(one, more) for one in held))
+    every = held.at(np.zeros(more, dtype=np.int64))
     worth = kept_worth(every, pieces - 1, pieces)
     assert (worth[pieces <= kept] >= disposal).all()
     assert (worth[pieces > kept] < disposal + 1e-9).all()
@@ -148,6 +149,30 @@ def test_an_old_number_that_is_used_up_counts_on_its_successors_demand():
     assert dead["excess_quantity"].sum() == 500
     assert used_up["excess_quantity"].sum() < 400
     assert (dead["action"] != "keep").all()
+
+
+def test_an_old_number_moves_to_the_dc_that_sells_its_successor():
+    given_ = {
+        "forecasts": [{"part_id": "NEW", "mean_per_period": 10.0}],
+        "stock": [{"part_id": "OLD", "site_id": "D01", "on_hand": 30}],
+        "parts": [{"part_id": "OLD", "weight_kg": 0.1}],
+    }
+    change = {"old_part_id": "OLD", "new_part_id": "NEW"}
+    moved = actions(**given_, supersessions=[{**change, "use_up_old_first": True}])
+    assert moved[["action", "to_site_id", "excess_quantity"]].to_numpy().tolist() == [["rebalance", "DC1", 30]]
+    dead = actions(**given_, supersessions=[{**change, "use_up_old_first": False}])
+    assert "rebalance" not in set(dead["action"])
+
+
+def test_what_is_replaced_at_once_in_a_month_is_worth_a_month_of_demand():
+    """10 of 60 pieces sell before the change; later ones are worth nothing, whatever the horizon of an active part."""
+    change = {"old_part_id": "OLD", "new_part_id": "NEW", "use_up_old_first": False}
+    got = actions(
+        forecasts=[{"part_id": "OLD", "mean_per_period": 2.0}],
+        stock=[{"part_id": "OLD", "on_hand": 200}],
+        supersessions=[{**change, "effective_on": pd.Timestamp(TODAY) + pd.Timedelta(days=30)}],
+    )
+    assert set(got["action"]) == {"discount"}
 
 
 def test_lines_are_ranked_by_saving_and_no_piece_is_lost():
