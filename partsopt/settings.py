@@ -317,12 +317,16 @@ class ReplenishParams:
     emergency_cost_share: float = setting(
         0.5, "extra cost of an emergency purchase, when a budget is shared out", "share of unit cost"
     )
-    tell_stocking: bool = setting(
-        False,
-        "list as exceptions the parts whose stocking costs more than the emergency orders it saves, or would save",
+    emergency_cost_fixed: float = setting(
+        0.0, "extra cost of a piece bought in an emergency, whatever its price", "money"
     )
+    stocking_rule: str = setting(
+        "hits",
+        "what is stocked: hits (classify's demands a year) or economics (where stock costs less than emergency orders)",
+    )
+    tell_stocking: bool = setting(True, "list as exceptions the parts on which the other rule disagrees by the margin")
     stocking_margin: float = setting(
-        0.2, "by how much stock must save more than it costs to start, or less to stop, when that is told", "share"
+        0.2, "by how much stock must save more than it costs to start, or less to stop, by economics", "share"
     )
     excess_horizon_days: int = setting(365, "stock above what this horizon will use is excess", "calendar days")
     max_cover_days: int = setting(
@@ -360,7 +364,8 @@ class ReplenishParams:
         for name in ("dealer_handling_days", "dealer_lane_days", "holding_rate_per_year", "order_budget"):
             _need(getattr(self, name) >= 0, f"replenish.{name}", getattr(self, name), "0 or more")
         self._check_lifecycle()
-        for name in ("lateness_cost_share", "emergency_cost_share"):
+        _choice("replenish.stocking_rule", self.stocking_rule, ("hits", "economics"))
+        for name in ("lateness_cost_share", "emergency_cost_share", "emergency_cost_fixed"):
             _need(getattr(self, name) >= 0, f"replenish.{name}", getattr(self, name), "0 or more")
         _need(0 <= self.stocking_margin < 1, "replenish.stocking_margin", self.stocking_margin, "0 or more and below 1")
         _need(self.excess_horizon_days >= 1, "replenish.excess_horizon_days", self.excess_horizon_days, "1 or more")

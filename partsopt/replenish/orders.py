@@ -17,7 +17,7 @@ from partsopt.replenish.levels import DemandAhead, Levels, demand_ahead, mean_be
 from partsopt.replenish.lifecycle import capped_levels, level_caps
 from partsopt.replenish.newparts import new_part_exceptions, with_new_parts
 from partsopt.replenish.pairs import Pairs, pairs_of, rows_at, rows_of, sums_of
-from partsopt.replenish.policy import level_pairs, level_table, policy_of, stocking_exceptions
+from partsopt.replenish.policy import level_pairs, level_table, policy_of
 from partsopt.replenish.position import (
     Booked,
     Receipts,
@@ -38,6 +38,7 @@ from partsopt.replenish.review import Reviews, WorkingDays, due_in_days, set_rev
 from partsopt.replenish.reviewplan import plan_reviews
 from partsopt.replenish.runout import left_over_exceptions, run_outs, worthless_in
 from partsopt.replenish.sourcing import choose_sources, price_break_table, raised_quantity
+from partsopt.replenish.stocking import stocking_of
 from partsopt.replenish.together import exchange_curve_of
 from partsopt.settings import ReplenishParams
 from partsopt.tables import (
@@ -209,6 +210,12 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     due_days = due_in_days(chosen["lead_time_days"].to_numpy(), _calendar_of(pairs, working), working)
     booked = booked_repairs(pairs, reservations, today)
     ahead = demand_ahead(pairs, forecast_steps, today, period)
+    on_hand = _stock_of(pairs, stock, "on_hand")
+    coming = sums_of(
+        rows_of(pairs, open_orders["site_id"], open_orders["part_id"]), open_orders["quantity"], len(pairs.keys)
+    )
+    stocking = stocking_of(pairs, chosen, plan.review_days, target, on_hand + coming > 0, params)
+    pairs = stocking.pairs
     ends_in = worthless_in(pairs, supersessions, today)
     cap = level_caps(pairs, ahead, ends_in, reviews, chosen, params)
     levelling = level_pairs(pairs, chosen, reviews, booked, ahead, target, cap, rate_factors, params)
@@ -216,7 +223,6 @@ carrier_lanes, holidays, review_calendar, fixed_levels
 
     protection = reviews.review_period_days + chosen["lead_time_days"].to_numpy()
     horizon = np.maximum(np.ceil(protection).astype(np.int64), due_days)
-    on_hand = _stock_of(pairs, stock, "on_hand")
     parent = chosen["parent"].to_numpy()
     urgent = ask_urgent(pairs, parent, on_hand, urgent_orders, open_orders, today)
     receipts = receipts_of(pairs, open_orders, urgent.serving, horizon, today)
@@ -260,7 +266,7 @@ carrier_lanes, holidays, review_calendar, fixed_levels
             *refused,
             too_large,
             *bought.exceptions,
-            *([stocking_exceptions(pairs, chosen, plan.review_days, levels, params)] if params.tell_stocking else []),
+            stocking.exceptions,
         ],
         ignore_index=True,
     )

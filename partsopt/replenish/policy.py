@@ -16,33 +16,22 @@ from partsopt.replenish.levels import (
     Levels,
     demand_over,
 )
-from partsopt.replenish.lifecycle import holding_rates
 from partsopt.replenish.pairs import Pairs
 from partsopt.replenish.position import Booked, booked_between
 from partsopt.replenish.ratefactors import with_rate_factors
 from partsopt.replenish.review import Reviews
-from partsopt.replenish.stocking import stocking_costs, stocking_decision
-from partsopt.replenish.together import DAYS_PER_YEAR, Chain, chain_of, levels_by_class, levels_together, promises_of
+from partsopt.replenish.together import Chain, chain_of, levels_by_class, levels_together, promises_of
 from partsopt.settings import ReplenishParams
 from partsopt.tables import (
     ABC_CLASSES,
     LEVELS,
     SOLVER_RUNS,
     conform,
-    declare_exception,
     empty,
-    exceptions_of,
 )
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
-
-STOCKING_DIFFERS = declare_exception(
-    "stocking_differs",
-    stage="replenish",
-    says="stocking the part costs more than the emergency orders it saves, or it would save more than it costs",
-    action="stock it or stop by classify's limits, or accept the cost; money is a year's difference",
-)
 
 
 class Levelling(NamedTuple):
@@ -126,42 +115,6 @@ def _by_rule(
     levels = promises_of(chain, over, capped, is_stocked)
     none = empty(SOLVER_RUNS)
     return Levelling(levels, chain, target, level - capped, runs, capped, levels.promised_fill_rate, none)
-
-
-def stocking_exceptions(
-    pairs: Pairs, chosen: pd.DataFrame, review_days: Floats, levels: Levels, params: ReplenishParams
-) -> pd.DataFrame:
-    """Parts that are stocked though emergency orders would cost less, and the other way round; money is a year's.
-
-    What is stocked is decided by the rule of ``classify``; this only tells where costs say otherwise, by the margin
-    ``replenish.stocking_margin``. An unstocked part is weighed at a level of one piece.
-    """
-    rows = pairs.rows
-    is_stocked = rows["is_stocked"].to_numpy()
-    asked = rows["mean_per_day"].to_numpy() > 0
-    weighed = chosen["has_source"].to_numpy() & ~rows["is_superseded"].to_numpy() & (is_stocked | asked)
-    at = np.flatnonzero(weighed)
-    unit_cost = chosen["unit_cost"].to_numpy(dtype=np.float64)[at]
-    costs = stocking_costs(
-        np.where(is_stocked[at], levels.order_up_to_level[at], 1),
-        rows["mean_per_day"].to_numpy()[at] * DAYS_PER_YEAR,
-        rows["variance_to_mean"].to_numpy()[at],
-        review_days[at],
-        chosen["lead_time_days"].to_numpy()[at],
-        unit_cost,
-        params.holding_rate_per_year,
-        params.emergency_cost_share * unit_cost,
-        holding_rates(pairs, params)[at] - params.holding_rate_per_year,
-    )
-    pays = stocking_decision(costs, is_stocked[at], params.stocking_margin)
-    differs = np.flatnonzero(pays != is_stocked[at])
-    saving = np.abs(costs.stocked - costs.not_stocked)[differs]
-    told = zip(is_stocked[at][differs].tolist(), costs.stocked[differs], costs.not_stocked[differs], strict=True)
-    what = [
-        f"{'stocked' if now else 'not stocked'}, though a year costs {kept:,.2f} in stock and {bought:,.2f} without"
-        for now, kept, bought in told
-    ]
-    return exceptions_of(STOCKING_DIFFERS, rows.iloc[at[differs]][["site_id", "part_id"]], what=what, money=saving)
 
 
 def level_table(

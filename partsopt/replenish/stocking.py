@@ -6,11 +6,25 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from partsopt.errors import SettingsError
-from partsopt.replenish.service import expected_on_hand, fill_rate
+from partsopt.replenish.lifecycle import holding_rates
+from partsopt.replenish.pairs import Pairs
+from partsopt.replenish.position import largest_of_site
+from partsopt.replenish.service import expected_on_hand, fill_rate, level_for_cycle_service_level, level_for_fill_rate
+from partsopt.settings import ReplenishParams
+from partsopt.tables import LIFECYCLES, declare_exception
+
+STOCKING_DIFFERS = declare_exception(
+    "stocking_differs",
+    stage="replenish",
+    says="economics and the number of demands a year disagree on whether to stock a part",
+    action="look at the largest, or let replenish.stocking_rule be the other one; money is a year's difference",
+)
 
 Floats = npt.NDArray[np.float64]
+Wholes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 DAYS_PER_YEAR = 365.0
@@ -137,3 +151,113 @@ def stocking_decision(costs: StockingCosts, was_stocked: npt.ArrayLike, margin: 
     holds = costs.stocked - (costs.not_stocked - saves)
     was = np.broadcast_to(np.asarray(was_stocked, dtype=bool), saves.shape)
     return np.where(was, saves >= holds * (1 - margin), saves > holds * (1 + margin))
+
+
+# --------------------------------------------------------------------------- of pairs
+
+
+class Stocking(NamedTuple):
+    """The pairs with what is stocked by the rule, and the exceptions where the two rules differ."""
+
+    pairs: Pairs
+    exceptions: pd.DataFrame
+
+
+def stocking_of(
+    pairs: Pairs,
+    chosen: pd.DataFrame,
+    review_days: Floats,
+    service_target: Floats,
+    stocked_now: Flags,
+    params: ReplenishParams,
+) -> Stocking:
+    """Decide by ``replenish.stocking_rule`` what is stocked, and tell where the other rule says otherwise.
+
+    Economics weighs the class's level at the expected demand against emergency orders. By that rule a part that lies
+    there changes only by the margin; told are differences by the margin too. What is ended is not stocked by
+    either, vital parts of a DC and new parts stay as classify says: costs do not know them. A planner's level stays.
+
+    Parameters
+    ----------
+    pairs, chosen, review_days, service_target
+        Pairs, their sources, T and target.
+    stocked_now
+        Whether pieces of each pair are on hand or on order.
+    params
+        The rule, costs and the margin.
+    """
+    rows = pairs.rows
+    by_hits = rows["is_stocked"].to_numpy()
+    if params.stocking_rule == "hits" and not params.tell_stocking:
+        return Stocking(pairs, largest_of_site(STOCKING_DIFFERS, rows.iloc[:0], ""))
+    was = stocked_now if params.stocking_rule == "economics" else by_hits
+    at, costs = _weighed(pairs, chosen, review_days, service_target, was, params)
+    by_costs = by_hits.copy()
+    by_costs[at] = stocking_decision(costs, was[at], params.stocking_margin)
+    differs = np.flatnonzero(by_costs[at] != by_hits[at])
+    pair = at[differs]
+    is_stocked = by_costs if params.stocking_rule == "economics" else by_hits
+    demands = rows["demands_per_year"].to_numpy()[pair]
+    told = zip(is_stocked[pair], demands, costs.stocked[differs], costs.not_stocked[differs], strict=True)
+    what = [
+        f"{'stocked' if now else 'not stocked'} at {n:.1f} demands a year, "
+        f"though a year costs {kept:,.2f} in stock and {bought:,.2f} without"
+        if params.stocking_rule == "hits"
+        else f"{'stocked' if now else 'not stocked'} by economics at {n:.1f} demands a year: "
+        f"a year costs {kept:,.2f} in stock and {bought:,.2f} without"
+        for now, n, kept, bought in told
+    ]
+    money = np.abs(costs.stocked - costs.not_stocked)[differs]
+    lines = rows.iloc[pair][["site_id", "part_id"]].assign(what=what, money=money)
+    said = "{n} more parts are stocked, or not, against the other rule"
+    by_rule = np.where(rows["fixed_level"].to_numpy() < 0, is_stocked, rows["is_stocked_by_rule"].to_numpy())
+    decided = pairs._replace(rows=rows.assign(is_stocked=is_stocked, is_stocked_by_rule=by_rule))
+    return Stocking(decided, largest_of_site(STOCKING_DIFFERS, lines, said))
+
+
+def _weighed(
+    pairs: Pairs,
+    chosen: pd.DataFrame,
+    review_days: Floats,
+    service_target: Floats,
+    was: Flags,
+    params: ReplenishParams,
+) -> tuple[Wholes, StockingCosts]:
+    """The pairs whose decision by costs is open or differs, and the costs of their class level; others are as classed.
+
+    Left out are pairs that cannot pay: emergency orders for all demand cost less than holding one piece for the share
+    of time that it lies there at least, *1 - E D(T + L)*.
+    """
+    rows = pairs.rows
+    life = rows["life"].to_numpy()
+    kept = rows["is_stocked"].to_numpy()
+    fixed = kept & (rows["criticality"].eq("vital").to_numpy() & rows["is_dc"].to_numpy())
+    fixed |= rows["fixed_level"].to_numpy() >= 0
+    fixed |= (kept & (life == LIFECYCLES.index("new"))) | (life == LIFECYCLES.index("ended"))
+    rate = rows["mean_per_day"].to_numpy()
+    can_be = chosen["has_source"].to_numpy() & ~rows["is_superseded"].to_numpy() & ~fixed
+    cost = chosen["unit_cost"].to_numpy(dtype=np.float64)
+    lead = chosen["lead_time_days"].to_numpy()
+    extra = params.emergency_cost_share * cost + params.emergency_cost_fixed
+    holding = holding_rates(pairs, params)
+    lies = np.maximum(1.0 - rate * (lead + review_days), 0.0)
+    edge = np.where(was, 1 - params.stocking_margin, 1 + params.stocking_margin)
+    may_pay = rate * DAYS_PER_YEAR * extra > holding * cost * lies * edge
+    at = np.flatnonzero(can_be & (kept | ((rate > 0) & may_pay)))
+    demand = rate[at] * (lead + review_days)[at], rows["variance_to_mean"].to_numpy()[at]
+    if params.service_measure == "fill_rate":
+        level = level_for_fill_rate(service_target[at], rate[at] * lead[at], *demand)
+    else:
+        level = level_for_cycle_service_level(service_target[at], *demand)
+    costs = stocking_costs(
+        np.maximum(level, 1),
+        rate[at] * DAYS_PER_YEAR,
+        demand[1],
+        review_days[at],
+        lead[at],
+        cost[at],
+        params.holding_rate_per_year,
+        extra[at],
+        holding[at] - params.holding_rate_per_year,
+    )
+    return at, costs

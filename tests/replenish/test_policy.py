@@ -100,9 +100,14 @@ def test_stocking_that_does_not_pay_is_told_with_its_money():
     costs = stocking_costs([1], [0.12], [1.0], [row["review_period_days"]], [10], [100.0], 0.22, [50.0])
     assert row["order_up_to_level"] == 1
     assert told["money"].iloc[0] == pytest.approx(costs.stocked[0] - costs.not_stocked[0], rel=0.01)
-    assert "stocked, though a year costs" in told["what"].iloc[0]
+    assert told["what"].iloc[0].startswith("stocked at 12.0 demands a year, though a year costs")
 
 
-def test_a_night_is_silent_about_stocking_unless_asked():
-    out = night(parts=PARTS, forecasts=[{"part_id": "P2", "mean_per_period": 0.01}], supply=SUPPLY)
+def test_a_night_is_silent_about_stocking_where_that_is_wished():
+    out = night(
+        params=with_params(tell_stocking=False),
+        parts=PARTS,
+        forecasts=[{"part_id": "P2", "mean_per_period": 0.01}],
+        supply=SUPPLY,
+    )
     assert "stocking_differs" not in set(out.exceptions["code"])

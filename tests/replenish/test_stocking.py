@@ -4,6 +4,7 @@ import pytest
 
 from partsopt.errors import SettingsError
 from partsopt.replenish.stocking import stocking_costs, stocking_decision
+from tests.replenish.network import night, with_params
 
 
 @pytest.mark.parametrize(
@@ -45,3 +46,62 @@ def test_refusals():
         stocking_costs([1], [1], [1.0], [0], [5], [80], 0.1, [30])
     with pytest.raises(SettingsError, match="margin of the stocking decision"):
         stocking_decision(stocking_costs([1], [1], [1.0], [7], [5], [80], 0.1, [30]), [True], margin=1.0)
+
+
+ECONOMICS = with_params(stocking_rule="economics")
+
+
+def stocked(on_hand: int, rate: float, hits: bool, **part: object) -> bool:
+    """Whether the DC stocks a part by economics that sells so much a month."""
+    plan = night(
+        params=ECONOMICS,
+        forecasts=[{"part_id": "P", "mean_per_period": rate}],
+        classes=[{"site_id": "DC1", "part_id": "P", "is_stocked": hits, "abc_class": "C", **part}],
+        stock=[{"part_id": "P", "on_hand": on_hand}] if on_hand else [],
+        parts=[{"part_id": "P", "unit_cost": 10.0, "lifecycle": "ended" if part.get("why") == "ended" else "active"}],
+    )
+    return bool(plan.levels["is_stocked"].iloc[0])
+
+
+def test_economics_stocks_what_emergency_orders_would_cost_more_for_whatever_the_demands():
+    """A piece of 10: 2.20 a year in stock; at 0.44 demands a year emergency orders cost as much."""
+    assert stocked(0, 0.1, hits=False)  # 1.2 a year
+    assert not stocked(0, 0.01, hits=True)  # 0.12 a year
+
+
+def test_near_the_edge_what_lies_there_stays_and_what_does_not_is_not_begun():
+    """0.48 a year: 9 % over the edge, less than the margin of 20 % in both directions."""
+    assert not stocked(0, 0.04, hits=True)
+    assert stocked(1, 0.04, hits=False)
+
+
+def test_vital_parts_of_a_dc_stay_and_ended_ones_go():
+    assert stocked(0, 0.01, hits=True, criticality="vital")
+    assert not stocked(3, 5.0, hits=False, why="ended")
+
+
+def test_the_other_rule_is_told_with_the_money_of_a_year():
+    plan = night(
+        params=ECONOMICS,
+        forecasts=[{"part_id": "P", "mean_per_period": 0.1}],
+        classes=[{"site_id": "DC1", "part_id": "P", "is_stocked": False, "demands_per_year": 0.5}],
+    )
+    told = plan.exceptions[plan.exceptions["code"] == "stocking_differs"].iloc[0]
+    assert told["what"].startswith("stocked by economics at 0.5 demands a year: a year costs")
+    assert told["money"] > 0
+
+
+def test_a_fixed_price_of_emergencies_stocks_cheap_parts():
+    """At 0.24 a year a piece of 10 does not pay by its price alone; with 30 for each emergency it does."""
+    sells = {
+        "forecasts": [{"part_id": "P", "mean_per_period": 0.02}],
+        "classes": [{"site_id": "DC1", "part_id": "P", "is_stocked": False}],
+    }
+    by_price = night(params=ECONOMICS, **sells).levels["is_stocked"].tolist()
+    with_freight = with_params(stocking_rule="economics", emergency_cost_fixed=30.0)
+    assert (by_price, night(params=with_freight, **sells).levels["is_stocked"].tolist()) == ([False], [True])
+
+
+def test_an_unknown_rule_is_refused():
+    with pytest.raises(SettingsError, match="stocking_rule is 'both'; it must be one of hits, economics"):
+        with_params(stocking_rule="both")
