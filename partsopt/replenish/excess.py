@@ -213,7 +213,9 @@ def _served_days(
     rows: pd.DataFrame, parts: pd.DataFrame, supply: pd.DataFrame, today: date, params: ReplenishParams
 ) -> Floats:
     """Days until the end of service of parts that nobody supplies any more; not a number for the others."""
-    outside = supply[supply["channel"].ne("dc")]
+    if not supply["last_order_on"].notna().any():
+        return np.full(len(rows), np.nan)
+    outside = supply[supply["channel"].ne("dc") & supply["part_id"].isin(rows["part_id"])]
     is_open = ~(outside["last_order_on"] < pd.Timestamp(today))
     ended_on = outside[~outside["part_id"].isin(outside.loc[is_open, "part_id"])].groupby("part_id")["last_order_on"]
     ended = ended_on.max().reindex(rows["part_id"]).to_numpy().astype("datetime64[D]")

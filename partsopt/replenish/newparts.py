@@ -65,9 +65,10 @@ def with_new_parts(
     params
         Costs that decide whether the first piece pays.
     """
-    bought = _bought_by_dcs(forecasts, parts, sites, supply, today, params)
+    of_dcs = forecasts[forecasts["site_id"].isin(sites.loc[sites["site_kind"].eq("dc"), "site_id"])]
+    bought = _bought_by_dcs(of_dcs, parts, sites, supply, today, params)
     expected = pd.concat(
-        [_as_the_old(bought, forecasts, supersessions, today), _as_its_group(bought, forecasts, today)],
+        [_as_the_old(bought, of_dcs, supersessions, today), _as_its_group(bought, of_dcs, today)],
         ignore_index=True,
     ).drop_duplicates(SITE_PART)
     if expected.empty:
@@ -89,8 +90,8 @@ def with_new_parts(
         is_stocked=(per_year > 0) & stocking_decision(costs, np.zeros(len(expected), dtype=bool))
     )
     return NewParts(
-        conform(pd.concat([_without(forecasts, expected), _forecast_rows(expected)], ignore_index=True), FORECASTS),
-        conform(pd.concat([_without(classes, expected), _class_rows(expected)], ignore_index=True), CLASSES),
+        pd.concat([_without(forecasts, expected), conform(_forecast_rows(expected), FORECASTS)], ignore_index=True),
+        pd.concat([_without(classes, expected), conform(_class_rows(expected), CLASSES)], ignore_index=True),
         expected,
     )
 
@@ -203,7 +204,11 @@ def _as_its_group(bought: pd.DataFrame, forecasts: pd.DataFrame, today: date) ->
 
 def _without(table: pd.DataFrame, expected: pd.DataFrame) -> pd.DataFrame:
     """The rows of other pairs: a forecast of nothing from no demand says nothing of a new part."""
-    return table[~pd.MultiIndex.from_frame(table[SITE_PART]).isin(pd.MultiIndex.from_frame(expected[SITE_PART]))]
+    of_part = np.flatnonzero(table["part_id"].isin(expected["part_id"]).to_numpy())
+    pair = pd.MultiIndex.from_frame(table.iloc[of_part][SITE_PART])
+    drop = np.zeros(len(table), dtype=bool)
+    drop[of_part[pair.isin(pd.MultiIndex.from_frame(expected[SITE_PART]))]] = True
+    return table[~drop]
 
 
 def _forecast_rows(expected: pd.DataFrame) -> pd.DataFrame:
