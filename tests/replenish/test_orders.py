@@ -660,6 +660,7 @@ def test_empty_network_gives_empty_tables():
             "solver_runs",
             "exceptions",
             "exchange_curve",
+            "run_outs",
         ),
         0,
     )
