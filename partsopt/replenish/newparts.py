@@ -74,7 +74,7 @@ def with_new_parts(
     if expected.empty:
         return NewParts(forecasts, classes, expected)
     per_year = expected["per_year"].to_numpy()
-    extra = params.emergency_cost_share * expected["unit_cost"].to_numpy()
+    extra = params.emergency_cost_share * expected["unit_cost"].to_numpy() + params.emergency_cost_fixed
     costs = stocking_costs(
         1,
         per_year,
@@ -87,7 +87,8 @@ def with_new_parts(
         params.obsolescence_per_year["new"],
     )
     expected = expected.assign(
-        is_stocked=(per_year > 0) & stocking_decision(costs, np.zeros(len(expected), dtype=bool))
+        is_stocked=(per_year > 0)
+        & stocking_decision(costs, np.zeros(len(expected), dtype=bool), params.stocking_margin)
     )
     return NewParts(
         pd.concat([_without(forecasts, expected), conform(_forecast_rows(expected), FORECASTS)], ignore_index=True),

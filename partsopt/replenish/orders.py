@@ -274,9 +274,7 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     log.info("replenish: %d pairs, %d orders, %d requests", len(pairs.keys), len(bought.orders), len(requests))
     return Replenishment(
         review_days=plan.table,
-        levels=level_table(
-            pairs, chosen, reviews, levelling._replace(levels=levels), shortfall_factor, params, today
-        ),
+        levels=level_table(pairs, chosen, reviews, levelling._replace(levels=levels), shortfall_factor, params, today),
         positions=_position_table(pairs, holdings, superseded, position, excess),
         source_options=sources.source_options,
         orders=explained(bought.orders, pairs, last, today),

@@ -11,10 +11,10 @@ import pandas as pd
 from partsopt.errors import SettingsError
 from partsopt.replenish.lifecycle import holding_rates
 from partsopt.replenish.pairs import Pairs
-from partsopt.replenish.position import largest_of_site
+from partsopt.replenish.position import LARGEST_LISTED
 from partsopt.replenish.service import expected_on_hand, fill_rate, level_for_cycle_service_level, level_for_fill_rate
 from partsopt.settings import ReplenishParams
-from partsopt.tables import LIFECYCLES, declare_exception
+from partsopt.tables import EXCEPTIONS, LIFECYCLES, SITE_PART, declare_exception, empty, exceptions_of
 
 STOCKING_DIFFERS = declare_exception(
     "stocking_differs",
@@ -188,31 +188,60 @@ def stocking_of(
     """
     rows = pairs.rows
     by_hits = rows["is_stocked"].to_numpy()
-    if params.stocking_rule == "hits" and not params.tell_stocking:
-        return Stocking(pairs, largest_of_site(STOCKING_DIFFERS, rows.iloc[:0], ""))
-    was = stocked_now if params.stocking_rule == "economics" else by_hits
+    by_economics = params.stocking_rule == "economics"
+    if not (by_economics or params.tell_stocking):
+        return Stocking(pairs, empty(EXCEPTIONS))
+    was = stocked_now if by_economics else by_hits
     at, costs = _weighed(pairs, chosen, review_days, service_target, was, params)
     by_costs = by_hits.copy()
     by_costs[at] = stocking_decision(costs, was[at], params.stocking_margin)
-    differs = np.flatnonzero(by_costs[at] != by_hits[at])
-    pair = at[differs]
-    is_stocked = by_costs if params.stocking_rule == "economics" else by_hits
-    demands = rows["demands_per_year"].to_numpy()[pair]
-    told = zip(is_stocked[pair], demands, costs.stocked[differs], costs.not_stocked[differs], strict=True)
-    what = [
-        f"{'stocked' if now else 'not stocked'} at {n:.1f} demands a year, "
-        f"though a year costs {kept:,.2f} in stock and {bought:,.2f} without"
-        if params.stocking_rule == "hits"
-        else f"{'stocked' if now else 'not stocked'} by economics at {n:.1f} demands a year: "
-        f"a year costs {kept:,.2f} in stock and {bought:,.2f} without"
-        for now, n, kept, bought in told
-    ]
-    money = np.abs(costs.stocked - costs.not_stocked)[differs]
-    lines = rows.iloc[pair][["site_id", "part_id"]].assign(what=what, money=money)
-    said = "{n} more parts are stocked, or not, against the other rule"
+    is_stocked = by_costs if by_economics else by_hits
     by_rule = np.where(rows["fixed_level"].to_numpy() < 0, is_stocked, rows["is_stocked_by_rule"].to_numpy())
     decided = pairs._replace(rows=rows.assign(is_stocked=is_stocked, is_stocked_by_rule=by_rule))
-    return Stocking(decided, largest_of_site(STOCKING_DIFFERS, lines, said))
+    if not params.tell_stocking:
+        return Stocking(decided, empty(EXCEPTIONS))
+    differs = np.flatnonzero(by_costs[at] != by_hits[at])
+    told = rows.iloc[at[differs]][["site_id", "part_id", "demands_per_year"]].assign(
+        is_stocked=is_stocked[at[differs]], kept=costs.stocked[differs], bought=costs.not_stocked[differs]
+    )
+    return Stocking(decided, _differences(told, by_economics))
+
+
+def _differences(told: pd.DataFrame, by_economics: bool) -> pd.DataFrame:
+    """A line for each of the largest differences of the network, and one for the others of either kind.
+
+    Parameters
+    ----------
+    told
+        Pairs with is_stocked, demands_per_year, and the yearly cost of stock (kept) and of emergencies (bought).
+    by_economics
+        Whether economics decided, and not the demands a year.
+    """
+    ranked = told.assign(money=(told["kept"] - told["bought"]).abs()).sort_values(
+        ["money", *SITE_PART], ascending=[False, True, True], ignore_index=True
+    )
+    listed, others = ranked.iloc[:LARGEST_LISTED], ranked.iloc[LARGEST_LISTED:]
+    rule, turn = (" by economics", ":") if by_economics else ("", ", though")
+    what = [
+        f"{'stocked' if now else 'not stocked'}{rule} at {n:.1f} demands a year{turn} "
+        f"a year costs {kept:,.2f} in stock and {bought:,.2f} without"
+        for now, n, kept, bought in zip(
+            listed["is_stocked"], listed["demands_per_year"], listed["kept"], listed["bought"], strict=True
+        )
+    ]
+    rest = others.groupby("is_stocked", as_index=False).agg(money=("money", "sum"), n=("money", "size"))
+    said = [
+        f"{n:,} more {'are' if now else 'are not'} stocked against the other rule"
+        for now, n in zip(rest["is_stocked"], rest["n"], strict=True)
+    ]
+    rest = rest.assign(site_id="", part_id="")
+    return pd.concat(
+        [
+            exceptions_of(STOCKING_DIFFERS, listed, what=what, money=listed["money"]),
+            exceptions_of(STOCKING_DIFFERS, rest, what=said, money=rest["money"]),
+        ],
+        ignore_index=True,
+    )
 
 
 def _weighed(
