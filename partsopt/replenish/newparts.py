@@ -152,7 +152,7 @@ def _as_the_old(
     """Numbers that replace another at once, from when they must be ordered to be there on their first day."""
     coming = supersessions[(supersessions["effective_on"] > pd.Timestamp(today)) & ~supersessions["use_up_old_first"]]
     coming = coming.sort_values(["effective_on", "old_part_id"]).drop_duplicates("new_part_id")
-    rows = bought[bought["seen"].isna()].merge(
+    rows = bought[bought["seen"].isna() & bought["lifecycle"].ne("ended")].merge(
         coming.rename(columns={"new_part_id": "part_id"}), on="part_id", how="inner", validate="m:1"
     )
     rows = rows[rows["effective_on"] <= rows["in_time"]]

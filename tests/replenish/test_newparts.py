@@ -84,3 +84,18 @@ def test_an_active_part_without_history_is_no_new_part():
     plan = night_with_new({"part_id": "N", "part_group": "brakes"})
     assert "new_part" not in set(plan.exceptions["code"])
     assert "N" not in set(plan.levels["part_id"])
+
+
+def test_a_number_that_replaces_another_at_once_is_bought_unless_it_has_ended_itself():
+    """B1 sells 12 a year and may not be sold any more in a week."""
+    change = {
+        "old_part_id": "B1",
+        "new_part_id": "N",
+        "effective_on": DAY + pd.Timedelta(days=7),
+        "use_up_old_first": False,
+    }
+    for life, bought in (("active", True), ("ended", False)):
+        plan = night_with_new({"part_id": "N", "lifecycle": life}, supersessions=[change])
+        told = plan.exceptions.loc[plan.exceptions["code"] == "new_part", "what"].tolist()
+        assert ("N" in plan.orders["part_id"].tolist()) is bought
+        assert bool(told) is bought

@@ -91,6 +91,25 @@ def test_the_other_rule_is_told_with_the_money_of_a_year():
     assert told["money"] > 0
 
 
+def test_the_largest_differences_of_the_network_are_told_and_the_others_in_one_line():
+    """25 parts of 10 to 250 that sell 0.12 a year and are stocked: the dearer, the more is lost."""
+    costs = {f"P{10 * n:03}": 10.0 * n for n in range(1, 26)}
+    given = {
+        "forecasts": [{"part_id": name, "mean_per_period": 0.01} for name in costs],
+        "parts": [{"part_id": name, "unit_cost": cost} for name, cost in costs.items()],
+        "supply": [{"part_id": name, "unit_cost": cost} for name, cost in costs.items()],
+    }
+    told = night(params=with_params(tell_stocking=True), **given).exceptions
+    told = told[told["code"] == "stocking_differs"]
+    assert len(told) == 21
+    assert set(told["part_id"]) == {"", *(name for name, cost in costs.items() if cost > 50)}
+    others = told[told["part_id"] == ""].iloc[0]
+    assert (others["site_id"], others["what"]) == ("", "5 more are stocked against the other rule")
+    assert 0 < others["money"] < 5 * told["money"].drop(others.name).min()
+    silent = night(params=with_params(tell_stocking=False, stocking_rule="economics"), **given)
+    assert "stocking_differs" not in set(silent.exceptions["code"])
+
+
 def test_a_fixed_price_of_emergencies_stocks_cheap_parts():
     """At 0.24 a year a piece of 10 does not pay by its price alone; with 30 for each emergency it does."""
     sells = {
