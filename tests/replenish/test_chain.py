@@ -83,7 +83,7 @@ def test_reviews_at_every_moment_are_the_exact_case_of_single_orders(rate, deale
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.floats(0.05, 40), st.integers(0, 60), st.floats(1, 6))
+@given(st.floats(0.05, 40), st.integers(0, 60), st.one_of(st.just(1.0), st.floats(1.01, 6)))
 def test_what_a_dc_owes_has_the_moments_of_its_demand(mean, level, ratio):
     """At one moment after an order: E(D - S)+, and with single pieces the variance of dc_service."""
     dc = demand(mean, 1.0, 0.0, ratio)
