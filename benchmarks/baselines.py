@@ -58,11 +58,94 @@ def binomial_sba(history: Array, season: int, horizon: Array, levels: Array) -> 
     return mean, np.where(mean[:, None] > 0, np.maximum(np.nan_to_num(quantiles), 0.0), 0.0)
 
 
+PROTOTYPE_DISCOUNTS, PROTOTYPE_PRIORS, PROTOTYPE_SPREADS = (0.88, 0.94, 0.98, 1.0), (2.0, 10.0), (1.0, 1.6)
+
+
+def pooled_prototype(history: Array, season: int, horizon: Array, levels: Array) -> tuple[Array, Array]:
+    """Gamma-Poisson with one discount and one prior, shrunk dispersion, and binned ratios: the mean of both quantiles.
+
+    Discount, prior and spread are those of the least pinball loss at the last two origins whose totals are known.
+    """
+    del season
+    ahead = int(np.median(horizon))
+    n_periods = history.shape[1]
+    past = [end for end in (n_periods - ahead, n_periods - 2 * ahead) if end >= max(4, n_periods // 3)]
+    past = past or [max(n_periods - ahead, 1)]
+    best, chosen = np.inf, (0.98, 10.0, 1.0)
+    totals = {end: history[:, end : end + ahead].sum(axis=1) for end in past}
+    for discount in PROTOTYPE_DISCOUNTS:
+        for prior in PROTOTYPE_PRIORS:
+            rates = {end: _gamma_poisson(history[:, :end], discount, prior) for end in past}
+            for spread in PROTOTYPE_SPREADS:
+                loss = 0.0
+                for end in past:
+                    rate, ratio = rates[end]
+                    for level in (0.8, 0.9, 0.95, 0.99):
+                        short = totals[end] - _nb(ahead * rate, 1.0 + spread * (ratio - 1.0), np.array([level]))[:, 0]
+                        scaled = np.maximum(level * short, (level - 1.0) * short) / np.sqrt(ratio * rate + 1e-3)
+                        loss += float(np.nanmean(scaled))
+                if loss < best:
+                    best, chosen = loss, (discount, prior, spread)
+    discount, prior, spread = chosen
+    rate, ratio = _gamma_poisson(history, discount, prior)
+    mean, ratio = horizon * rate, 1.0 + spread * (ratio - 1.0)
+    binomial = _nb(mean, ratio, levels)
+    rows = []
+    for end in range(n_periods - ahead, max(4, n_periods // 3) - 1, -2):
+        then, apart = _gamma_poisson(history[:, :end], discount, prior)
+        total = history[:, end : end + ahead].sum(axis=1)
+        rows.append(np.column_stack([ahead * then, apart, total])[np.isfinite(total)])
+    seen = np.concatenate(rows) if rows else np.empty((0, 3))
+    if len(seen) < 400:
+        return mean, binomial
+    return mean, np.ceil((binomial + _ratio_quantiles(seen, mean, ratio, levels)) / 2.0 - 1e-9)
+
+
+def _gamma_poisson(history: Array, discount: float, prior: float) -> tuple[Array, Array]:
+    """Rate, drawn to the mean of all by ``prior`` periods, and variance over mean, drawn to all by eight demands."""
+    known = np.isfinite(history)
+    pieces = np.where(known, history, 0.0)
+    weight = discount ** np.arange(history.shape[1] - 1, -1, -1.0) * known
+    usual = pieces.sum() / max(known.sum(), 1)
+    rate = ((pieces * weight).sum(axis=1) + prior * usual) / (weight.sum(axis=1) + prior)
+    flat = pieces.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    sells = (pieces > 0).sum(axis=1)
+    squares = (np.where(known, pieces - flat[:, None], 0.0) ** 2).sum(axis=1)
+    own = np.where(flat > 0, squares / np.maximum(pieces.sum(axis=1), 1e-9), 1.0)
+    size = np.where(sells > 0, pieces.sum(axis=1) / np.maximum(sells, 1), 1.0)
+    many = sells >= 4
+    relative = float(np.median(own[many] / size[many])) if many.any() else 1.0
+    ratio = (own * sells + 8.0 * relative * size) / (sells + 8.0)
+    return rate, np.maximum(ratio, 1.0 + 1e-6)
+
+
+def _nb(mean: Array, ratio: Array, levels: Array) -> Array:
+    size = np.maximum(mean, 1e-12) / np.maximum(ratio - 1.0, 1e-6)
+    return np.nan_to_num(nbinom.ppf(levels, size[:, None], (1.0 / np.maximum(ratio, 1.0 + 1e-6))[:, None]))
+
+
+def _ratio_quantiles(seen: Array, mean: Array, ratio: Array, levels: Array) -> Array:
+    """Quantiles of total over mean in up to ten classes of mean by three of dispersion, times the mean."""
+    n_means = int(np.clip(len(seen) // 1200, 1, 10))
+    means = np.quantile(seen[:, 0], np.arange(1, n_means) / n_means)
+    ratios = np.quantile(seen[:, 1], [1 / 3, 2 / 3])
+    of_seen = 3 * np.searchsorted(means, seen[:, 0]) + np.searchsorted(ratios, seen[:, 1])
+    wanted = 3 * np.searchsorted(means, mean) + np.searchsorted(ratios, ratio)
+    found = np.zeros((len(mean), len(levels)))
+    everything = np.quantile(seen[:, 2] / seen[:, 0], levels)
+    for cell in np.unique(wanted):
+        rows = seen[of_seen == cell]
+        quantiles = np.quantile(rows[:, 2] / rows[:, 0], levels) if len(rows) >= 100 else everything
+        found[wanted == cell] = mean[wanted == cell, None] * quantiles
+    return found
+
+
 BASELINES = {
     "zero": zero,
     "seasonal naive": seasonal_naive,
     "normal around SES": normal_ses,
     "NB around SBA": binomial_sba,
+    "pooled prototype": pooled_prototype,
 }
 
 

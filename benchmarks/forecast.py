@@ -199,12 +199,9 @@ def ours(
 
 def fit(history: Array, period: str) -> Any:
     from partsopt.forecast.predictive import fit_predictive
-    from partsopt.settings import ForecastParams
 
     starts = np.where(np.isfinite(history).any(axis=1), np.isfinite(history).argmax(axis=1), history.shape[1] - 1)
-    return fit_predictive(
-        history, starts=starts, period="month" if period == "month" else "week", params=ForecastParams()
-    )
+    return fit_predictive(history, starts=starts, period="month" if period == "month" else "week")
 
 
 def ours_by_steps(history: Array, period: str, with_learner: bool, levels: Array) -> Array:

@@ -224,6 +224,14 @@ def reference_discounted_rate(
     return (pieces + shown * prior) / (exposed + shown)
 
 
+def reference_own_size(demand: list[float], usual: float, demands: float) -> float:
+    """Geometric mean of the mean demand of a period with demand, as often as it came, and the usual size."""
+    came = [d for d in demand if d > 0]
+    if not came:
+        return usual
+    return float((sum(came) / len(came)) ** len(came) * usual**demands) ** (1.0 / (len(came) + demands))
+
+
 def reference_own_dispersion(demand: list[float], share: list[float]) -> float:
     """Variance over mean around the flat rate."""
     seen = [(d, w) for d, w in zip(demand, share, strict=True) if not math.isnan(d)]

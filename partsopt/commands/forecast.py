@@ -125,7 +125,6 @@ def _forecast(
 ) -> int:
     from partsopt.errors import InputError
     from partsopt.forecast.predictive import fit_predictive
-    from partsopt.settings import ForecastParams
     from partsopt.store.series import read_items, read_long_demand, write_series_forecasts
 
     history = read_long_demand(file, period)
@@ -145,7 +144,6 @@ def _forecast(
         groups=None if items is None else _groups(items),
         value=None if items is None or not by_value else _usage_value(history.demand, items.value),
         period=learnt_period,
-        params=ForecastParams(),
     )
     rising, back = _rising(levels)
     quantiles, is_learnt = _quantiles(

@@ -25,7 +25,9 @@ def discounted_rates(
     starts: Array,
     ends: Array,
     discounts: Array,
-    prior: float,
+    frequency: float,
+    usual_size: float,
+    size_demands: float,
     prior_periods: float,
     rates: Array,
     moments: Array,
@@ -44,14 +46,17 @@ def discounted_rates(
         Origins, shape (origins,), rising: columns from an origin on are not known there.
     discounts
         Weight of a period against the one after it, shape (discounts,).
-    prior, prior_periods
-        A series counts as having shown ``prior`` for half a period, and for up to ``prior_periods`` more as far as its
-        history is shorter than the whole.
+    frequency, usual_size, size_demands
+        Share of periods with demand and size of a demand over all series. A series' own size is drawn towards the
+        usual one, by logarithm, as if it had shown ``size_demands`` demands of that.
+    prior_periods
+        A series counts as having shown ``frequency`` times its size for half a period, and for up to
+        ``prior_periods`` more as far as its history is shorter than the whole.
     rates
         Written: pieces per period, shape (origins, series, discounts).
     moments
-        Written: exposure, demand, squared demand, demand x exposure, squared exposure and number of demands, shape
-        (origins, series, 6).
+        Written: exposure, demand, squared demand, demand x exposure, squared exposure, number of demands and size,
+        shape (origins, series, 7).
     """
     n_discounts, n_ends = len(discounts), len(ends)
     whole = np.zeros((n_ends, n_discounts))
@@ -86,14 +91,18 @@ def discounted_rates(
                 if y > 0.0:
                     m5 += 1.0
                 t += 1
+            size = usual_size
+            if m5 > 0.0 and usual_size > 0.0:
+                size = exp((m5 * log(m1 / m5) + size_demands * log(usual_size)) / (m5 + size_demands))
             for j in range(n_discounts):
                 missing = 0.0
                 if whole[place, j] > 0.0 and exposed[j] < whole[place, j]:
                     missing = prior_periods * (1.0 - exposed[j] / whole[place, j])
                 shown = 0.5 + missing
-                rates[place, i, j] = (pieces[j] + shown * prior) / (exposed[j] + shown)
+                rates[place, i, j] = (pieces[j] + shown * frequency * size) / (exposed[j] + shown)
             moments[place, i, 0], moments[place, i, 1], moments[place, i, 2] = m0, m1, m2
             moments[place, i, 3], moments[place, i, 4], moments[place, i, 5] = m3, m4, m5
+            moments[place, i, 6] = size
 
 
 @njit(cache=True, nogil=True)
@@ -292,8 +301,8 @@ def smooth_levels(mean: float, ratio: float, levels: Array, z: Array, out: Array
 
 
 @njit(cache=True, nogil=True)
-def _from_table(mean: float, ratio: float, centres: Array, edges: Array, at: int, table: Array, level: int) -> float:
-    """Total at a level: between the two cells of nearest mean, in the cell of like dispersion of each."""
+def _cells(mean: float, ratio: float, centres: Array, edges: Array, at: int) -> tuple[int, int, int, int, float]:
+    """The two cells of nearest mean, in the class of like dispersion of each, and the share of the second."""
     n = centres.shape[1]
     upper = 0
     while upper < n and centres[at, upper] < mean:
@@ -303,21 +312,19 @@ def _from_table(mean: float, ratio: float, centres: Array, edges: Array, at: int
     while i < edges.shape[2] and edges[at, lower, i] < ratio:
         i += 1
     if upper == 0 or upper == n:
-        return mean * table[at, lower, i, level]
+        return lower, i, lower, i, 0.0
     j = 0
     while j < edges.shape[2] and edges[at, upper, j] < ratio:
         j += 1
-    first, last = centres[at, lower], centres[at, upper]
-    share = (mean - first) / (last - first)
-    return (1.0 - share) * first * table[at, lower, i, level] + share * last * table[at, upper, j, level]
+    return lower, i, upper, j, (mean - centres[at, lower]) / (centres[at, upper] - centres[at, lower])
 
 
 @njit(cache=True, nogil=True)
 def total_quantiles(
     mean: Array,
-    ratio: Array,
+    means: Array,
+    ratios: Array,
     place: Array,
-    share: Array,
     levels: Array,
     z: Array,
     kept: Array,
@@ -327,14 +334,20 @@ def total_quantiles(
     table_weight: float,
     out: Array,
 ) -> None:
-    """Smooth quantiles of totals: mean of the negative binomial's and the ratio table's.
+    """Smooth quantiles of totals: at a learnt horizon the mean of the negative binomial's and the ratio table's.
+
+    A longer horizon has no smaller quantile: at learnt horizons none is below that of a shorter one; between two the
+    pieces above -1/2 are carried on in proportion to the mean (by logarithm), and outside of them as the negative
+    binomial of the nearest one.
 
     Parameters
     ----------
-    mean, ratio
-        Mean of the total and its variance over mean, shape (series,).
-    place, share
-        The table's horizon at or below each series' horizon, and the share of the next one, shape (series,).
+    mean
+        Mean of the total asked for, shape (series,).
+    means, ratios
+        Mean of the total at each learnt horizon and its variance over mean, shape (series, horizons).
+    place
+        How many of the learnt horizons are shorter than that asked for, shape (series,).
     levels, z
         Probabilities, rising, and the standard normal's quantiles, shape (levels,).
     kept
@@ -347,26 +360,53 @@ def total_quantiles(
     out
         Written: pieces, shape (series, levels), from -1/2 up, rising along levels.
     """
-    n = len(levels)
-    smooth = np.empty(n)
+    n, n_horizons = len(levels), means.shape[1]
+    smooth, before, reached = np.empty(n), np.empty(n), np.empty(n)
     for i in range(len(mean)):
-        smooth_levels(mean[i], ratio[i], levels, z, smooth)
-        last = -0.5
-        for j in range(n):
-            q = smooth[j]
-            if table_weight > 0.0 and mean[i] > 0.0:
-                at = place[i]
-                total = _from_table(mean[i], ratio[i], centres, edges, at, table, kept[j])
-                if share[i] > 0.0:
-                    beyond = _from_table(mean[i], ratio[i], centres, edges, at + 1, table, kept[j])
-                    total = (1.0 - share[i]) * total + share[i] * beyond
-                q += table_weight * (total - smooth[kept[j]])
-            last = max(last, q)
-            out[i, j] = last
+        last = min(place[i], n_horizons - 1)
+        reached[:] = -0.5
+        for at in range(last + 1):
+            m = means[i, at]
+            smooth_levels(m, ratios[i, at], levels, z, smooth)
+            before[:] = reached
+            has_table = table_weight > 0.0 and m > 0.0
+            if has_table:
+                lower, low_class, upper, high_class, share = _cells(m, ratios[i, at], centres, edges, at)
+                first, second = (1.0 - share) * centres[at, lower], share * centres[at, upper]
+                if share == 0.0:
+                    first = m
+            for j in range(n):
+                q = smooth[j]
+                if has_table:
+                    k = kept[j]
+                    total = first * table[at, lower, low_class, k] + second * table[at, upper, high_class, k]
+                    q += table_weight * (total - smooth[k])
+                reached[j] = max(reached[j], q)
+                if j > 0:
+                    reached[j] = max(reached[j], reached[j - 1])
+        learnt = means[i, last]
+        if mean[i] == learnt:
+            out[i] = reached
+            continue
+        if last > 0 and mean[i] < learnt:
+            shorter = means[i, last - 1]
+            share = 0.0 if mean[i] <= shorter else 1.0
+            if 0.0 < shorter < mean[i]:
+                share = log(mean[i] / shorter) / log(learnt / shorter)
+            for j in range(n):
+                low, high = max(before[j] + 0.5, 1e-300), max(reached[j] + 0.5, 1e-300)
+                out[i, j] = exp((1.0 - share) * log(low) + share * log(high)) - 0.5
+        else:
+            smooth_levels(learnt, ratios[i, last], levels, z, before)
+            smooth_levels(mean[i], ratios[i, last], levels, z, smooth)
+            for j in range(n):
+                out[i, j] = (smooth[j] + 0.5) * ((reached[j] + 0.5) / max(before[j] + 0.5, 1e-300)) - 0.5
+        for j in range(1, n):
+            out[i, j] = max(out[i, j], out[i, j - 1])
 
 
 @njit(cache=True, nogil=True)
-def weighted_means(rates: Array, strata: Array, key: int, weights: Array, out: Array) -> None:
+def weighted_means(rates: Array, strata: Array, key: Array, weights: Array, out: Array) -> None:
     """Sum of weights times rates, the weights being those of each row's stratum.
 
     Parameters
@@ -376,7 +416,7 @@ def weighted_means(rates: Array, strata: Array, key: int, weights: Array, out: A
     strata
         Rates up to which each stratum reaches, shape (strata - 1,), rising.
     key
-        Column of ``rates`` that decides the stratum.
+        What decides the stratum, shape (rows,).
     weights
         Shape (strata, rates).
     out
@@ -384,7 +424,7 @@ def weighted_means(rates: Array, strata: Array, key: int, weights: Array, out: A
     """
     for i in range(len(rates)):
         stratum = 0
-        while stratum < len(strata) and strata[stratum] < rates[i, key]:
+        while stratum < len(strata) and strata[stratum] < key[i]:
             stratum += 1
         total = 0.0
         for j in range(rates.shape[1]):

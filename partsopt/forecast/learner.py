@@ -18,7 +18,6 @@ from partsopt.errors import SettingsError
 from partsopt.forecast.accuracy import pinball_loss
 from partsopt.forecast.distribution import quantile
 from partsopt.forecast.predictive import Predictive, fit_predictive
-from partsopt.settings import ForecastParams
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -88,7 +87,6 @@ class _Task:
     n_origins: int
     asked: Array
     period: str
-    params: ForecastParams
     seed: int
 
 
@@ -99,7 +97,6 @@ def learn_totals(
     levels: Sequence[float] | Array,
     *,
     period: str,
-    params: ForecastParams | None = None,
     seed: int = 0,
 ) -> Learnt:
     """Average the pooled forecast of the total over a horizon with the learnt one.
@@ -116,8 +113,8 @@ def learn_totals(
         Probabilities above 0 and below 1, rising.
     period
         ``month`` or ``week``.
-    params, seed
-        Settings of the stage, and the seed of the rows and features each tree is shown.
+    seed
+        Seed of the rows and features each tree is shown.
 
     Raises
     ------
@@ -125,7 +122,7 @@ def learn_totals(
         LightGBM is not installed.
     """
     asked = np.asarray(levels, dtype=np.float64)
-    task = _Task([(0, horizon)], ORIGINS, asked, period, params or ForecastParams(), seed)
+    task = _Task([(0, horizon)], ORIGINS, asked, period, seed)
     found = _averaged_quantiles(task, demand, fitted)
     return replace(found, quantiles=found.quantiles[:, 0])
 
@@ -137,7 +134,6 @@ def learn_steps(
     levels: Sequence[float] | Array,
     *,
     period: str,
-    params: ForecastParams | None = None,
     seed: int = 0,
 ) -> Learnt:
     """Average the pooled forecast of each single period ahead with the learnt one.
@@ -146,7 +142,7 @@ def learn_steps(
     ----------
     n_steps
         Periods ahead, each forecast on its own.
-    fitted, demand, levels, period, params, seed
+    fitted, demand, levels, period, seed
         As for :func:`learn_totals`.
 
     Raises
@@ -156,13 +152,11 @@ def learn_steps(
     """
     wanted = [(step, 1) for step in range(n_steps)]
     asked = np.asarray(levels, dtype=np.float64)
-    task = _Task(wanted, ORIGINS_BY_STEP, asked, period, params or ForecastParams(), seed)
+    task = _Task(wanted, ORIGINS_BY_STEP, asked, period, seed)
     return _averaged_quantiles(task, demand, fitted)
 
 
-def learn_means(
-    demand: Array, mean: Array, span: int, *, period: str, params: ForecastParams, seed: int = 0
-) -> LearntMeans:
+def learn_means(demand: Array, mean: Array, span: int, *, period: str, seed: int = 0) -> LearntMeans:
     """Average the pooled mean per period with one learnt on totals over ``span`` periods.
 
     Parameters
@@ -171,7 +165,7 @@ def learn_means(
         Pieces, shape (series, periods), NaN where nothing was observed.
     mean
         Pooled mean per period, shape (series,).
-    span, period, params, seed
+    span, period, seed
         As for :func:`learn_totals`.
 
     Returns
@@ -185,7 +179,7 @@ def learn_means(
     SettingsError
         LightGBM is not installed.
     """
-    task = _Task([(0, span)], ORIGINS, COMPARED, period, params, seed)
+    task = _Task([(0, span)], ORIGINS, COMPARED, period, seed)
     learnt = _learnt_means(task, demand, _fitted(demand, task))
     if learnt is None:
         return LearntMeans(mean, 0.0)
@@ -255,14 +249,14 @@ def _both(task: _Task, demand: Array, fitted: Predictive) -> tuple[Array, Array 
 
 def _given(task: _Task, demand: Array, fitted: Predictive) -> tuple[list[tuple[Array, Array]], Array, Array]:
     """What is learnt from, what is asked for each total and series, and the scale of each."""
-    samples = list(_samples(demand, task.wanted, task.n_origins, task.period, task.params))
+    samples = list(_samples(demand, task.wanted, task.n_origins, task.period))
     described, scale = _described(demand, fitted, task.period)
     given = np.concatenate([np.column_stack([described, np.full(len(demand), float(gap))]) for gap, _ in task.wanted])
     return samples, given, np.tile(scale, len(task.wanted))
 
 
 def _fitted(demand: Array, task: _Task) -> Predictive:
-    return fit_predictive(demand, starts=_starts(demand), period=task.period, params=task.params)
+    return fit_predictive(demand, starts=_starts(demand), period=task.period)
 
 
 def _lightgbm() -> Any:
@@ -287,7 +281,7 @@ def _averaged(pooled: Array, learnt: Array, weight: float) -> Array:
 
 
 def _samples(
-    demand: Array, wanted: list[tuple[int, int]], n_origins: int, period: str, params: ForecastParams
+    demand: Array, wanted: list[tuple[int, int]], n_origins: int, period: str
 ) -> Iterator[tuple[Array, Array]]:
     """Descriptions at past origins, and what followed in units of the series' scale.
 
@@ -300,7 +294,7 @@ def _samples(
     every = -(-n_series // n_each)
     for origin in origins:
         past = demand[:, :origin]
-        fitted = fit_predictive(past, starts=_starts(past), period=period, params=params)
+        fitted = fit_predictive(past, starts=_starts(past), period=period)
         described, scale = _described(past, fitted, period)
         is_long = np.isfinite(past).sum(axis=1) >= MIN_PERIODS // 2
         for gap, span in wanted:

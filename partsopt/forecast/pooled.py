@@ -12,6 +12,7 @@ import numpy as np
 
 from partsopt.forecast.kernels import chances_alive, credibility_weights, discounted_rates, weighted_means
 from partsopt.forecast.ratios import RatioTable, binned_ratios, cells
+from partsopt.forecast.spread import FIRST_TERMS, spread_of, spread_weights
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -29,6 +30,8 @@ SHORTEST_HISTORY = 6
 MOST_ORIGINS, MOST_SERIES, MOST_STRATA = 5, 3000, 8
 ORIGIN_STEP = 2
 """Periods between origins at least; else a third of the horizon."""
+SIZE_DEMANDS = 0.5
+"""A series' own size weighs as much as the usual one when it has shown so many demands."""
 OWN_SHARE = 0.5
 """Weights of a horizon: this share learnt on its own totals, the rest on those of the first horizon, which are more."""
 STRATUM_ROWS = 1000
@@ -41,7 +44,7 @@ CLASS_DEMANDS = 50.0
 FREQUENCIES = np.array([0.1, 0.25, 0.5, 0.75, 0.95])
 """Shares of periods with demand up to which dispersion is alike."""
 WILD = 100.0
-ENDS = 3e-4
+ENDS = 5e-4
 """Chance that a series ends in a period, beyond what the discounts have learnt; only long silences feel it."""
 PAUSE = 1.0 / 3.0
 """Chance of a silent period, at least: a part that sold in every period may pause, or its export may."""
@@ -78,47 +81,50 @@ class Learnt(NamedTuple):
     strata
         Rates up to which each stratum reaches, shape (strata - 1,).
     weights
-        Shape (horizons, strata, rates).
-    level
-        Total over mean of the weighted rates at each horizon, shape (horizons,).
-    dispersion
-        By how much the shrunk excess dispersion is multiplied at each horizon, shape (horizons,).
+        Shape (horizons, strata, rates), at today's level of the market.
+    key_factor
+        What the rate that decides the stratum is multiplied by to stand at that level.
+    spread
+        Weights of what widens a total (``spread_of``), shape (horizons, terms).
     relative
         Dispersion over mean size by frequency of demand, shape (frequencies,).
-    prior
-        Pieces per period of a series that nothing is known of.
+    frequency
+        Share of periods with demand over all series.
     table
         Ratios of totals to means; None where there were too few.
     n_totals
         Totals that were learnt from at the first horizon.
     usual_size
         Median size of a demand, pieces.
-    market
-        What each discounted rate is multiplied by to stand at today's level of the whole market, shape (discounts,).
     group_means
-        Mean rate of every group by code, shape (codes,) for each grouping.
+        Mean rate of every group by code, demands of a series' size per period, shape (codes,) for each grouping.
     """
 
     horizons: Array
     strata: Array
     weights: Array
-    level: Array
-    dispersion: Array
+    key_factor: float
+    spread: Array
     relative: Array
-    prior: float
+    frequency: float
     table: RatioTable | None
     n_totals: int
     usual_size: float
-    market: Array
     group_means: list[Array]
 
 
 class _Origin(NamedTuple):
-    """The series as they were known at an origin."""
+    """The series as they were known at an origin, at its level of the market.
+
+    ``means`` are those of the groups, ``factors`` what the rates were multiplied by.
+    """
 
     rates: Array
+    means: list[Array]
+    factors: Array
     ratio: Array
-    is_known: Array
+    size: Array
+    time: Array
 
 
 def usual_rate(rates: Array) -> float:
@@ -155,8 +161,8 @@ class Shown(NamedTuple):
 
 
 def own_dispersion(moments: Array) -> Shown:
-    """What the sums of ``discounted_rates``, shape (series, 6), tell of each series."""
-    time, pieces, squares, mixed, squared_time, n_demands = moments.T
+    """What the sums of ``discounted_rates``, shape (series, 7), tell of each series."""
+    time, pieces, squares, mixed, squared_time, n_demands = moments.T[:6]
     flat = pieces / np.maximum(time, 1e-9)
     around = np.maximum(squares - 2.0 * flat * mixed + flat**2 * squared_time, 0.0)
     own = np.where(pieces > 0, around / np.maximum(pieces, 1e-300), 0.0)
@@ -202,14 +208,15 @@ def group_means(rates: Array, groups: list[Group], prior: float) -> list[Array]:
     ]
 
 
-def rates_and_moments(history: History, ends: list[int], prior: float) -> tuple[Array, Array]:
-    """Discounted rates (origins, series, discounts) and sums (origins, series, 6) of what was known at each origin."""
+def rates_and_moments(history: History, ends: list[int], frequency: float, size: float) -> tuple[Array, Array]:
+    """Discounted rates (origins, series, discounts) and sums (origins, series, 7) of what was known at each origin."""
     shape = (len(ends), len(history.demand))
-    rates, moments = np.empty((*shape, len(DISCOUNTS))), np.empty((*shape, 6))
+    rates, moments = np.empty((*shape, len(DISCOUNTS))), np.empty((*shape, 7))
     columns = np.array(ends, dtype=np.int64)
     discounted_rates(
-        history.demand, history.time, history.starts, columns, DISCOUNTS, prior, PRIOR_PERIODS, rates, moments
-    )
+        history.demand, history.time, history.starts, columns, DISCOUNTS, frequency, size, SIZE_DEMANDS,
+        PRIOR_PERIODS, rates, moments,
+    )  # fmt: skip
     return rates, moments
 
 
@@ -230,10 +237,10 @@ def market_factors(rates: Array) -> Array:
     return np.where(total > 0, np.clip(total[MARKET] / np.where(total > 0, total, 1.0), 0.2, 5.0), 1.0)
 
 
-def with_groups(rates: Array, groups: list[Group], means: list[Array], prior: float) -> Array:
-    """What a rate is weighted from: the series' own rates, the means of its groups, and the mean of all."""
-    others = [mean[one.codes] for one, mean in zip(groups, means, strict=True)]
-    return np.column_stack([rates, *others, np.full(len(rates), prior)])
+def with_groups(rates: Array, groups: list[Group], means: list[Array], frequency: float, size: Array) -> Array:
+    """What a rate is weighted from: the series' own rates, and its size as often as its groups, and all, ask."""
+    others = [mean[one.codes] * size for one, mean in zip(groups, means, strict=True)]
+    return np.column_stack([rates, *others, frequency * size])
 
 
 def first_weights(n_rates: int) -> Array:
@@ -257,60 +264,55 @@ def learn(history: History, groups: list[Group], value: Array | None, period: st
         ``month`` or ``week``.
     """
     n_periods = history.demand.shape[1]
-    _, (moments,) = rates_and_moments(history, [n_periods], 0.0)
-    prior = usual_rate(moments[:, 1] / np.maximum(moments[:, 0], 1.0))
-    (rates,), _ = rates_and_moments(history, [n_periods], prior)
-    market = market_factors(rates)
-    means = group_means(rates[:, SLOW] * market[SLOW], groups, prior)
+    _, (moments,) = rates_and_moments(history, [n_periods], 0.0, 1.0)
     shown = own_dispersion(moments)
     relative, usual_size = relative_dispersion(shown), _usual_size(shown)
-    first = max(SHORTEST_HISTORY, n_periods // 4)
-    n_rates = len(DISCOUNTS) + len(groups) + 1
-    strata, shape, n_totals = np.empty(0), (0, 0), 0
+    frequency = float((moments[:, 5] / np.maximum(moments[:, 0], 1.0)).mean())
+    origins = {horizon: _origins(n_periods, horizon) for horizon in HORIZONS[period]}
+    ends = sorted({n_periods, *(end for some in origins.values() for end in some)})
+    known = _known(history, ends, groups, frequency, usual_size, relative)
     worth = np.ones(len(history.demand)) if value is None else _weights_of(value)
+    strata, shape, n_totals = np.empty(0), (0, 0), 0
     horizons: list[float] = []
     weights: list[Array] = []
-    levels, dispersion, parts = [], [], []
-    origins = {horizon: _origins(n_periods, horizon, first) for horizon in HORIZONS[period]}
-    known = _known(history, sorted({end for ends in origins.values() for end in ends}), groups, prior, relative)
-    for horizon, ends in origins.items():
-        rows = [_rows(history, known[end], end, horizon, worth) for end in ends]
+    levels, spreads, parts = [], [], []
+    for horizon, some in origins.items():
+        rows = [_rows(history, known[end], end, horizon, worth) for end in some]
         if sum(len(one.total) for one in rows) < FEWEST_ROWS:
             break
         seen = _Rows(*(np.concatenate(one) for one in zip(*rows, strict=True)))
+        key = seen.rates[:, KEY]
         if not horizons:
-            n_totals, shape, strata = len(seen.total), cells(len(seen.total)), _strata(seen.rates[:, KEY])
-        seen.weight[is_wild(seen.rates, seen.total / horizon, np.searchsorted(strata, seen.rates[:, KEY]))] = 0.0
-        found = _weights(seen, float(horizon), strata)
+            n_totals, shape, strata = len(seen.total), cells(len(seen.total)), _strata(key)
+        stratum = np.searchsorted(strata, key)
+        seen.weight[is_wild(seen.rates, seen.total / horizon, stratum, seen.size)] = 0.0
+        found = _weights(seen, float(horizon), stratum, len(strata) + 1)
         weights.append(found if not weights else OWN_SHARE * found + (1.0 - OWN_SHARE) * weights[0])
-        mean = horizon * np.maximum(_weighted(seen.rates, strata, weights[-1]), 1e-9)
-        level = _level(seen, mean) if horizons else 1.0
-        mean *= level
-        scale = _dispersion_scale(seen.total, mean, seen.ratio)
+        mean = horizon * np.maximum(_weighted(seen.rates, key, strata, weights[-1]), 1e-9)
+        levels.append(_level(seen, mean))
+        mean *= levels[-1]
+        at = seen.weight > 0
+        spreads.append(spread_weights(seen.total[at], mean[at], seen.ratio[at], seen.time[at], float(horizon)))
         horizons.append(float(horizon))
-        levels.append(level)
-        dispersion.append(scale)
         if shape[0]:
-            parts.append(binned_ratios(seen.total, mean, np.maximum(1.0 + scale * (seen.ratio - 1.0), 1.0), shape))
-    table = RatioTable(*(np.stack(one) for one in zip(*parts, strict=True))) if parts else None
+            spread = spread_of(spreads[-1], mean, seen.ratio, seen.time, float(horizon))
+            parts.append(binned_ratios(seen.total, mean, spread, shape))
+    now = known[n_periods]
     if not horizons:
-        usual = first_weights(n_rates)[None, None, :]
-        return Learnt(
-            np.ones(1), strata, usual, np.ones(1), np.ones(1), relative, prior, None, 0, usual_size, market, means
-        )
+        horizons, levels, spreads = [1.0], [1.0], [FIRST_TERMS]
+        weights = [first_weights(now.rates.shape[1])[None, :]]
     return Learnt(
         np.array(horizons),
         strata,
-        np.stack(weights),
-        np.array(levels),
-        np.array(dispersion),
+        np.stack(weights) * now.factors * np.array(levels)[:, None, None],
+        float(now.factors[KEY]),
+        np.stack(spreads),
         relative,
-        prior,
-        table,
+        frequency,
+        RatioTable(*(np.stack(one) for one in zip(*parts, strict=True))) if parts else None,
         n_totals,
         usual_size,
-        market,
-        means,
+        now.means,
     )
 
 
@@ -325,21 +327,29 @@ def apply(learnt: Learnt, history: History, groups: list[Group]) -> tuple[Array,
     tuple of Array
         Mean and variance over mean, shape (series, horizons), the mean rising; number of demands, shape (series,).
     """
-    (own,), (moments,) = rates_and_moments(history, [history.demand.shape[1]], learnt.prior)
+    n_periods = history.demand.shape[1]
+    (own,), (moments,) = rates_and_moments(history, [n_periods], learnt.frequency, learnt.usual_size)
+    time, size = moments[:, 0], moments[:, 6]
     shown = own_dispersion(moments)
     n_demands, ratio = shown.n_demands, shrunk_dispersion(shown, learnt.relative)
-    rates = with_groups(own * learnt.market, groups, learnt.group_means, learnt.prior)
-    rate = np.column_stack([_weighted(rates, learnt.strata, weights) for weights in learnt.weights])
+    rates = with_groups(own, groups, learnt.group_means, learnt.frequency, size)
+    key = rates[:, KEY] * learnt.key_factor
+    rate = np.column_stack([_weighted(rates, key, learnt.strata, weights) for weights in learnt.weights])
     never = n_demands == 0
-    rate[never] = np.minimum(rate[never], learnt.usual_size / (1.0 + moments[never, :1]))
-    mean = rate * (learnt.level * learnt.horizons)
+    rate[never] = np.minimum(rate[never], learnt.usual_size / (1.0 + time[never, None]))
+    mean = rate * learnt.horizons
     np.maximum.accumulate(mean, axis=1, out=mean)
     alive = np.empty(len(mean))
     chances_alive(history.demand, history.time, history.starts, ENDS, PAUSE, alive)
     mean *= alive[:, None]
-    widest = np.maximum.accumulate(learnt.dispersion)
-    spread = np.maximum(1.0 + widest[None, :] * (ratio[:, None] - 1.0), 1.0)
-    return mean, spread, n_demands
+    spread = np.column_stack(
+        [
+            spread_of(weights, mean[:, place], ratio, time, float(learnt.horizons[place]))
+            for place, weights in enumerate(learnt.spread)
+        ]
+    )
+    np.maximum.accumulate(spread, axis=1, out=spread)
+    return mean, np.minimum(spread, LARGEST_RATIO), n_demands
 
 
 def _weights_of(value: Array) -> Array:
@@ -352,39 +362,51 @@ def _weights_of(value: Array) -> Array:
 class _Rows(NamedTuple):
     """Totals that came, and what was known before of their series, shape (rows, ...).
 
-    The weight falls with the root of the series' dispersion: by the whole, which variance asks for, series whose past
-    looked calm by luck would count most and the mean would come out too high; not at all, one wild series decides.
+    The weight falls with the fourth root of the series' dispersion: faster, and series whose past looked calm by luck
+    count most and the mean comes out too high; not at all, and wild series pull it too low.
     """
 
     rates: Array
     total: Array
     ratio: Array
     weight: Array
+    size: Array
+    time: Array
 
 
-def _origins(n_periods: int, horizon: int, first: int) -> range:
+def _origins(n_periods: int, horizon: int) -> range:
     """Columns from which a horizon's totals are known, the latest first."""
+    first = max(SHORTEST_HISTORY, n_periods // 4)
     return range(n_periods - horizon, first - 1, -max(ORIGIN_STEP, horizon // 3))[:MOST_ORIGINS]
 
 
-def _known(history: History, ends: list[int], groups: list[Group], prior: float, relative: Array) -> dict[int, _Origin]:
+def _known(
+    history: History, ends: list[int], groups: list[Group], frequency: float, usual_size: float, relative: Array
+) -> dict[int, _Origin]:
     """The series as they were known at each origin."""
-    rates, moments = rates_and_moments(history, ends, prior)
+    rates, moments = rates_and_moments(history, ends, frequency, usual_size)
     known = {}
     for end, own, sums in zip(ends, rates, moments, strict=True):
-        own *= market_factors(own)
-        at_level = with_groups(own, groups, group_means(own[:, SLOW], groups, prior), prior)
-        known[end] = _Origin(at_level, shrunk_dispersion(own_dispersion(sums), relative), sums[:, 0] > 0)
+        size = sums[:, 6]
+        market = market_factors(own)
+        factors = np.concatenate([market, np.ones(len(groups) + 1)])
+        means = group_means(own[:, SLOW] * market[SLOW] / size, groups, frequency)
+        weighed = with_groups(own, groups, means, frequency, size) * factors
+        ratio = shrunk_dispersion(own_dispersion(sums), relative)
+        known[end] = _Origin(weighed, means, factors, ratio, size, sums[:, 0])
     return known
 
 
 def _rows(history: History, origin: _Origin, end: int, horizon: int, worth: Array) -> _Rows:
     """One origin: what was known of each series, and the total that came, of those observed throughout."""
     total = history.demand[:, end : end + horizon].sum(axis=1)
-    at = np.isfinite(total) & origin.is_known & (history.starts < end)
+    at = np.isfinite(total) & (origin.time > 0) & (history.starts < end)
     if history.time.size:
         at &= (history.time[:, end : end + horizon] >= 1.0).all(axis=1)
-    return _Rows(origin.rates[at], total[at], origin.ratio[at], worth[at] / np.sqrt(origin.ratio[at]))
+    size = origin.size[at]
+    ratio = origin.ratio[at]
+    weight = worth[at] / ratio**0.25
+    return _Rows(origin.rates[at], total[at], ratio, weight, size, origin.time[at])
 
 
 def _strata(key: Array) -> Array:
@@ -396,8 +418,10 @@ def _upper_quartile(values: Array) -> float:
     return float(np.quantile(values, 0.75)) if len(values) else 0.0
 
 
-def is_wild(rates: Array, total: Array, stratum: Array) -> Array:
+def is_wild(rates: Array, total: Array, stratum: Array, size: Array | float = 0.0) -> Array:
     """Rows that would decide alone: a rate or total a hundred times that of the three quarters of a stratum.
+
+    A rate counts as one demand a period at least, so that the first demand after a long silence is not wild.
 
     Parameters
     ----------
@@ -407,6 +431,8 @@ def is_wild(rates: Array, total: Array, stratum: Array) -> Array:
         Pieces per period that came, shape (rows,).
     stratum
         Number of each row's stratum, shape (rows,).
+    size
+        Pieces of a demand, shape (rows,).
 
     Examples
     --------
@@ -417,25 +443,24 @@ def is_wild(rates: Array, total: Array, stratum: Array) -> Array:
     largest = np.array(total)
     for column in rates.T:
         np.maximum(largest, column, out=largest)
-    quarter = np.ascontiguousarray(rates[:, 0])
+    quarter = np.maximum(rates[:, 0], size)
     usual = np.array([_upper_quartile(quarter[stratum == one]) for one in range(int(stratum.max(initial=0)) + 1)])
     return largest > WILD * usual[stratum]
 
 
-def _weights(seen: _Rows, horizon: float, strata: Array) -> Array:
+def _weights(seen: _Rows, horizon: float, stratum: Array, n_strata: int) -> Array:
     """Weights by stratum, shape (strata, rates)."""
-    stratum = np.searchsorted(strata, seen.rates[:, KEY])
     start = first_weights(seen.rates.shape[1])
     found = []
-    for place in range(len(strata) + 1):
+    for place in range(n_strata):
         at = np.flatnonzero((stratum == place) & (seen.weight > 0))
         found.append(credibility_weights(seen.rates[at], seen.total[at], seen.weight[at], horizon, start))
     return np.stack(found)
 
 
-def _weighted(rates: Array, strata: Array, weights: Array) -> Array:
+def _weighted(rates: Array, key: Array, strata: Array, weights: Array) -> Array:
     out = np.empty(len(rates))
-    weighted_means(rates, strata, KEY, weights, out)
+    weighted_means(rates, strata, key, weights, out)
     return out
 
 
@@ -444,10 +469,3 @@ def _level(seen: _Rows, mean: Array) -> float:
     expected = float((seen.weight * mean).sum())
     found = float((seen.weight * seen.total).sum()) / expected if expected > 0 else 1.0
     return float(np.clip(found, 0.5, 2.0))
-
-
-def _dispersion_scale(total: Array, mean: Array, ratio: Array) -> float:
-    """What the excess dispersion must be multiplied by to explain the squared errors of the totals."""
-    error = np.minimum((total - mean) ** 2 / mean, 100.0 * ratio)
-    excess = float(((ratio - 1.0) / ratio).sum())
-    return float(np.clip(((error - 1.0) / ratio).sum() / excess, 0.0, 10.0)) if excess > 0 else 1.0

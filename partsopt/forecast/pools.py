@@ -13,7 +13,6 @@ from partsopt.forecast.lifecycle import AHEAD, NEW_PERIODS, Beginnings, learn_be
 from partsopt.forecast.panel import Panel, blocks_of
 from partsopt.forecast.pooled import MOST_SERIES, Group, History
 from partsopt.forecast.pooled_blocks import PRICE_BANDS, PooledMeans, pooled_means, price_bands
-from partsopt.settings import ForecastParams
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -113,7 +112,7 @@ class Pools(NamedTuple):
                     mean[origin, mine], ratio[origin, mine] = said.mean, said.ratio
         return mean, ratio
 
-    def with_learner(self, pooled: Pooled, among: Array, params: ForecastParams) -> tuple[Pooled, float]:
+    def with_learner(self, pooled: Pooled, among: Array) -> tuple[Pooled, float]:
         """Average a learnt mean into the pooled one of old series among some, and give its weight.
 
         Raises
@@ -131,7 +130,7 @@ class Pools(NamedTuple):
         if history.time.size:
             seen &= history.time >= 1.0
         demand = np.where(seen, history.demand, np.nan)
-        found = learn_means(demand, pooled.mean[at], AHEAD[self.period], period=self.period, params=params)
+        found = learn_means(demand, pooled.mean[at], AHEAD[self.period], period=self.period)
         mean, why = pooled.mean.copy(), pooled.why.copy()
         if found.weight:
             mean[at] = found.mean

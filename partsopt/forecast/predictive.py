@@ -14,12 +14,13 @@ from partsopt.forecast.kernels import total_quantiles
 from partsopt.forecast.pooled import HORIZONS, MOST_SERIES, Group, History, apply, learn
 from partsopt.forecast.rates import exposure
 from partsopt.forecast.ratios import LEVELS, RatioTable, at_levels
-from partsopt.settings import ForecastParams
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 TABLE_WEIGHT = 0.5
-"""Weight of the ratio table's quantile against the negative binomial's."""
+"""Weight of the ratio table's quantile against the negative binomial's, where it was made of very many totals."""
+TABLE_TOTALS = 3000.0
+"""The table weighs half as much where it was made of this many totals."""
 ROUND_DOWN = 0.2
 """A whole-piece quantile is rounded down where it needs less than this share of its last piece's probability."""
 LARGEST_DEMAND = 1e12
@@ -48,6 +49,8 @@ class Predictive:
         Variance over mean of those totals, 1 or more, shape (series, horizons).
     table
         Ratios of past totals to their means; None where there were too few.
+    table_weight
+        Weight of the table's quantiles against those of the negative binomial.
     method, why
         How the rate was found, and a sentence about it, shape (series,).
     """
@@ -56,6 +59,7 @@ class Predictive:
     means: Array
     ratios: Array
     table: RatioTable | None
+    table_weight: float
     method: Array
     why: Array
 
@@ -87,7 +91,7 @@ class Predictive:
         return np.sqrt(self.mean(horizon) * self._ratio(place, share))
 
     def quantiles(self, horizon: Array | float, levels: Sequence[float] | Array) -> Array:
-        """Whole pieces that the total over ``horizon`` periods stays within.
+        """Whole pieces that the total over ``horizon`` periods stays within; never fewer over a longer horizon.
 
         Parameters
         ----------
@@ -114,7 +118,8 @@ class Predictive:
         The probability of a total of at most ``k`` pieces is the level at which this is ``k + 1/2``.
         """
         ahead = self._ahead(horizon)
-        return self._quantiles(self.mean(ahead), *self._place(ahead), levels)
+        place = np.searchsorted(self.horizons, ahead)
+        return self._quantiles(self.mean(ahead), self.means, self.ratios, place, levels)
 
     def step_mean(self, step: int) -> Array:
         """Expected demand of the single period ``step`` ahead (1: the next), pieces, shape (series,)."""
@@ -124,7 +129,9 @@ class Predictive:
 
     def step_quantiles(self, step: int, levels: Sequence[float] | Array) -> Array:
         """Whole pieces that the demand of the period ``step`` ahead stays within, int64, shape (series, levels)."""
-        return whole_pieces(self._quantiles(self.step_mean(step), *self._place(np.ones(len(self.means))), levels))
+        mean = self.step_mean(step)
+        next_one = np.zeros(len(mean), dtype=np.int64)
+        return whole_pieces(self._quantiles(mean, mean[:, None], self.ratios[:, :1], next_one, levels))
 
     def _ahead(self, horizon: Array | float) -> Array:
         ahead = np.broadcast_to(np.asarray(horizon, dtype=np.float64), (len(self.means),))
@@ -146,7 +153,9 @@ class Predictive:
         beyond = np.minimum(place + 1, len(self.horizons) - 1)
         return self.ratios[row, place] * (1.0 - share) + self.ratios[row, beyond] * share
 
-    def _quantiles(self, mean: Array, place: Array, share: Array, levels: Sequence[float] | Array) -> Array:
+    def _quantiles(
+        self, mean: Array, means: Array, ratios: Array, place: Array, levels: Sequence[float] | Array
+    ) -> Array:
         wanted = np.atleast_1d(np.asarray(levels, dtype=np.float64))
         if not ((wanted > 0) & (wanted < 1)).all() or (np.diff(wanted) < 0).any():
             raise ValueError(f"levels are {wanted.tolist()}; they must lie between 0 and 1 and rise.")
@@ -156,14 +165,11 @@ class Predictive:
         z = np.array([NormalDist().inv_cdf(float(level)) for level in inner])
         found = np.empty((len(mean), len(inner)))
         if self.table is None:
-            centres, edges, ratios, weight = np.zeros((1, 1)), np.zeros((1, 1, 0)), np.zeros((1, 1, 1, len(inner))), 0.0
+            centres, edges, table, weight = np.zeros((1, 1)), np.zeros((1, 1, 0)), np.zeros((1, 1, 1, len(inner))), 0.0
         else:
-            centres, edges, weight = self.table.centres, self.table.edges, TABLE_WEIGHT
-            ratios = at_levels(self.table, inner)
-        total_quantiles(
-            mean, self._ratio(place, share), place, share, inner, z, kept, centres, edges, ratios, weight,
-            found,
-        )  # fmt: skip
+            centres, edges, weight = self.table.centres, self.table.edges, self.table_weight
+            table = at_levels(self.table, inner)
+        total_quantiles(mean, means, ratios, place, inner, z, kept, centres, edges, table, weight, found)
         return found if len(inner) == len(wanted) else found[:, np.searchsorted(inner, wanted)]
 
 
@@ -186,8 +192,6 @@ def fit_predictive(
     groups: Mapping[str, Array | None] | None = None,
     value: Array | None = None,
     period: str,
-    params: ForecastParams,
-    seed: int = 0,
 ) -> Predictive:
     """Fit every series at once, each borrowing from all others as far as its own history is thin.
 
@@ -206,10 +210,6 @@ def fit_predictive(
         Weight of each series, such as usage value; None: all alike.
     period
         ``month`` or ``week``.
-    params
-        Settings of the stage.
-    seed
-        Seed of what is drawn.
 
     Raises
     ------
@@ -218,18 +218,17 @@ def fit_predictive(
 
     Examples
     --------
-    >>> made = fit_predictive(np.array([[0.0, 1.0, 0.0, 1.0]]), period="month", params=ForecastParams())
+    >>> made = fit_predictive(np.array([[0.0, 1.0, 0.0, 1.0]]), period="month")
     >>> made.quantiles(3.0, [0.5, 0.99]).shape
     (1, 2)
     """
-    del params, seed
     if period not in HORIZONS:
         raise ValueError(f"period is {period!r}; it must be one of {', '.join(HORIZONS)}.")
     history = _history(demand, starts, share)
     n_series = len(history.demand)
     groupings = [_group(one) for one in (groups or {}).values() if one is not None]
     if n_series == 0:
-        return Predictive(np.ones(1), np.empty((0, 1)), np.empty((0, 1)), None, *(np.empty(0, dtype="U1"),) * 2)
+        return Predictive(np.ones(1), np.empty((0, 1)), np.empty((0, 1)), None, 0.0, *(np.empty(0, dtype="U1"),) * 2)
     n_sample = min(n_series, MOST_SERIES)
     sample = np.arange(n_sample) * n_series // n_sample
     learnt = learn(
@@ -239,9 +238,10 @@ def fit_predictive(
         period,
     )
     means, ratios, n_demands = apply(learnt, history, groupings)
-    reason = np.where(n_demands > 0, 0, 1 if learnt.prior > 0 else 2)
+    reason = np.where(n_demands > 0, 0, 1 if learnt.frequency > 0 else 2)
     method = np.array(["pooled", "pooled", "zero"])[reason]
-    return Predictive(learnt.horizons, means, ratios, learnt.table, method, _REASONS[reason])
+    weight = TABLE_WEIGHT * learnt.n_totals / (learnt.n_totals + TABLE_TOTALS)
+    return Predictive(learnt.horizons, means, ratios, learnt.table, weight, method, _REASONS[reason])
 
 
 def _group(codes: Array) -> Group:

@@ -264,7 +264,7 @@ def _learnt(
     among = np.arange(len(series))
     if sites is not None and params.pool_dealers:
         among = np.flatnonzero(series["site_id"].isin(sites.loc[sites["site_kind"].eq("dc"), "site_id"]))
-    pooled, weight = pools.with_learner(pooled, among, params)
+    pooled, weight = pools.with_learner(pooled, among)
     if weight or not len(among):
         return pooled, []
     what = f"tried on {len(among):,} series: the history is too short to learn from, or the last total says no"

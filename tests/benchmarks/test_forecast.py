@@ -79,7 +79,7 @@ def test_every_protocol_and_method_has_a_row(tmp_path):
     assert forecast.main(["--data", str(tmp_path), "--out", str(tmp_path / "out.csv"), "--series", "30"]) == 0
     with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
         rows = {(row["stage"], row["method"]): row for row in csv.DictReader(file)}
-    methods = ["ours", "zero", "seasonal naive", "normal around SES", "NB around SBA"]
+    methods = ["ours", "zero", "seasonal naive", "normal around SES", "NB around SBA", "pooled prototype"]
     assert list(rows) == [(stage, method) for stage in ("dist", "gift", "lead") for method in methods]
     assert float(rows["gift", "zero"]["wql_mean"]) == 1.0
     assert float(rows["dist", "zero"]["cum_bias"]) == -1.0

@@ -24,6 +24,7 @@ from tests.reference import (
     reference_chance_alive,
     reference_discounted_rate,
     reference_own_dispersion,
+    reference_own_size,
     reference_quasi_likelihood,
     reference_smooth_quantile,
 )
@@ -31,13 +32,15 @@ from tests.reference import (
 LEVELS = np.array([0.1, 0.5, 0.9, 0.99])
 
 
-def rates_of(demand, share, ends, discounts=(1.0, 0.8), prior=0.3, prior_periods=3.0, starts=None):
+def rates_of(demand, share, ends, discounts=(1.0, 0.8), often=0.1, size=3.0, prior_periods=3.0, starts=None):
     demand = np.array(demand, dtype=float)
     time = np.empty((0, 0)) if share is None else np.array(share, dtype=float)
     rates = np.empty((len(ends), len(demand), len(discounts)))
-    moments = np.empty((len(ends), len(demand), 6))
+    moments = np.empty((len(ends), len(demand), 7))
     starts = np.zeros(len(demand), dtype=np.int64) if starts is None else np.array(starts)
-    discounted_rates(demand, time, starts, np.array(ends), np.array(discounts), prior, prior_periods, rates, moments)
+    discounted_rates(
+        demand, time, starts, np.array(ends), np.array(discounts), often, size, 0.5, prior_periods, rates, moments
+    )
     return rates, moments
 
 
@@ -49,7 +52,7 @@ def smooth(mean, ratio, levels=LEVELS):
 
 def test_a_rate_by_hand():
     """Two pieces a period ago and one now, discounted by a half: 2 pieces over 1.5 periods, and half a period of 0."""
-    rates, _ = rates_of([[2.0, 1.0]], None, [2], discounts=[0.5], prior=0.0)
+    rates, _ = rates_of([[2.0, 1.0]], None, [2], discounts=[0.5], often=0.0)
     assert rates[0, 0, 0] == pytest.approx(2.0 / 2.0)
 
 
@@ -66,8 +69,10 @@ def test_rates_and_dispersion_match_their_twins_at_every_origin(demand, share, s
     rates, moments = rates_of([demand], [share], ends, starts=[start])
     for place, end in enumerate(ends):
         known = [math.nan] * min(start, end) + demand[start:end]
+        size = reference_own_size(known, 3.0, 0.5)
+        assert moments[place, 0, 6] == pytest.approx(size)
         for j, discount in enumerate((1.0, 0.8)):
-            expected = reference_discounted_rate(known, share[:end], discount, 0.3, 3.0)
+            expected = reference_discounted_rate(known, share[:end], discount, 0.1 * size, 3.0)
             assert rates[place, 0, j] == pytest.approx(expected)
         own = own_dispersion(moments[place])[0][0]
         assert own == pytest.approx(reference_own_dispersion(known, share[:end]), abs=1e-9)
@@ -115,7 +120,8 @@ def test_weights_are_no_worse_than_the_first_guess(seed):
 def test_weighted_means_take_the_weights_of_the_stratum():
     """A key of 1 lies in the stratum up to 1, a key of 2 in the next."""
     out = np.empty(2)
-    weighted_means(np.array([[1.0, 5.0], [2.0, 5.0]]), np.array([1.0]), 0, np.array([[1.0, 0.0], [0.0, 1.0]]), out)
+    weights = np.array([[1.0, 0.0], [0.0, 1.0]])
+    weighted_means(np.array([[1.0, 5.0], [2.0, 5.0]]), np.array([1.0]), np.array([1.0, 2.0]), weights, out)
     assert out.tolist() == [1.0, 5.0]
 
 
@@ -125,8 +131,9 @@ def test_the_table_is_averaged_with_the_distribution():
     out = np.empty((1, 1))
     centres, edges, table = np.zeros((1, 2)), np.zeros((1, 2, 0)), np.full((1, 2, 1, 1), 2.0)
     centres[0] = [1.0, 100.0]
-    place, share, kept = np.zeros(1, dtype=np.int64), np.zeros(1), np.zeros(1, dtype=np.int64)
-    total_quantiles(np.array([4.0]), np.array([1.0]), place, share, levels, z, kept, centres, edges, table, 0.5, out)
+    place, kept, mean = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.array([4.0])
+    means, ratios = mean[:, None], np.ones((1, 1))
+    total_quantiles(mean, means, ratios, place, levels, z, kept, centres, edges, table, 0.5, out)
     assert out[0, 0] == pytest.approx((smooth(4.0, 1.0, levels)[0] + 8.0) / 2)
 
 

@@ -10,7 +10,6 @@ import pytest
 from partsopt.errors import SettingsError
 from partsopt.forecast import learner
 from partsopt.forecast.predictive import fit_predictive
-from partsopt.settings import ForecastParams
 
 LEVELS = [0.5, 0.9, 0.99]
 
@@ -27,7 +26,7 @@ def demand() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def fitted(demand):
-    return fit_predictive(demand, period="month", params=ForecastParams())
+    return fit_predictive(demand, period="month")
 
 
 def test_without_lightgbm_the_remedy_is_named(demand, fitted, monkeypatch):
@@ -53,11 +52,11 @@ def test_levels_between_taught_ones_lie_on_a_line():
 
 def test_what_is_learnt_ends_before_the_end_of_the_history(demand):
     """The last total learnt spans the last periods: three of them from origin 27 on, none beyond."""
-    samples = list(learner._samples(demand, [(0, 3)], 2, "month", ForecastParams()))
+    samples = list(learner._samples(demand, [(0, 3)], 2, "month"))
     assert len(samples) == 2
     changed = demand.copy()
     changed[:, 29] += 100.0
-    later = list(learner._samples(changed, [(0, 3)], 2, "month", ForecastParams()))
+    later = list(learner._samples(changed, [(0, 3)], 2, "month"))
     for (described, target), (described_then, target_then) in zip(samples, later, strict=True):
         np.testing.assert_array_equal(described, described_then)
         assert target.shape == target_then.shape
@@ -68,7 +67,7 @@ def test_what_is_learnt_ends_before_the_end_of_the_history(demand):
 def test_a_short_history_keeps_the_pooled_forecast(demand):
     pytest.importorskip("lightgbm", reason="the learner's extra is not installed: pip install 'partsopt[ml]'")
     short = demand[:, -8:]
-    pooled = fit_predictive(short, period="month", params=ForecastParams())
+    pooled = fit_predictive(short, period="month")
     learnt = learner.learn_totals(pooled, short, 3, LEVELS, period="month")
     assert not learnt.is_learnt
     np.testing.assert_array_equal(learnt.quantiles, pooled.quantiles(3.0, LEVELS))

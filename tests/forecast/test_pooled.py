@@ -37,7 +37,7 @@ def shown_of(dispersion, size, n_demands, frequency) -> Shown:
 
 def test_a_dispersion_by_hand():
     """0 and 4 around 2: squared errors 8 over 4 pieces; one demand of size 4 in two periods."""
-    moments = np.array([[2.0, 4.0, 16.0, 4.0, 2.0, 1.0]])
+    moments = np.array([[2.0, 4.0, 16.0, 4.0, 2.0, 1.0, 4.0]])
     assert [one[0] for one in own_dispersion(moments)] == [2.0, 4.0, 1.0, 0.5]
 
 

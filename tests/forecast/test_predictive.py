@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from partsopt.errors import TableError
 from partsopt.forecast.accuracy import pinball_loss
 from partsopt.forecast.distribution import quantile
 from partsopt.forecast.predictive import fit_predictive, whole_pieces
-from partsopt.settings import ForecastParams
 
 DATA = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "demand"
 LEVELS = (0.05, 0.5, 0.8, 0.9, 0.95, 0.99, 0.999)
@@ -28,7 +28,7 @@ ONE_SERIES = st.one_of(
 
 
 def fitted(demand, period="month", **more):
-    return fit_predictive(np.array(demand, dtype=float), period=period, params=ForecastParams(), **more)
+    return fit_predictive(np.array(demand, dtype=float), period=period, **more)
 
 
 def must_be_sound(made, n_series):
@@ -120,6 +120,28 @@ def test_steps_add_up_to_the_total():
     made = fitted(np.random.default_rng(1).poisson(2.0, (300, 40)))
     steps = sum(made.step_mean(step) for step in range(1, 13))
     assert steps == pytest.approx(made.mean(12.0))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(ONE_SERIES, min_size=1, max_size=6), st.sampled_from(["month", "week"]), st.booleans())
+def test_a_longer_horizon_never_needs_fewer_pieces(series, period, among_many):
+    """L and T + L agree: no quantile falls as the horizon grows, between the learnt horizons and beyond them."""
+    usual = np.random.default_rng(7).negative_binomial(0.3, 0.1, (400 if among_many else 0, 14)).astype(float)
+    made = fitted([*usual, *series], period)
+    said = [made.quantiles(ahead, LEVELS) for ahead in (0.1, 0.7, 1.0, 1.3, 2.0, 3.0, 3.5, 5.0, 6.0, 8.0, 12.0, 30.0)]
+    assert all((later >= sooner).all() for sooner, later in itertools.pairwise(said))
+
+
+def test_a_part_sold_in_small_lots_borrows_a_small_rate():
+    """Two parts with one demand each long ago, of one piece and of a thousand, borrow as often but not as much."""
+    rng = np.random.default_rng(8)
+    size = np.where(np.arange(600) % 2 == 0, 1.0, 1_000.0)[:, None]
+    demand = np.where(rng.random((600, 36)) < 0.15, size, 0.0)
+    demand[:2] = 0.0
+    demand[:2, 3] = [1.0, 1_000.0]
+    made = fitted(demand)
+    assert made.rate[1] > 100.0 * made.rate[0] > 0.0
+    assert made.rate[0] < 0.3
 
 
 def test_each_series_may_have_its_own_horizon():
