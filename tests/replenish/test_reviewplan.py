@@ -90,7 +90,7 @@ def test_order_lines_a_day_bound_the_choice_of_t():
     assert run["name"] == "review periods of DC1"
     assert run["objective"] >= run["bound"] - 1e-6
     assert "would cost least" in run["why"]
-    assert bound.exceptions.empty
+    assert "lines_over_capacity" not in set(bound.exceptions["code"])
 
 
 @pytest.mark.parametrize("rule", ["class", "cost"])
