@@ -22,6 +22,11 @@ LEAST_ASKED = 1e-5  # a review that asks for less than this share of what is und
 NEGLIGIBLE = 1e-17  # probability below which a walk over a DC's backorders ends, past the mean
 LONGEST_STAIRS = 8192  # levels and neighbouring positions of one part; a longer staircase is left open
 EXACT_UP_TO = 400.0  # mean demand of a dealer over T + L; above, its sum with what the DC owes is matched by moments
+MOST_SUMMED = 150_000  # pieces owed to a dealer times its mean demand and batch; beyond, moments again
+MOST_POSITIONS = 8  # of a batch that demand may take down to 0; more are sampled evenly
+MOST_ADDED = (
+    200_000  # products of demand before and over the lead time for a position; a DC-part with more is left open
+)
 MOST_OWED = 128  # outcomes of what a DC owes
 ALONE = 8  # of which the first stand one by one
 MOST_LATE = 512  # pieces that a DC owes one dealer
@@ -244,6 +249,7 @@ def owed_pmf(
 
     Demand between two reviews takes the position down to 0 and no further, for pieces owed beyond it are ordered at
     once: where that matters the demand up to then (``first``) and that over the lead time (``pmf``) are added up.
+    -1 where size leaves it open.
     """
     last = RANDOM_TIMES[len(RANDOM_TIMES) - 1]
     widest = 0.0
@@ -267,8 +273,12 @@ def owed_pmf(
         n = demand_pmf(lead[j], ratio, LEFT_OUT, pmf)
         for t in range(len(RANDOM_TIMES)):
             n_first = demand_pmf(RANDOM_TIMES[t] * (protection[j] - lead[j]), ratio, LEFT_OUT, first)
-            chance = weights[j] * RANDOM_TIME_WEIGHTS[t] / batch
-            for at in range(level, level + early):
+            if n * n_first > MOST_ADDED:
+                return -1
+            looked = min(early, MOST_POSITIONS)
+            chance = weights[j] * RANDOM_TIME_WEIGHTS[t] / batch * early / looked
+            for place in range(looked):
+                at = level + ((2 * place + 1) * early) // (2 * looked)
                 taken = 0.0
                 for x in range(min(at, n_first)):
                     taken += first[x]
@@ -364,6 +374,9 @@ def owed_walk(
             mean[i], variance[i], owing[i] = np.nan, np.nan, np.nan
             continue
         top = owed_pmf(below, longest, level[i], batch[i], *demand, first, pmf, owed)
+        if top < 0:
+            mean[i], variance[i], owing[i] = np.nan, np.nan, np.nan
+            continue
         used, mean[i], variance[i], owing[i] = gathered(owed, top, of_row, chance_of_row)
         if filled + used > len(pieces):
             more = np.empty(2 * len(pieces), dtype=np.int64)
@@ -523,6 +536,8 @@ def chain_walk(
                 n_late = thinned(
                     owed_pieces[first:last], owed_chance[first:last], last - first, share[i], concentration[i], late
                 )
+                if n_late * (protection[i].max() + batch[i]) > MOST_SUMMED:
+                    n_late = 0
         used = level_walk(
             lead[i], protection[i], variance_to_mean[i], weights[i], batch[i], lowest[i], highest[i], floor[i], cap[i],
             by_cycle, late, n_late, late_mean[i], late_variance[i], own, unmet, exceeded,
