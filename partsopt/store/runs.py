@@ -99,15 +99,20 @@ def publish_plan(runs: Path, run_id: str, plan: Night, inputs: Inputs, settings:
         for name, table in OUTPUT_TABLES.items():
             if table.file.endswith(".csv") and name in plan.tables:
                 write_csv(plan.tables[name], table, folder / table.file, zones=zones, profile=settings.write.profile)
-        write_parquet(plan.tables["lineage"], LINEAGE, folder / LINEAGE.file)
-        write_parquet(plan.tables["all_exceptions"], EXCEPTIONS, folder / "all_exceptions.parquet")
-        for name in PARQUET_TABLES:
-            write_parquet(plan.tables[name], DERIVED_TABLES[name], folder / f"{name}.parquet")
-        write_used(folder, plan.used)
-        kpis = json.dumps(plan.kpis, ensure_ascii=False, indent=2, sort_keys=True)
-        (folder / "kpis.json").write_text(kpis + "\n", encoding="utf-8", newline="\n")
+        write_for_machines(folder, plan, PARQUET_TABLES)
 
     return publish(runs, run_id, write_files, manifest_of(run_id, plan, inputs, settings))
+
+
+def write_for_machines(folder: Path, done: Night, names: Iterable[str]) -> None:
+    """Write what programs read of a run: lineage, all exceptions, the tables named, what was used, and the figures."""
+    write_parquet(done.tables["lineage"], LINEAGE, folder / LINEAGE.file)
+    write_parquet(done.tables["all_exceptions"], EXCEPTIONS, folder / "all_exceptions.parquet")
+    for name in names:
+        write_parquet(done.tables[name], DERIVED_TABLES[name], folder / f"{name}.parquet")
+    write_used(folder, done.used)
+    kpis = json.dumps(done.kpis, ensure_ascii=False, indent=2, sort_keys=True)
+    (folder / "kpis.json").write_text(kpis + "\n", encoding="utf-8", newline="\n")
 
 
 def publish_dispatch(
@@ -130,13 +135,7 @@ def publish_dispatch(
         for name in ("transfer_orders", "deliveries", "pick_lists", "changes", "exceptions", "rejects"):
             table = OUTPUT_TABLES[name]
             write_csv(done.tables[name], table, folder / table.file, zones=zones, profile=settings.write.profile)
-        write_parquet(done.tables["lineage"], LINEAGE, folder / LINEAGE.file)
-        write_parquet(done.tables["all_exceptions"], EXCEPTIONS, folder / "all_exceptions.parquet")
-        for name in DISPATCHED_TABLES:
-            write_parquet(done.tables[name], DERIVED_TABLES[name], folder / f"{name}.parquet")
-        write_used(folder, done.used)
-        kpis = json.dumps(done.kpis, ensure_ascii=False, indent=2, sort_keys=True)
-        (folder / "kpis.json").write_text(kpis + "\n", encoding="utf-8", newline="\n")
+        write_for_machines(folder, done, DISPATCHED_TABLES)
 
     solver_runs = done.tables["solver_runs"].astype(object)
     manifest = {
