@@ -24,8 +24,11 @@ TABLE_TOTALS = 3000.0
 ROUND_DOWN = 0.2
 """A whole-piece quantile is rounded down where it needs less than this share of its last piece's probability."""
 LARGEST_DEMAND = 1e12
+ROWS_AT_ONCE = 65_536
+"""Series to which what was learnt is applied at once; more take memory and no less time."""
 REFERENCE = 1
 """Place among the learnt horizons of the one that ``rate`` and ``variance_to_mean`` speak of, where there is one."""
+_METHODS = np.array(["pooled", "pooled", "zero"])
 _REASONS = np.array(
     [
         "Own demand, older periods counting less, and what alike series sell, weighted by what past totals came to.",
@@ -51,8 +54,8 @@ class Predictive:
         Ratios of past totals to their means; None where there were too few.
     table_weight
         Weight of the table's quantiles against those of the negative binomial.
-    method, why
-        How the rate was found, and a sentence about it, shape (series,).
+    reason
+        How the rate was found, the place of the sentence about it, shape (series,).
     """
 
     horizons: Array
@@ -60,8 +63,17 @@ class Predictive:
     ratios: Array
     table: RatioTable | None
     table_weight: float
-    method: Array
-    why: Array
+    reason: Array
+
+    @property
+    def method(self) -> Array:
+        """``pooled`` or ``zero``, shape (series,)."""
+        return _METHODS[self.reason]
+
+    @property
+    def why(self) -> Array:
+        """A sentence about how the rate was found, shape (series,)."""
+        return _REASONS[self.reason]
 
     @property
     def rate(self) -> Array:
@@ -228,7 +240,7 @@ def fit_predictive(
     n_series = len(history.demand)
     groupings = [_group(one) for one in (groups or {}).values() if one is not None]
     if n_series == 0:
-        return Predictive(np.ones(1), np.empty((0, 1)), np.empty((0, 1)), None, 0.0, *(np.empty(0, dtype="U1"),) * 2)
+        return Predictive(np.ones(1), np.empty((0, 1)), np.empty((0, 1)), None, 0.0, np.empty(0, dtype=np.int64))
     n_sample = min(n_series, MOST_SERIES)
     sample = np.arange(n_sample) * n_series // n_sample
     learnt = learn(
@@ -237,11 +249,14 @@ def fit_predictive(
         None if value is None else np.asarray(value)[sample],
         period,
     )
-    means, ratios, n_demands = apply(learnt, history, groupings)
-    reason = np.where(n_demands > 0, 0, 1 if learnt.frequency > 0 else 2)
-    method = np.array(["pooled", "pooled", "zero"])[reason]
+    applied = []
+    for first in range(0, n_series, ROWS_AT_ONCE):
+        at = slice(first, first + ROWS_AT_ONCE)
+        applied.append(apply(learnt, history.of(at), [Group(one.codes[at], one.n_codes) for one in groupings]))
+    means, ratios, n_demands = (np.concatenate(one) for one in zip(*applied, strict=True))
+    reason = np.where(n_demands > 0, 0, 1 if learnt.frequency > 0 else 2).astype(np.int8)
     weight = TABLE_WEIGHT * learnt.n_totals / (learnt.n_totals + TABLE_TOTALS)
-    return Predictive(learnt.horizons, means, ratios, learnt.table, weight, method, _REASONS[reason])
+    return Predictive(learnt.horizons, means, ratios, learnt.table, weight, reason)
 
 
 def _group(codes: Array) -> Group:

@@ -372,11 +372,11 @@ def _dense(series: Array, number: Array, quantity: Array, n_series: int, n_perio
     starts = np.full(n_series, n_periods, dtype=np.int64)
     np.minimum.at(starts, series, number)
     starts = np.maximum(starts, 0)
-    demand = np.zeros((n_series, n_periods))
+    demand = np.empty((n_series, n_periods))  # numpy takes large pages for it, as it does not for zeros
     columns = np.arange(n_periods)
     for first in range(0, n_series, ROWS_AT_ONCE):
         rows = slice(first, first + ROWS_AT_ONCE)
-        demand[rows][columns < starts[rows, None]] = np.nan
+        demand[rows] = np.where(columns < starts[rows, None], np.nan, 0.0)
     used = number >= 0
     demand[series[used], number[used]] = quantity[used]
     return demand, starts
