@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from partsopt.errors import TableError
+from partsopt.errors import SettingsError, TableError
 from partsopt.settings import ClassifyParams
 from partsopt.tables import ABC_CLASSES, CLASSES, SITE_PART, conform
 
@@ -307,6 +307,139 @@ def ramanathan_scores(criteria: list[Floats]) -> Floats:
             front.append(values)
     limits, ones = np.stack(front), np.ones(len(front))
     return np.array([-linprog(-values, A_ub=limits, b_ub=ones, method="highs").fun for values in table])
+
+
+def zhou_fan_scores(criteria: list[Floats], best_share: float = 0.5) -> Floats:
+    """Score of each part between its best and its worst weights, 0 to 1.
+
+    Parameters
+    ----------
+    criteria
+        One array for each criterion, above 0; larger is more important.
+    best_share
+        Share of the best weights in the score.
+
+    Notes
+    -----
+    Zhou & Fan (2007), EJOR 182: :func:`ramanathan_scores`, and the least weighted sum with which no part falls below 1,
+    both scaled to 0 .. 1.
+
+    Examples
+    --------
+    >>> zhou_fan_scores([np.array([4.0, 1.0, 2.0]), np.array([1.0, 3.0, 1.0])]).round(4).tolist()
+    [0.5, 1.0, 0.5]
+    """
+    from scipy.optimize import linprog
+
+    scale = [values.max(initial=0.0) or 1.0 for values in criteria]
+    table = np.stack([values / most for values, most in zip(criteria, scale, strict=True)], axis=1)
+    good = ramanathan_scores(criteria)
+    bad = np.array([linprog(values, A_ub=-table, b_ub=-np.ones(len(table)), method="highs").fun for values in table])
+    scaled = [
+        (score - score.min()) / np.ptp(score) if np.ptp(score) > 0 else np.zeros(len(score)) for score in (good, bad)
+    ]
+    return np.asarray(best_share * scaled[0] + (1.0 - best_share) * scaled[1])
+
+
+def hadi_vencheh_scores(criteria: list[Floats]) -> Floats:
+    """Score of each part with its best weights in falling order whose squares add up to 1.
+
+    Parameters
+    ----------
+    criteria
+        One array for each criterion, the most important first; larger is more important.
+
+    Notes
+    -----
+    Hadi-Vencheh (2010), EJOR 201, an extension of Ng's model. The best such weights point along the scaled values after
+    neighbours that rise are replaced by their mean (isotonic regression), so the score is the length of those.
+
+    Examples
+    --------
+    >>> hadi_vencheh_scores([np.array([10.0, 5.0, 0.0]), np.array([0.0, 2.0, 2.0])]).round(4).tolist()
+    [1.0, 1.0607, 0.7071]
+    """
+    scaled = []
+    for values in criteria:
+        width = np.ptp(values) if len(values) else 0.0
+        scaled.append((values - values.min()) / width if width > 0 else np.zeros(len(values)))
+    table = np.stack(scaled, axis=1)
+    n, m = table.shape
+    total = np.concatenate([np.zeros((n, 1)), np.cumsum(table, axis=1)], axis=1)
+    # the falling fit at j: the least over starts up to j of the greatest mean from there to an end from j on
+    fit = np.empty((n, m))
+    for j in range(m):
+        means = [
+            np.max([(total[:, end] - total[:, start]) / (end - start) for end in range(j + 1, m + 1)], axis=0)
+            for start in range(j + 1)
+        ]
+        fit[:, j] = np.min(means, axis=0)
+    return np.sqrt((fit**2).sum(axis=1))
+
+
+def classes_by_rank(score: Floats, sizes: tuple[int, ...]) -> npt.NDArray[np.str_]:
+    """A for so many parts of the highest scores, B for so many of the next, and so on; ties by place.
+
+    Parameters
+    ----------
+    score
+        Larger is more important.
+    sizes
+        Parts of each class, up to 26, that add up to all.
+
+    Raises
+    ------
+    SettingsError
+        The sizes do not add up to the parts.
+
+    Examples
+    --------
+    >>> classes_by_rank(np.array([0.2, 0.9, 0.5]), (1, 1, 1)).tolist()
+    ['C', 'A', 'B']
+    """
+    if sum(sizes) != len(score) or min(sizes, default=0) < 0:
+        raise SettingsError(f"classes of {sizes} parts do not add up to the {len(score)} there are.")
+    names = np.repeat(np.array([chr(ord("A") + i) for i in range(len(sizes))]), sizes)
+    classes = np.empty(len(score), dtype="<U1")
+    classes[np.argsort(-score, kind="stable")] = names
+    return classes
+
+
+def mean_demand_in_stock(
+    consumed: npt.ArrayLike,
+    transferred: npt.ArrayLike,
+    days: npt.ArrayLike,
+    days_out: npt.ArrayLike,
+    per_days: float = 30,
+) -> Floats:
+    """Demand of a month, or of ``per_days``, from what was consumed on the days with stock.
+
+    Parameters
+    ----------
+    consumed, transferred
+        Pieces that left in the time looked at, and those of them that went to other sites.
+    days, days_out
+        Days looked at, and those without stock.
+    per_days
+        Days of the answer.
+
+    Returns
+    -------
+    Array
+        NaN where there was no day with stock: nothing is known.
+
+    Notes
+    -----
+    Average monthly consumption, corrected for stock-outs (health supply chains: MSH; open-msupply).
+
+    Examples
+    --------
+    >>> float(mean_demand_in_stock(150, 0, 90, 60))
+    150.0
+    """
+    used, sent, all_days, out = (np.asarray(one, dtype=np.float64) for one in (consumed, transferred, days, days_out))
+    left = all_days - out
+    return np.where(left > 0, (used - sent) * per_days / np.where(left > 0, left, 1.0), np.nan)
 
 
 def fsn_classes(demands_per_year: Floats, fast_from: float, slow_from: float) -> npt.NDArray[np.str_]:

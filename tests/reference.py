@@ -1032,3 +1032,78 @@ def reference_last_buy(
         if (1 - short) * shortage - short * left_over - holding * waits < 0:
             return bought
         bought += 1
+
+
+def best_base_stock(holding: float, shortage: float, chances: list[float]) -> tuple[int, float]:
+    """The cheapest level of demand 0, 1, ... with these chances, each level costed by hand."""
+    costs = [
+        sum(p * (holding * max(level - d, 0) + shortage * max(d - level, 0)) for d, p in enumerate(chances))
+        for level in range(len(chances))
+    ]
+    return min(range(len(costs)), key=lambda level: costs[level]), min(costs)
+
+
+def lots_with_limits(
+    order_cost: float, holding: float, owing: float | None, capacity: int, demand: list[int], stock: int = 0
+) -> float:
+    """Least cost of known demand: every order of every period is tried; infinite where nothing is possible."""
+    if not demand:
+        return 0.0 if stock >= 0 else float("inf")
+    best = float("inf")
+    for size in range(min(capacity, max(sum(demand) - stock, 0)) + 1):
+        left = stock + size - demand[0]
+        if left < 0 and owing is None:
+            continue
+        cost = (order_cost if size else 0.0) + holding * max(left, 0) + (owing or 0.0) * max(-left, 0)
+        best = min(best, cost + lots_with_limits(order_cost, holding, owing, capacity, demand[1:], left))
+    return best
+
+
+def joint_order_by_enumeration(group: float, parts: list[float], flows: list[float], most: int) -> float:
+    """Least cost of a joint order whose parts are in every m-th, m up to ``most``, each at its best T."""
+    from itertools import product
+
+    return min(
+        (2 * (group + sum(k / m for k, m in zip(parts, many, strict=True)))
+         * sum(h * m for h, m in zip(flows, many, strict=True))) ** 0.5
+        for many in product(range(1, most + 1), repeat=len(parts))
+    )  # fmt: skip
+
+
+def horizon_cost(
+    pmfs: list[list[float]], order_cost: float, holding: float, shortage: float, unit_cost: float, end_holding: float,
+    end_shortage: float, discount: float, stock: int,
+) -> float:  # fmt: skip
+    """Least expected cost of a horizon by trying every order of every period, as a tree."""
+    if not pmfs:
+        return end_holding * max(stock, 0) + end_shortage * max(-stock, 0)
+    top = sum(len(pmf) - 1 for pmf in pmfs)
+    costs = []
+    for level in range(stock, max(stock, top) + 1):
+        cost = (order_cost if level > stock else 0.0) + unit_cost * (level - stock)
+        for demand, chance in enumerate(pmfs[0]):
+            left = level - demand
+            onward = horizon_cost(
+                pmfs[1:], order_cost, holding, shortage, unit_cost, end_holding, end_shortage, discount, left
+            )
+            cost += chance * (holding * max(left, 0) + shortage * max(-left, 0) + discount * onward)
+        costs.append(cost)
+    return min(costs)
+
+
+def serial_cost(levels: list[int], holding: list[float], pmfs: list[list[float]], shortage: float) -> float:
+    """Cost of whole echelon base stocks of a chain, customer-facing stage first, by the recursion of Chen and Zheng."""
+
+    def cost(stage: int, level: int) -> float:
+        total = 0.0
+        for demand, chance in enumerate(pmfs[stage]):
+            left = level - demand
+            onward = (
+                (shortage + sum(holding)) * max(-left, 0)
+                if stage == 0
+                else cost(stage - 1, min(levels[stage - 1], left))
+            )
+            total += chance * (holding[stage] * left + onward)
+        return total
+
+    return cost(len(levels) - 1, levels[-1])

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from partsopt.classify import edas_scores, ng_scores, ramanathan_scores
+from partsopt.classify import (
+    classes_by_rank,
+    edas_scores,
+    hadi_vencheh_scores,
+    mean_demand_in_stock,
+    ng_scores,
+    ramanathan_scores,
+    zhou_fan_scores,
+)
+from partsopt.errors import SettingsError
 from tests.test_classify import USAGE_47
 
 # Flores, Olson & Dorai (1992), by way of gwr3n/inventoryanalytics (MIT)
@@ -67,3 +76,36 @@ def test_equal_parts_have_equal_scores():
     assert ng_scores(same).tolist() == [0.0] * 4
     assert edas_scores(same, [0.5, 0.5]).tolist() == [0.5] * 4
     assert ramanathan_scores(same).tolist() == pytest.approx([1.0] * 4)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 9), st.floats(0, 9), st.floats(0, 9)), min_size=2, max_size=6))
+def test_hadi_vencheh_is_the_best_of_falling_weights_on_the_sphere(rows):
+    """No falling weights of length 1 give more, and the corners of those weights never do."""
+    criteria = [np.array(column) for column in zip(*rows, strict=True)]
+    scaled = [(c - c.min()) / np.ptp(c) if np.ptp(c) > 0 else 0 * c for c in criteria]
+    score = hadi_vencheh_scores(criteria)
+    drawn = -np.sort(-(np.random.default_rng(1).random((300, 3)) ** 2), axis=1)
+    reached = np.max([sum(w * c for w, c in zip(u / np.linalg.norm(u), scaled, strict=True)) for u in drawn], axis=0)
+    assert (reached <= score + 1e-12).all()
+    assert (score <= reached + 0.1).all()
+
+
+def test_zhou_and_fan_lie_between_best_and_worst_weights():
+    good = zhou_fan_scores(CRITERIA_47, 1.0)
+    best = ramanathan_scores(CRITERIA_47)
+    assert good == pytest.approx((best - best.min()) / np.ptp(best))
+    bad, half = zhou_fan_scores(CRITERIA_47, 0.0), zhou_fan_scores(CRITERIA_47)
+    assert half == pytest.approx((good + bad) / 2)
+    assert (bad.min(), bad.max()) == (0.0, 1.0)
+
+
+def test_classes_of_given_sizes():
+    assert classes_by_rank(np.array([3.0, 3.0, 1.0]), (1, 1, 1)).tolist() == ["A", "B", "C"]
+    with pytest.raises(SettingsError, match="do not add up to the 3"):
+        classes_by_rank(np.ones(3), (1, 1))
+
+
+def test_demand_of_a_month_without_a_day_in_stock_is_not_known():
+    assert np.isnan(mean_demand_in_stock(0, 0, 90, 90))
+    assert float(mean_demand_in_stock(90, 30, 60, 0)) == 30.0

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from partsopt.errors import SettingsError
 
+Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
 
 LONGEST_POWER = 40  # a base period of a second would still reach past any horizon
@@ -73,3 +74,111 @@ def joint_review_periods(
     first = int(np.argmin(total))
     chosen = first + np.argmin(cost[:, first:], axis=1)
     return JointReview(int(powers[first]), powers[chosen], float(total[first]))
+
+
+class JointOrder(NamedTuple):
+    """Time between joint orders, every how many of them a part is in, its quantity, and the cost for a unit of time."""
+
+    time: float
+    multiples: Wholes
+    quantities: Floats
+    cost: float
+
+
+def joint_order_multiples(
+    group_order_cost: float,
+    part_order_costs: Sequence[float],
+    holding_costs: Sequence[float],
+    demands: Sequence[float],
+) -> JointOrder:
+    """A joint order and the whole multiples of it at which each part is ordered, by Silver's rule.
+
+    Parameters
+    ----------
+    group_order_cost, part_order_costs, holding_costs, demands
+        As in :func:`joint_review_periods`.
+
+    Notes
+    -----
+    Silver (1976), Management Science 22: the part with the smallest K_i / (h_i d_i) is in every order, others in every
+    sqrt(K_i h_1 d_1 / (h_i d_i (K0 + K_1))), rounded; T = sqrt(2 (K0 + sum K_i / m_i) / sum h_i m_i d_i).
+
+    Examples
+    --------
+    >>> order = joint_order_multiples(600, [120, 840, 300], [160, 20, 50], [1, 1, 1])
+    >>> round(order.time, 4), order.multiples.tolist(), round(order.cost, 4)
+    (3.1032, [1, 3, 1], 837.8544)
+    """
+    fixed, flow = _joint(group_order_cost, part_order_costs, holding_costs, demands)
+    ratio = fixed / flow
+    first = int(np.argmin(ratio))
+    often = np.sqrt(ratio * flow[first] / (group_order_cost + fixed[first]))
+    multiples = np.maximum(np.rint(often), 1).astype(np.int64)
+    multiples[first] = 1
+    return _joint_order(group_order_cost, fixed, flow, multiples, np.asarray(demands, dtype=np.float64))
+
+
+def joint_order_best(
+    group_order_cost: float,
+    part_order_costs: Sequence[float],
+    holding_costs: Sequence[float],
+    demands: Sequence[float],
+) -> JointOrder:
+    """The cheapest joint order with whole multiples, proven.
+
+    Parameters
+    ----------
+    group_order_cost, part_order_costs, holding_costs, demands
+        As in :func:`joint_review_periods`.
+
+    Notes
+    -----
+    Given T each part's best multiple is the m with m (m - 1) <= 2 K_i / (h_i d_i T^2) <= m (m + 1) (Goyal 1974), which
+    changes at few T only: every choice between the shortest T that can pay and the economic T of one common
+    interval is costed at its own best T.
+
+    Examples
+    --------
+    >>> order = joint_order_best(600, [120, 840, 300], [160, 20, 50], [1, 1, 1])
+    >>> order.multiples.tolist(), round(order.cost, 4)
+    ([1, 3, 1], 837.8544)
+    """
+    fixed, flow = _joint(group_order_cost, part_order_costs, holding_costs, demands)
+    asked = np.asarray(demands, dtype=np.float64)
+    best = joint_order_multiples(group_order_cost, part_order_costs, holding_costs, demands)
+    if group_order_cost == 0:
+        alone = (2 * fixed / flow) ** 0.5
+        cost = float(np.sqrt(2 * fixed * flow).sum())
+        return JointOrder(float(alone.min()), np.ones(len(flow), dtype=np.int64), alone * asked, cost)
+    # below the shortest T the joint order alone costs more than the best known; beyond the longest all multiples are 1
+    low, high = group_order_cost / best.cost, float(np.sqrt(2 * fixed / flow).max(initial=0.0))
+    steps = [np.array([max(low, high) * 2])]
+    for ratio in (2 * fixed / flow).tolist():
+        most = int(np.sqrt(ratio) / low) + 2
+        m = np.arange(1, most, dtype=np.float64)
+        steps.append(np.sqrt(ratio / (m * (m + 1))))
+    edges = np.unique(np.concatenate([[low], *steps]))
+    for t in ((edges[1:] + edges[:-1]) / 2).tolist():
+        if t < low:
+            continue
+        ratio = 2 * fixed / (flow * t * t)
+        multiples = np.maximum(np.ceil((np.sqrt(1 + 4 * ratio) - 1) / 2 - 1e-12), 1).astype(np.int64)
+        order = _joint_order(group_order_cost, fixed, flow, multiples, asked)
+        if order.cost < best.cost * (1 - 1e-12):
+            best = order
+    return best
+
+
+def _joint(
+    group_order_cost: float, part_order_costs: Sequence[float], holding_costs: Sequence[float], demands: Sequence[float]
+) -> tuple[Floats, Floats]:
+    fixed, held, asked = (np.asarray(one, dtype=np.float64) for one in (part_order_costs, holding_costs, demands))
+    if group_order_cost < 0 or (fixed < 0).any() or (held <= 0).any() or (asked <= 0).any():
+        raise SettingsError("joint orders need order costs of 0 or more, and holding costs and demands above 0.")
+    return fixed, held * asked
+
+
+def _joint_order(group: float, fixed: Floats, flow: Floats, multiples: Wholes, asked: Floats) -> JointOrder:
+    ordered, held = group + float((fixed / multiples).sum()), float(flow @ multiples)
+    time = (2 * ordered / held) ** 0.5
+    return JointOrder(time, multiples, time * multiples * asked, (2 * ordered * held) ** 0.5)

@@ -85,6 +85,7 @@ def with_new_parts(
         params.holding_rate_per_year,
         extra,
         params.obsolescence_per_year["new"],
+        moments=0,
     )
     expected = expected.assign(
         is_stocked=(per_year > 0)

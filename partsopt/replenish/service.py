@@ -510,6 +510,19 @@ def compound_poisson_pmf(mean_demands: float, size_pmf: npt.ArrayLike, n: int) -
     return pmf
 
 
+def stuttering_poisson_pmf(mean: float, variance_to_mean: float, n: int) -> Floats:
+    """Distribution of demand 0 .. n - 1 when the number of demands is Poisson and their sizes are geometric from 1 on.
+
+    Examples
+    --------
+    >>> stuttering_poisson_pmf(1.0, 1.0, 3).round(6).tolist()  # sizes of one: Poisson
+    [0.367879, 0.367879, 0.18394]
+    """
+    again = (variance_to_mean - 1.0) / (variance_to_mean + 1.0)  # chance of one piece more
+    sizes = np.concatenate([[0.0], (1.0 - again) * again ** np.arange(max(n - 1, 1))])
+    return compound_poisson_pmf(mean * (1.0 - again), sizes, n)
+
+
 def tabulated_fill_rates(
     lead_time_pmf: npt.ArrayLike, protection_pmf: npt.ArrayLike, mean_over_lead_time: float, mean_over_protection: float
 ) -> Floats:

@@ -50,6 +50,7 @@ def stocking_costs(
     holding_rate_per_year: float,
     emergency_extra_cost: npt.ArrayLike,
     obsolescence_per_year: npt.ArrayLike = 0.0,
+    moments: int = 201,
 ) -> StockingCosts:
     """Yearly cost of serving a part from stock, and of an emergency order for every piece.
 
@@ -65,6 +66,9 @@ def stocking_costs(
         Money for a piece; money more for a piece bought in an emergency.
     holding_rate_per_year, obsolescence_per_year
         Shares of the value on hand.
+    moments
+        Stock is averaged over so many evenly spaced times of the review period, both ends included, as one would in a
+        table (201 are within 1e-5 pieces); 0 is the exact mean over time, by five Gauss-Legendre points.
 
     Raises
     ------
@@ -74,7 +78,7 @@ def stocking_costs(
     Notes
     -----
     Stocked: (holding + obsolescence) c E(on hand) + demand (1 - fill rate) extra; not stocked: demand times
-    extra. Stock is averaged over the review period by five Gauss-Legendre points.
+    extra.
 
     Examples
     --------
@@ -115,11 +119,33 @@ def stocking_costs(
     rate = demand / DAYS_PER_YEAR
     share_met = fill_rate(level, rate * lead, rate * (lead + review), ratio)
     on_hand = np.zeros(len(level))
-    for point, weight in zip(POINTS, POINT_WEIGHTS, strict=True):
-        days = lead + review * (point + 1) / 2
-        on_hand += weight / 2 * expected_on_hand(level, rate * days, ratio)
+    points = np.linspace(0.0, 1.0, moments) if moments else (POINTS + 1) / 2
+    weights = np.full(moments, 1.0 / moments) if moments else POINT_WEIGHTS / 2
+    for point, weight in zip(points, weights, strict=True):
+        on_hand += weight * expected_on_hand(level, rate * (lead + review * point), ratio)
     stocked = (holding_rate_per_year + lost) * cost * on_hand + demand * (1.0 - share_met) * extra
     return StockingCosts(stocked, demand * extra, share_met, on_hand)
+
+
+def break_even_demand(costs: StockingCosts, demand_per_year: npt.ArrayLike) -> Floats:
+    """Demand a year from which stocking pays at this fill rate: what stock holds over what a piece met saves.
+
+    Parameters
+    ----------
+    costs
+        Of :func:`stocking_costs`.
+    demand_per_year
+        As given there, above 0.
+
+    Examples
+    --------
+    >>> costs = stocking_costs([1], [1.0], [1.0], [7.0], [5.0], [80.0], 0.25, [30.0])
+    >>> round(float(break_even_demand(costs, [1.0])[0]), 6)
+    0.666667
+    """
+    saves = costs.not_stocked * costs.fill_rate
+    holds = costs.stocked - (costs.not_stocked - saves)
+    return np.asarray(demand_per_year, dtype=np.float64) * holds / saves
 
 
 def stocking_decision(costs: StockingCosts, was_stocked: npt.ArrayLike, margin: float = 0.2) -> Flags:
@@ -288,5 +314,6 @@ def _weighed(
         params.holding_rate_per_year,
         extra[at],
         holding[at] - params.holding_rate_per_year,
+        moments=0,
     )
     return at, costs

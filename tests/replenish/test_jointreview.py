@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partsopt.errors import SettingsError
-from partsopt.replenish.jointreview import joint_review_periods
+from partsopt.replenish.jointreview import joint_order_best, joint_order_multiples, joint_review_periods
 from tests import reference as twin
 
 
@@ -30,3 +30,31 @@ def test_equals_enumeration(group, parts):
 def test_refusals():
     with pytest.raises(SettingsError, match="demands above 0"):
         joint_review_periods(5, [1], [1], [0], 52)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.floats(0.5, 40.0),
+    st.lists(st.tuples(st.floats(0.1, 60.0), st.floats(0.2, 30.0)), min_size=1, max_size=3),
+)
+def test_best_multiples_equal_every_choice(group, parts):
+    fixed, flow = ([one[i] for one in parts] for i in (0, 1))
+    best = joint_order_best(group, fixed, [1.0] * len(parts), flow)
+    assert best.cost <= twin.joint_order_by_enumeration(group, fixed, flow, 20) * (1 + 1e-12)
+    assert best.cost <= joint_order_multiples(group, fixed, [1.0] * len(parts), flow).cost * (1 + 1e-12)
+    time = best.time
+    by_hand = group / time + sum(
+        k / (m * time) + h * m * time / 2 for k, h, m in zip(fixed, flow, best.multiples, strict=True)
+    )
+    assert best.cost == pytest.approx(by_hand)
+
+
+def test_without_a_cost_of_the_group_parts_are_ordered_alone():
+    best = joint_order_best(0.0, [2.0, 8.0], [1.0, 1.0], [1.0, 1.0])
+    assert best.quantities == pytest.approx([2.0, 4.0])
+    assert best.cost == pytest.approx(2.0 + 4.0)
+
+
+def test_costs_of_joint_orders_are_checked():
+    with pytest.raises(SettingsError, match="joint orders need order costs"):
+        joint_order_multiples(-1, [1], [1], [1])
