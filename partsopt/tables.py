@@ -215,6 +215,7 @@ SITES = Table(
             above=0,
             required=False,
         ),
+        "storage_m3": number("room for stock, net of aisles; blank: any", unit="m3", above=0, required=False),
     },
     rules=(
         RowRule(

@@ -218,6 +218,76 @@ def _closest(price: float, cost: Floats, value: Floats) -> Wholes:
     return np.sort(np.argsort(best - net.max(axis=1), kind="stable")[:CLOSE_LINES])
 
 
+class Entries(NamedTuple):
+    """Places of the entries taken, one of each part; None where the solver gave none; and the status of the search."""
+
+    chosen: Wholes | None
+    status: str
+
+
+def best_entries(
+    part: Wholes,
+    aim: Floats,
+    limited: Floats,
+    least: float,
+    site: Wholes,
+    space: Floats,
+    left: Floats,
+    gap: float,
+) -> Entries:
+    """One entry of each part, with the least sum of ``aim``, by an integer programme.
+
+    Parameters
+    ----------
+    part, aim, limited, site, space
+        Of each entry; a site beyond ``left`` has no limit.
+    least
+        The sum of ``limited`` is no smaller.
+    left
+        Room of each site.
+    gap
+        Of ``aim``, at which the search stops.
+    """
+    problem = pulp.LpProblem("levels_with_room", pulp.LpMinimize)
+    take = [problem.add_variable(f"take_{i}", cat="Binary") for i in range(len(part))]
+    unit = max(float(np.abs(aim).max()), 1e-300)
+    problem += pulp.lpSum(float(aim[i]) / unit * take[i] for i in range(len(part)))
+    for number in np.unique(part).tolist():
+        problem += pulp.lpSum(take[i] for i in np.flatnonzero(part == number).tolist()) == 1
+    scale = max(float(np.abs(limited).max()), 1e-300)
+    problem += pulp.lpSum(float(limited[i]) / scale * take[i] for i in range(len(part))) >= least / scale
+    for number in np.unique(site[site < len(left)]).tolist():
+        here = np.flatnonzero(site == number).tolist()
+        room = max(float(space[here].max()), 1e-300)
+        problem += pulp.lpSum(float(space[i]) / room * take[i] for i in here) <= float(left[number]) / room
+    problem.solve(
+        pulp.HiGHS(
+            msg=False,
+            threads=1,
+            timeLimit=SAFETY_NET_S,
+            gapRel=0.0,
+            gapAbs=gap / unit,
+            random_seed=1,
+            mip_feasibility_tolerance=1e-9,
+            primal_feasibility_tolerance=1e-9,
+        )
+    )
+    status = _status_of(problem)
+    if status == "fallback":
+        return Entries(None, status)
+    return Entries(np.flatnonzero([(one.varValue or 0.0) > 0.5 for one in take]), status)
+
+
+def _status_of(problem: pulp.LpProblem) -> str:
+    match problem.sol_status:
+        case pulp.LpSolutionOptimal:
+            return "optimal"
+        case pulp.LpSolutionIntegerFeasible:
+            return "time_limit" if problem.solutionTime >= SAFETY_NET_S else "feasible"
+        case _:
+            return "fallback"
+
+
 def _solve(cost: Floats, value: Floats, budget: float) -> tuple[Wholes | None, str, int, float]:
     """One choice for each line by an integer programme: the choices, status, solutions found, and a bound."""
     n, k = cost.shape
@@ -228,13 +298,9 @@ def _solve(cost: Floats, value: Floats, budget: float) -> tuple[Wholes | None, s
         problem += pulp.lpSum(take[i]) <= 1
     problem += pulp.lpSum(cost[i, j] * take[i][j - 1] for i in range(n) for j in range(1, k)) <= max(budget, 0.0)
     problem.solve(pulp.HiGHS(msg=False, threads=1, timeLimit=SAFETY_NET_S, gapRel=SEARCH_GAP, random_seed=1))
-    match problem.sol_status:
-        case pulp.LpSolutionOptimal:
-            status = "optimal"
-        case pulp.LpSolutionIntegerFeasible:
-            status = "time_limit" if problem.solutionTime >= SAFETY_NET_S else "feasible"
-        case _:
-            return None, "fallback", 0, np.inf
+    status = _status_of(problem)
+    if status == "fallback":
+        return None, status, 0, np.inf
     chosen = np.zeros(n, dtype=np.int64)
     for i in range(n):
         for j in range(1, k):

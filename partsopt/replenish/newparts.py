@@ -111,11 +111,11 @@ def expected_rate(rates: npt.ArrayLike, n_new: int) -> float:
 
 
 def new_part_exceptions(pairs: Pairs, started: pd.DataFrame, levels: Levels) -> pd.DataFrame:
-    """One line for each new part at a DC, with what is expected and the level."""
+    """One line for each new part that a DC is to stock, with what is expected and the level."""
     if started.empty:
         return exceptions_of(NEW_PART, started.assign(site_id="", part_id=""), what=[])
-    row = rows_of(pairs, started["site_id"], started["part_id"])
-    level = levels.order_up_to_level[row]
+    level = levels.order_up_to_level[rows_of(pairs, started["site_id"], started["part_id"])]
+    started, level = started[level > 0], level[level > 0]
     what = [f"{why}; level {n}" for why, n in zip(started["why"], level, strict=True)]
     return exceptions_of(NEW_PART, started, what=what, money=level * started["unit_cost"].to_numpy())
 

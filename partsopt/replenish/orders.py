@@ -39,7 +39,8 @@ from partsopt.replenish.reviewplan import plan_reviews
 from partsopt.replenish.runout import left_over_exceptions, run_outs, worthless_in
 from partsopt.replenish.sourcing import choose_sources, price_break_table, raised_quantity
 from partsopt.replenish.stocking import stocking_of
-from partsopt.replenish.together import exchange_curve_of
+from partsopt.replenish.storage import storage_exceptions
+from partsopt.replenish.together import delay_at, exchange_curve_of
 from partsopt.settings import ReplenishParams
 from partsopt.tables import (
     ABC_CLASSES,
@@ -262,6 +263,13 @@ carrier_lanes, holidays, review_calendar, fixed_levels
             overdue_receipts(pairs, open_orders, today),
             stock_exceptions(pairs, on_hand, excess, horizon_mean, params.excess_horizon_days),
             _unsupplied(pairs, chosen, levels, position),
+            storage_exceptions(
+                pairs,
+                levelling.chain.demand,
+                lambda rows: delay_at(levelling.chain, rows, levels.order_up_to_level),
+                levels.order_up_to_level,
+                on_hand,
+            ),
             capped_levels(pairs, levelling.cap_cut, levelling.levels, ends_in, params),
             *refused,
             too_large,

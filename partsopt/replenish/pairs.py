@@ -115,6 +115,7 @@ def pairs_of(
     rows["supplied_by"] = supplier_of_site[site]
     by_part = parts.set_index("part_id").loc[part_ids]
     rows["part_cost"] = by_part["unit_cost"].to_numpy()[part]
+    rows["part_m3"] = by_part["volume_m3"].to_numpy()[part]
     rows["life"] = pd.Index(LIFECYCLES).get_indexer(by_part["lifecycle"]).astype(np.int8)[part]
     rows["is_superseded"] = successors.successor[part] != part
     pairs = Pairs(site_ids, part_ids, keys, rows, by_site, successors)

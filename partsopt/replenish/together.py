@@ -13,7 +13,8 @@ from partsopt.replenish.curve import CurvePoints, curve_points
 from partsopt.replenish.families import Answer, Network, Variants, held, laid_out, network_levels, weighed_levels
 from partsopt.replenish.levels import DemandOver, Levels, batch_of, levels_reaching, promised_by
 from partsopt.replenish.pairs import Pairs
-from partsopt.replenish.targets import Staircases, SystemLevels, service_weights, staircases_of, system_levels
+from partsopt.replenish.storage import levels_within, room_of, said_of_rents
+from partsopt.replenish.targets import Staircases, SystemLevels, service_weights, staircases_of
 from partsopt.settings import ReplenishParams
 from partsopt.tables import ABC_CLASSES, EXCHANGE_CURVE, SOLVER_RUNS, conform, empty
 
@@ -132,15 +133,18 @@ def _by_kind(
         rows = np.flatnonzero(can_be_bought & (is_dc == (kind == "dc")))
         if not len(rows):
             continue
-        stairs = _staircases_at(pairs, chain, rows, delay_at(chain, rows, level), params)
+        delay = delay_at(chain, rows, level)
+        stairs = _staircases_at(pairs, chain, rows, delay, params)
         weight = _weights(pairs, chosen, rows, params, np.ones(len(rows)))
         cost, budget = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows], params.system_budget[kind]
+        room = room_of(pairs, rows, matched(chain.demand.at(rows), delay), stairs)
         if budget > 0:
-            got = system_levels(stairs, cost, weight, budget=budget)
+            got, rent = levels_within(stairs, cost, weight, room, budget=budget)
         else:
-            got = system_levels(stairs, cost, weight, target=params.system_service_target[kind])
+            got, rent = levels_within(stairs, cost, weight, room, target=params.system_service_target[kind])
         level[rows], reached[rows] = got.order_up_to_level, got.service
-        runs.append(_run_of(f"levels of the {kind}s", got, budget > 0))
+        run = _run_of(f"levels of the {kind}s", got, budget > 0)
+        runs.append(run | {"why": f"{run['why']}{said_of_rents(room, rent, budget > 0)}"})
     return level, reached, runs
 
 

@@ -1,0 +1,376 @@
+"""The system approach where sites have only so much room: money and cubic metres together.
+
+A price of service decides between levels as ever, and each site whose room is scarce has a rent for a cubic metre
+(Lagrange multipliers): the smallest at which its stock finds room. An integer programme settles the parts whose
+choices are close at these prices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from numba import njit
+
+from partsopt.errors import SettingsError
+from partsopt.replenish.chain import Delay, Demand, matched
+from partsopt.replenish.pairs import Pairs
+from partsopt.replenish.service import mean_on_hand
+from partsopt.replenish.targets import ROUNDING, Staircases, SystemLevels, system_levels
+from partsopt.tables import declare_exception, exceptions_of
+
+Floats = npt.NDArray[np.float64]
+Wholes = npt.NDArray[np.int64]
+
+STORAGE_OVER = declare_exception(
+    "storage_over",
+    stage="replenish",
+    says="levels, or the stock of tonight, need more room than sites.storage_m3; money is the stock that has none",
+    action="let replenish.target_rule = system find levels with room; clear excess_actions; correct storage_m3",
+)
+
+HALVINGS = 44  # of a rent and of the price of service
+DOUBLINGS = 300
+CLOSE_PARTS = 300  # left to the integer programme
+CLOSE_ENTRIES = 12  # of each of them
+SMALL = 30  # parts left to it, up to which it searches until nothing better can exist
+SLACK = 1e-9  # relative error of sums of room
+
+
+class Room(NamedTuple):
+    """Sites with limited room: names and cubic metres; the site of each part (-1: no limit); room of each entry."""
+
+    name: list[str]
+    limit: Floats
+    site: Wholes
+    space: Floats
+
+
+class _Problem(NamedTuple):
+    """Least sum of ``aim``, one entry of each part, with enough ``limited`` and room at every site."""
+
+    start: Wholes
+    aim: Floats
+    limited: Floats
+    least: float
+    room: Room
+
+    def keeps(self, entry: Wholes) -> bool:
+        """Whether a choice is allowed."""
+        enough = self.limited[entry].sum() >= self.least - ROUNDING * max(abs(self.least), 1.0)
+        return bool(enough and (_taken(self, entry) <= self.room.limit * (1 + SLACK)).all())
+
+
+class _Priced(NamedTuple):
+    """The entries at a price and the rents that make room, and the value that no choice can beat."""
+
+    price: float
+    rent: Floats
+    entry: Wholes
+    bound: float
+
+
+class _Answer(NamedTuple):
+    """A choice, how good it is in the words of ``solver_runs``, and the rents."""
+
+    entry: Wholes
+    status: str
+    bound: float
+    rent: Floats
+
+
+def room_of(pairs: Pairs, rows: Wholes, part: Demand, stairs: Staircases) -> Room:
+    """Room that each level of some pairs needs: for what is expected on the shelf when an order has just come in."""
+    limit = pairs.sites["storage_m3"].to_numpy(dtype=np.float64)
+    limited = np.flatnonzero(~np.isnan(limit))
+    number = np.full(len(limit), -1, dtype=np.int64)
+    number[limited] = np.arange(len(limited))
+    site = number[pairs.rows["site"].to_numpy()[rows]]
+    sizes = np.diff(stairs.start)
+    at = np.flatnonzero(np.repeat(site >= 0, sizes))
+    of = np.repeat(np.arange(len(rows)), sizes)[at]
+    space = np.zeros(len(stairs.level))
+    space[at] = shelf_room(stairs.level[at], part.at(of), pairs.rows["part_m3"].to_numpy()[rows][of])
+    return Room(pairs.site_ids[limited].tolist(), limit[limited], site, space)
+
+
+def shelf_room(level: Wholes, part: Demand, volume_m3: Floats) -> Floats:
+    """Cubic metres of what is expected on the shelf when an order has just come in, E(S - D(L))+ times a piece's."""
+    if not len(level):
+        return np.zeros(0)
+    lead = part.over_lead_time
+    return volume_m3 * mean_on_hand(level, part.batch, lead, lead, part.variance_to_mean, part.weights)
+
+
+def levels_within(
+    stairs: Staircases,
+    unit_cost: npt.ArrayLike,
+    weight: npt.ArrayLike,
+    room: Room,
+    *,
+    target: float | None = None,
+    budget: float | None = None,
+) -> tuple[SystemLevels, Floats]:
+    """Choose a level of every part as :func:`partsopt.replenish.targets.system_levels` does, within the room of sites.
+
+    Parameters
+    ----------
+    stairs, unit_cost, weight, target, budget
+        As there.
+    room
+        What each entry of the staircases needs, rising with the level, and what there is.
+
+    Returns
+    -------
+    tuple
+        The levels, and the rent of a cubic metre at each site: money (target) or service (budget) that one more
+        would bring; 0 where there is room enough.
+
+    Raises
+    ------
+    SettingsError
+        The lowest levels need more room than there is, or a target that the room does not allow; the text says what
+        would be feasible.
+
+    Notes
+    -----
+    Everett (1963). For each price of service the rents are those of the dual (bisection, site by site); the price is
+    the least that reaches the target, or keeps to the budget. The bound is the best of the dual values met.
+
+    Examples
+    --------
+    >>> stairs = Staircases(np.array([0, 2, 4]), np.array([0, 1, 0, 1]), np.array([0.0, 0.9, 0.0, 0.8]))
+    >>> room = Room(["DC"], np.array([1.5]), np.array([0, 0]), np.array([0.0, 2.0, 0.0, 1.0]))
+    >>> got, rent = levels_within(stairs, [1.0, 1.0], [0.5, 0.5], room, budget=2.0)
+    >>> got.order_up_to_level.tolist(), got.status
+    ([0, 1], 'optimal')
+    """
+    cost, share = np.asarray(unit_cost, dtype=np.float64), np.asarray(weight, dtype=np.float64)
+    sizes = np.diff(stairs.start)
+    part = np.repeat(np.arange(len(sizes)), sizes)
+    money, service = cost[part] * stairs.level, share[part] * stairs.fill_rate
+    none = np.zeros(len(room.limit))
+    _floors_fit(stairs, room)
+    free = system_levels(stairs, cost, share, target=target, budget=budget)
+    entry = np.searchsorted(part * (stairs.level.max() + 1) + stairs.level, _keys(free, stairs))
+    if target is not None:
+        problem = _Problem(stairs.start, money, service, min(target, free.service), room)
+    else:
+        problem = _Problem(stairs.start, -service, -money, -float(budget or 0.0), room)
+    if (_taken(problem, entry) <= room.limit * (1 + SLACK)).all():
+        return free, none
+    found = _solved(problem)
+    if found is None:
+        most = _solved(problem._replace(aim=-service, limited=np.zeros(len(service)), least=0.0))
+        reached = float(service[most.entry].sum()) if most is not None else 0.0
+        full = ", ".join(name for name, rent in zip(room.name, most.rent if most else none, strict=True) if rent > 0)
+        if most is None or not problem.keeps(most.entry):
+            raise SettingsError(
+                f"a service of {100 * float(target or 0):.10g}% finds no room at {full}: sites.storage_m3 allows "
+                f"{np.floor(1e6 * reached) / 1e4:.4f}%. Lower the target, or raise storage_m3."
+            )
+        found = _improved(problem, _Priced(0.0, most.rent, most.entry, free.bound), free.bound)
+    got = found.entry
+    objective = float(problem.aim[got].sum())
+    bound = min(max(found.bound, free.bound if target is not None else -free.bound), objective)
+    sign = 1.0 if target is not None else -1.0
+    gap = (objective - bound) / abs(objective) if objective else 0.0
+    return SystemLevels(
+        order_up_to_level=stairs.level[got],
+        fill_rate=stairs.fill_rate[got],
+        money=float(money[got].sum()),
+        service=float(service[got].sum()),
+        status=found.status,
+        objective=sign * objective,
+        bound=sign * bound,
+        gap=gap,
+        nodes=free.nodes,
+    ), found.rent
+
+
+def _keys(free: SystemLevels, stairs: Staircases) -> Wholes:
+    return np.arange(len(free.order_up_to_level)) * (stairs.level.max() + 1) + free.order_up_to_level
+
+
+def _floors_fit(stairs: Staircases, room: Room) -> None:
+    needed = _sums(room, stairs.start[:-1])
+    over = np.flatnonzero(needed > room.limit * (1 + SLACK))
+    if len(over):
+        said = "; ".join(f"{room.name[s]} needs {np.ceil(1e3 * needed[s]) / 1e3:,.3f} m3" for s in over)
+        raise SettingsError(
+            f"sites.storage_m3 does not hold the lowest levels allowed: {said}. "
+            "Raise storage_m3 to that, lower the floors or the planner's levels, or stock fewer parts."
+        )
+
+
+def _sums(room: Room, entry: Wholes) -> Floats:
+    inside = room.site >= 0
+    return np.bincount(room.site[inside], room.space[entry][inside], minlength=len(room.limit)).astype(np.float64)
+
+
+def _taken(problem: _Problem, entry: Wholes) -> Floats:
+    return _sums(problem.room, entry)
+
+
+def said_of_rents(room: Room, rent: Floats, by_budget: bool) -> str:
+    """What one more cubic metre would bring at each site whose room decided levels, to follow a sentence."""
+    said = [
+        f"; {name} is full at {limit:,.10g} m3, one more "
+        + (f"would serve {one:.4%} more" if by_budget else f"would spare {one:,.2f}")
+        for name, limit, one in zip(room.name, room.limit, rent, strict=True)
+        if one > 0
+    ]
+    return "".join(said)
+
+
+def storage_exceptions(
+    pairs: Pairs, part: Demand, delay_of_rows: Callable[[Wholes], Delay], level: Wholes, on_hand: Wholes
+) -> pd.DataFrame:
+    """Sites whose levels, or whose stock tonight, need more room than there is; ``part`` is the demand of all pairs."""
+    limit = pairs.sites["storage_m3"].to_numpy(dtype=np.float64)
+    site, n = pairs.rows["site"].to_numpy(), len(limit)
+    rows = np.flatnonzero(~np.isnan(limit)[site])
+    needed, held, value = np.zeros(len(site)), np.zeros(len(site)), np.zeros(len(site))
+    volume, cost = pairs.rows["part_m3"].to_numpy()[rows], pairs.rows["part_cost"].to_numpy()[rows]
+    needed[rows] = shelf_room(level[rows], matched(part.at(rows), delay_of_rows(rows)), volume)
+    held[rows], value[rows] = on_hand[rows] * volume, on_hand[rows] * cost
+    by_level, tonight, money = (np.bincount(site, one, minlength=n) for one in (needed, held, value))
+    over = np.flatnonzero((by_level > limit * (1 + 1e-6)) | (tonight > limit))
+    beyond = np.maximum(tonight - limit, 0.0)[over] / np.maximum(tonight[over], 1e-9)
+    said = [
+        f"levels need {by_level[s]:,.3f} m3 when orders have come in, stock on hand takes {tonight[s]:,.3f} tonight; "
+        f"there are {limit[s]:,.10g}"
+        for s in over.tolist()
+    ]
+    return exceptions_of(
+        STORAGE_OVER, pd.DataFrame({"site_id": pairs.site_ids[over]}), what=said, money=money[over] * beyond
+    )
+
+
+@njit(cache=True, nogil=True)
+def _cheapest(
+    start: Wholes, aim: Floats, limited: Floats, price: float, space: Floats, site: Wholes, rent: Floats, rows: Wholes
+) -> Wholes:
+    """The cheapest entry of some parts at a price and rents; of equals the lowest."""
+    best = np.empty(len(rows), dtype=np.int64)
+    for place, i in enumerate(rows):
+        paid = rent[site[i]] if site[i] >= 0 else 0.0
+        least = np.inf
+        for entry in range(start[i], start[i + 1]):
+            cost = aim[entry] - price * limited[entry] + paid * space[entry]
+            if cost < least:
+                least, best[place] = cost, entry
+    return best
+
+
+def _priced(problem: _Problem, price: float) -> _Priced:
+    """The smallest rents at which all sites have room at a price, by bisection, and the cheapest entries."""
+    start, aim, limited, _, room = problem
+    n = len(start) - 1
+    rent = np.zeros(len(room.limit))
+    entry = _cheapest(start, aim, limited, price, room.space, room.site, rent, np.arange(n))
+    full = _sums(room, entry) > room.limit
+    if full.any():
+        rows = np.flatnonzero(np.append(full, False)[room.site])
+
+        def is_full(at: Floats) -> npt.NDArray[np.bool_]:
+            entry[rows] = _cheapest(start, aim, limited, price, room.space, room.site, at, rows)
+            return full & (_sums(room, entry) > room.limit)
+
+        low = np.zeros(len(rent))
+        high = np.where(full, np.abs(aim - price * limited).max() / room.limit * 1e-3, 0.0)
+        for _ in range(DOUBLINGS):
+            too_low = is_full(high)
+            if not too_low.any():
+                break
+            low, high = np.where(too_low, high, low), np.where(too_low, 2 * high, high)
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            too_low = is_full(middle)
+            low, high = np.where(too_low, middle, low), np.where(too_low, high, middle)
+        rent = np.where(full, high, 0.0)
+        entry[rows] = _cheapest(start, aim, limited, price, room.space, room.site, rent, rows)
+    value = (aim - price * limited)[entry].sum() + float(rent @ _sums(room, entry))
+    return _Priced(price, rent, entry, float(value + price * problem.least - rent @ room.limit))
+
+
+def _solved(problem: _Problem) -> _Answer | None:
+    """The best choice found; None where no price and rents give one that is allowed."""
+    best = _priced(problem, 0.0)
+    bound = best.bound
+    if not problem.keeps(best.entry):
+        spread = np.ptp(problem.limited)
+        low, high = 0.0, float(np.ptp(problem.aim) / spread) * 1e-3 if spread > 0 else 1.0
+        for _ in range(DOUBLINGS):
+            best = _priced(problem, high)
+            bound = max(bound, best.bound)
+            if problem.keeps(best.entry):
+                break
+            low, high = high, 4 * high
+            if high > 1e30:
+                return None
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            tried = _priced(problem, middle)
+            bound = max(bound, tried.bound)
+            if problem.keeps(tried.entry):
+                high, best = middle, tried
+            else:
+                low = middle
+    return _improved(problem, best, bound)
+
+
+def _improved(problem: _Problem, first: _Priced, bound: float) -> _Answer:
+    """The first choice, bettered by an integer programme over the parts whose choices are close at its prices."""
+    from partsopt.replenish.budget import best_entries  # pulp: only if needed
+
+    start, aim, limited, least, room = problem
+    sizes = np.diff(start)
+    part = np.repeat(np.arange(len(sizes)), sizes)
+    rent = np.append(first.rent, 0.0)[room.site]
+    reduced = aim - first.price * limited + rent[part] * room.space
+    reduced -= np.minimum.reduceat(reduced, start[:-1])[part]
+    value = float(aim[first.entry].sum())
+    gap = value - first.bound
+    is_first = np.zeros(len(part), dtype=bool)
+    is_first[first.entry] = True
+    may_be_best = is_first | (reduced <= gap + SLACK * max(abs(value), 1.0))
+    place = np.empty(len(part), dtype=np.int64)
+    place[np.lexsort((reduced, part))] = np.arange(len(part)) - start[part]
+    several = np.bincount(part[may_be_best], minlength=len(sizes)) > 1
+    nearest = np.minimum.reduceat(np.where(may_be_best & ~is_first, reduced, np.inf), start[:-1])
+    close = np.sort(np.flatnonzero(several)[np.argsort(nearest[several], kind="stable")[:CLOSE_PARTS]])
+    is_close = np.zeros(len(sizes), dtype=bool)
+    is_close[close] = True
+    kept = may_be_best & is_close[part] & ((place < CLOSE_ENTRIES) | is_first)
+    is_whole = kept.sum() == (may_be_best & several[part]).sum()
+    if not len(close):
+        return _Answer(first.entry, "optimal", value, first.rent)
+    others = first.entry[~is_close]
+    left = room.limit - _sums(room._replace(site=np.where(is_close, -1, room.site)), first.entry)
+    rows = np.flatnonzero(kept)
+    at_site = np.where(room.site[part[rows]] >= 0, room.site[part[rows]], len(room.limit))
+    solved = best_entries(
+        part[rows],
+        aim[rows],
+        limited[rows],
+        least - float(limited[others].sum()),
+        at_site,
+        room.space[rows],
+        left,
+        gap=0.0 if len(close) <= SMALL else SLACK * 1e3 * max(abs(value), 1.0),
+    )
+    status, entry = solved.status, first.entry.copy()
+    if solved.chosen is not None:
+        entry[part[rows[solved.chosen]]] = rows[solved.chosen]
+        if not problem.keeps(entry) or aim[entry].sum() > value:
+            entry = first.entry
+    objective = float(aim[entry].sum())
+    if status == "optimal" and is_whole:
+        bound = max(bound, objective - (0.0 if len(close) <= SMALL else SLACK * 1e3 * max(abs(value), 1.0)))
+    elif status == "optimal":
+        status = "feasible"
+    return _Answer(entry, status, bound, first.rent)
