@@ -27,7 +27,9 @@ from partsopt.tables import (
     EXCEPTIONS,
     LINEAGE,
     PAST_PROMISES,
+    PUT_OFF,
     RATE_FACTORS,
+    REVIEW_DAYS,
     SOLVER_RUNS,
     USED_TABLES,
     Table,
@@ -147,6 +149,7 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         "classes": classes,
         "rate_factors": rate_factors,
         "review_days": replenishment.review_days,
+        "put_off": replenishment.put_off,
         "service_record": record.service_record,
         "levels": replenishment.levels,
         "positions": replenishment.positions,
@@ -265,6 +268,8 @@ def plan_levels(
         params=settings.replenish,
         rate_factors=rate_factors,
         service_record=record.service_record,
+        last_review_days=inputs.get("last_review_days", empty(REVIEW_DAYS)),
+        last_put_off=inputs.get("last_put_off", empty(PUT_OFF)),
         with_curve=with_curve,
     )
     watch("replenish", f"{len(replenishment.orders):,} order lines, {len(replenishment.requests):,} dealer requests")

@@ -220,6 +220,11 @@ class ReplenishParams:
     level_review_days: bool = setting(
         True, "place reviews so that docks have the same work every day; false: by the hash of their names"
     )
+    keep_review_days: bool = setting(
+        True,
+        "reviews stay on the days of the last night's run unless a dock then had half as much again as on its mean "
+        "day; false: all are placed anew every night",
+    )
     service_measure: str = setting("fill_rate", "what the targets are about: fill_rate or cycle_service_level")
     dc_service_target: dict[str, float] = setting({"A": 0.98, "B": 0.95, "C": 0.90}, "target of a DC by class", "share")
     dealer_service_target: dict[str, float] = setting(

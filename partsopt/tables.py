@@ -215,6 +215,11 @@ SITES = Table(
             above=0,
             required=False,
         ),
+        "pick_lines_per_day": number(
+            "order lines that a DC can pick for other sites on a working day; blank: any number",
+            above=0,
+            required=False,
+        ),
         "storage_m3": number("room for stock, net of aisles; blank: any", unit="m3", above=0, required=False),
     },
     rules=(
@@ -787,6 +792,21 @@ REVIEW_DAYS = Table(
         "set_by": text(
             "planner: review_calendar; cost, class: replenish.review_rule", choices=("planner", "cost", "class")
         ),
+    },
+)
+
+PUT_OFF = Table(
+    name="put_off",
+    key=("site_id", "part_id"),
+    says="order lines that wait for hands: they are reviewed again on the next working day",
+    columns={
+        "site_id": _SITE,
+        "part_id": _PART,
+        "source_id": text("the source"),
+        "quantity": whole("pieces missing", unit="pieces", min=1),
+        "value": money("their value at the part's unit cost", min=0),
+        "cost_of_a_day": money("emergency purchases expected of one more day's wait", min=0),
+        "since_on": day("first night that put it off"),
     },
 )
 
@@ -1367,6 +1387,7 @@ DERIVED_TABLES: Mapping[str, Table] = {
         SERVICE_RECORD,
         SOURCE_OPTIONS,
         REVIEW_DAYS,
+        PUT_OFF,
         LEVELS,
         POSITIONS,
         ORDERS,

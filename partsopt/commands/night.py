@@ -56,6 +56,7 @@ def _run(
     from partsopt.commands.options import day_of, read_all_settings
     from partsopt.commands.progress import shown_progress
     from partsopt.pipeline import STAGES, plan_night
+    from partsopt.store.lastnight import read_last_night
     from partsopt.store.lock import run_lock
     from partsopt.store.promises import read_past_promises
     from partsopt.store.runs import publish_plan, run_id_of
@@ -71,7 +72,9 @@ def _run(
         )
         rows = sum(file.rows for file in inputs.files)
         watch("read", f"{rows:,} rows of {len(inputs.files)} tables, {len(inputs.rejects):,} refusals")
-        inputs = inputs._replace(tables={**inputs.tables, "past_promises": promises}, files=(*inputs.files, *past))
+        before, carried = read_last_night(runs, day)
+        known = {**inputs.tables, **before, "past_promises": promises}
+        inputs = inputs._replace(tables=known, files=(*inputs.files, *past, *carried))
         plan = plan_night(inputs.tables, inputs.rejects, settings, day, watch)
         watch("write", "")
         run_id = run_id_of(inputs.files, settings, day)

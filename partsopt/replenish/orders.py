@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from partsopt.calendars import calendars_of
+from partsopt.calendars import LONGEST_CLOSURE_DAYS, calendars_of
 from partsopt.replenish.fixedlevels import cost_of_planners, fixed_level_exceptions, with_fixed_levels
 from partsopt.replenish.lastbuy import LastBuys, explained, last_buy_exceptions, last_buys, noted, site_level
 from partsopt.replenish.levels import DemandAhead, Levels, demand_ahead, mean_between
@@ -32,6 +32,7 @@ from partsopt.replenish.position import (
     stock_exceptions,
 )
 from partsopt.replenish.purchases import buy, dates_ahead, money_proposed_today
+from partsopt.replenish.putoff import Lines, lines_of_tonight, placed_tonight, put_off_table, with_put_off
 from partsopt.replenish.realised import widened_targets
 from partsopt.replenish.requests import Asked, Gap, Urgent, ask_dc, ask_urgent, joined
 from partsopt.replenish.review import Reviews, WorkingDays, due_in_days, set_reviews, working_days
@@ -47,8 +48,10 @@ from partsopt.tables import (
     EXCHANGE_CURVE,
     LINEAGE,
     POSITIONS,
+    PUT_OFF,
     RATE_FACTORS,
     REQUESTS,
+    REVIEW_DAYS,
     SERVICE_RECORD,
     SOLVER_RUNS,
     conform,
@@ -66,6 +69,8 @@ Texts = npt.NDArray[np.str_]
 
 NO_RATE_FACTORS = empty(RATE_FACTORS)
 NO_RECORD = empty(SERVICE_RECORD)
+NO_REVIEW_DAYS = empty(REVIEW_DAYS)
+NOTHING_PUT_OFF = empty(PUT_OFF)
 NO_SOURCE = declare_exception(
     "no_source",
     stage="replenish",
@@ -100,6 +105,7 @@ class Replenishment(NamedTuple):
     exceptions: pd.DataFrame
     exchange_curve: pd.DataFrame
     run_outs: pd.DataFrame
+    put_off: pd.DataFrame
 
 
 class Holdings(NamedTuple):
@@ -136,6 +142,8 @@ def replenish_sites(
     params: ReplenishParams,
     rate_factors: pd.DataFrame = NO_RATE_FACTORS,
     service_record: pd.DataFrame = NO_RECORD,
+    last_review_days: pd.DataFrame = NO_REVIEW_DAYS,
+    last_put_off: pd.DataFrame = NOTHING_PUT_OFF,
     with_curve: bool = False,
 ) -> Replenishment:
     """Raise the inventory position of every part at every site to its level, where a review is due.
@@ -161,6 +169,8 @@ carrier_lanes, holidays, review_calendar, fixed_levels
         What forecasts of an earlier day turned out to need (RATE_FACTORS); without rows they are taken to be right.
     service_record
         What earlier nights promised and what came of it (SERVICE_RECORD): class targets are widened by it.
+    last_review_days, last_put_off
+        What the last night decided (REVIEW_DAYS, PUT_OFF): days stay, and lines put off are reviewed today.
     with_curve
         Whether to draw the exchange curve too.
 
@@ -205,9 +215,11 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     sources = choose_sources(pairs, supply, price_breaks, carrier_lanes, class_days, target, params, today)
     chosen = sources.chosen
     working = working_days(calendars_of(holidays), pd.concat([sites["calendar"], chosen["source_calendar"]]), today)
-    plan = plan_reviews(pairs, chosen, class_days, target, review_calendar, params, today)
+    plan = plan_reviews(pairs, chosen, class_days, target, review_calendar, last_review_days, params, today)
     source_calendar = working.names.get_indexer(chosen["source_calendar"])
     reviews = set_reviews(plan.rhythm, plan.rhythms, _calendar_of(pairs, working), source_calendar, working, today)
+    site_works = working.is_working[:, LONGEST_CLOSURE_DAYS][_calendar_of(pairs, working)]
+    reviews = with_put_off(pairs, reviews, site_works, last_put_off)
     due_days = due_in_days(chosen["lead_time_days"].to_numpy(), _calendar_of(pairs, working), working)
     booked = booked_repairs(pairs, reservations, today)
     ahead = demand_ahead(pairs, forecast_steps, today, period)
@@ -228,8 +240,9 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     urgent = ask_urgent(pairs, parent, on_hand, urgent_orders, open_orders, today)
     receipts = receipts_of(pairs, open_orders, urgent.serving, horizon, today)
     holdings = _holdings(pairs, chosen, reviews, booked, stock, on_hand, receipts, urgent, horizon)
-    asked, holdings, refused = _ask_in_waves(
-        pairs, chosen, reviews, levels, holdings, booked, horizon, urgent.asked, params, today
+    lines = lines_of_tonight(pairs, open_orders, urgent.asked.requests, today)
+    asked, holdings, lines, waiting, refused = _ask_in_waves(
+        pairs, chosen, reviews, levels, holdings, booked, horizon, urgent.asked, lines, params, today
     )
     position, superseded = _positions(pairs, holdings)
 
@@ -239,7 +252,11 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     levels, reviews, holdings = _for_last_buys(last, last_level, levels, reviews, holdings)
     position, superseded = _positions(pairs, holdings)
     gap, too_large = _gap(parent < 0, pairs, chosen, reviews, levels, holdings, horizon, params, today)
-    gap = noted(gap, last, today)
+    is_last_buy = np.zeros(len(pairs.keys), dtype=bool)
+    is_last_buy[last.row[last.is_now]] = True
+    placed = placed_tonight(pairs, chosen, reviews, levels, gap, is_last_buy, lines, params, today)
+    waiting.append(placed.put_off)
+    gap = noted(placed.gap, last, today)
     breaks = price_break_table(price_breaks, pairs.part_ids)
     proposed_today = money_proposed_today(supply, open_orders, pairs, breaks, today)
     bought = buy(pairs, chosen, reviews, levels, gap, breaks, due_days, open_orders, proposed_today, params, today)
@@ -273,6 +290,7 @@ carrier_lanes, holidays, review_calendar, fixed_levels
             capped_levels(pairs, levelling.cap_cut, levelling.levels, ends_in, params),
             *refused,
             too_large,
+            placed.exceptions,
             *bought.exceptions,
             stocking.exceptions,
         ],
@@ -294,6 +312,7 @@ carrier_lanes, holidays, review_calendar, fixed_levels
         if with_curve
         else empty(EXCHANGE_CURVE),
         run_outs=replaced,
+        put_off=put_off_table(pairs, reviews, waiting, last_put_off),
     )
 
 
@@ -504,20 +523,28 @@ def _ask_in_waves(
     booked: Booked,
     horizon: Wholes,
     urgent: Asked,
+    lines: Lines,
     params: ReplenishParams,
     today: date,
-) -> tuple[Asked, Holdings, list[pd.DataFrame]]:
-    """Let the sites ask, those farthest from a supplier first, and add what they ask to the DC's holdings."""
+) -> tuple[Asked, Holdings, Lines, list[pd.DataFrame], list[pd.DataFrame]]:
+    """Let the sites ask, those farthest from a supplier first, and add what they ask to the DC's holdings.
+
+    Last come the order lines left of tonight, the lines put off, and exceptions.
+    """
     n = len(pairs.keys)
+    no_last_buy = np.zeros(n, dtype=bool)
     wave, parent = chosen["wave"].to_numpy(), chosen["parent"].to_numpy()
     minimum, multiple = chosen["min_order_quantity"].to_numpy(), chosen["order_multiple"].to_numpy()
-    asked, refused = [urgent], []
+    asked, waiting, refused = [urgent], list[pd.DataFrame](), list[pd.DataFrame]()
     for number in range(int(wave.max(initial=0)), 0, -1):
         gap, too_large = _gap(wave == number, pairs, chosen, reviews, levels, holdings, horizon, params, today)
+        placed = placed_tonight(pairs, chosen, reviews, levels, gap, no_last_buy, lines, params, today)
+        gap, lines = placed.gap, placed.lines
         asked.append(ask_dc(pairs, parent, gap, booked, minimum[gap.row], multiple[gap.row], today))
-        refused.append(too_large)
+        waiting.append(placed.put_off)
+        refused += [too_large, placed.exceptions]
         holdings = holdings._replace(requested=holdings.requested + _requested(asked[-1], n))
-    return joined(asked), holdings, refused
+    return joined(asked), holdings, lines, waiting, refused
 
 
 def _requests(requests: pd.DataFrame, position: Wholes) -> pd.DataFrame:

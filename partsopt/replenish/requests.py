@@ -40,6 +40,10 @@ class Gap(NamedTuple):
     level_note: npt.NDArray[np.str_]
     receipt_note: npt.NDArray[np.str_]
 
+    def at(self, rows: Flags) -> Gap:
+        """The gaps of some of the pairs."""
+        return Gap(**{name: values[rows] for name, values in self._asdict().items()})
+
 
 class Asked(NamedTuple):
     """Requests (rows with ``row``, the pair, and ``parent``, the pair asked) and their lineage."""

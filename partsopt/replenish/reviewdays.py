@@ -25,6 +25,7 @@ CYCLE = 20  # working days in four weeks: the days between which reviews are pla
 CYCLE_DAYS = 28
 WORKING_DAYS_OF = {1: 1, 7: 5, 14: 10, 28: 20}  # T in calendar days whose reviews repeat every four weeks
 SPARE = 0.1  # a day is full at this much more than the mean
+SPARE_KEPT = 0.5  # what has its day already stays up to this
 FINENESS = 2  # loads are taken in steps of this many to a doubling, so that small changes of demand change nothing
 
 
@@ -32,7 +33,8 @@ class Unit(NamedTuple):
     """Groups that are placed together: T of each in working days, and where its lines arrive and are picked.
 
     ``lead_lines`` is the expected lines of a review by lead time in calendar days modulo 28, shape (groups, 28).
-    ``picked_at`` is -1 where the source is no site.
+    ``picked_at`` is -1 where the source is no site; ``kept`` is the working day on which it was reviewed so far, -1
+    where it had none.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Unit(NamedTuple):
     lead_lines: Floats
     arrives_at: int
     picked_at: int
+    kept: int = -1
 
 
 def rhythm_of(period: int, phase: int) -> Rhythm:
@@ -116,7 +119,8 @@ def level_phases(units: Sequence[Unit], arriving: Floats, picking: Floats) -> li
     -----
     Large units first, in steps of size; of one size by the hash of their names. A unit takes the first day of its own
     order of preference on which the dock passes its mean by no more than a tenth, or by the least that it must; and of
-    those days one that does the same for the DC that picks.
+    those days one that does the same for the DC that picks. Units that have a day come before the others and stay on
+    it up to half as much again as the mean.
 
     Examples
     --------
@@ -140,12 +144,21 @@ def level_phases(units: Sequence[Unit], arriving: Floats, picking: Floats) -> li
             full_out[unit.picked_at] += go[0].mean()
     full_in, full_out = full_in * (1 + SPARE), full_out * (1 + SPARE)
     phases = [0] * len(units)
-    for number in sorted(range(len(units)), key=lambda i: (-steps[i], zlib.crc32(units[i].name.encode()), i)):
+    by_size = sorted(
+        range(len(units)), key=lambda i: (units[i].kept < 0, -steps[i], zlib.crc32(units[i].name.encode()), i)
+    )
+    for number in by_size:
         unit, (come, go) = units[number], loads[number]
         days = _preferred(unit)
-        days = days[_fits(arrived[unit.arrives_at], come[days], full_in[unit.arrives_at])]
+        limits = [(arrived[unit.arrives_at], come, full_in[unit.arrives_at])]
         if go is not None:
-            days = days[_fits(picked[unit.picked_at], go[days], full_out[unit.picked_at])]
+            limits.append((picked[unit.picked_at], go, full_out[unit.picked_at]))
+        more = (1 + SPARE_KEPT) / (1 + SPARE)
+        if unit.kept >= 0 and all(_fits(load, lines, more * most)[unit.kept] for load, lines, most in limits):
+            days = np.array([unit.kept])
+        else:
+            for load, lines, most in limits:
+                days = days[_fits(load, lines[days], most)]
         phases[number] = phase = int(days[0])
         arrived[unit.arrives_at] += come[phase]
         if go is not None:

@@ -107,6 +107,7 @@ def plan_reviews(
     class_days: Wholes,
     target: Floats,
     review_calendar: pd.DataFrame,
+    last_review_days: pd.DataFrame,
     params: ReplenishParams,
     today: date,
 ) -> ReviewPlan:
@@ -120,6 +121,8 @@ def plan_reviews(
         T in calendar days and service target of each pair, by class.
     review_calendar
         Input table: the planner's days, which win.
+    last_review_days
+        The table of the last night (REVIEW_DAYS): its days stay where docks allow it.
     params
         The rule, and the costs of orders and lines.
     today
@@ -142,7 +145,8 @@ def plan_reviews(
     mean_days = np.array([1 / sum(1 / every for every, _ in fixed.get(g, ((1, 0),))) for g in range(len(is_fixed))])
     days = np.where(is_fixed[groups.group], mean_days[groups.group], days) if len(is_fixed) else days
     expected = _expected(pairs, chosen, days)
-    rhythm_of_group = _rhythms(pairs, groups, fixed, days, expected, by_cost, params)
+    last = _planned(pairs, groups, last_review_days) if params.keep_review_days else {}
+    rhythm_of_group = _rhythms(pairs, groups, fixed, last, days, expected, by_cost, params)
     rhythms = sorted(set(rhythm_of_group.values()))
     number_of = {rhythm: number for number, rhythm in enumerate(rhythms)}
     rhythm = np.array([number_of[rhythm_of_group[g]] for g in groups.group.tolist()], dtype=np.int64)
@@ -325,12 +329,16 @@ def _rhythms(
     pairs: Pairs,
     groups: Groups,
     fixed: dict[int, Rhythm],
+    last: dict[int, Rhythm],
     days: Floats,
     expected: _Expected,
     by_cost: bool,
     params: ReplenishParams,
 ) -> dict[int, Rhythm]:
-    """The rhythm of every group: the planner's; level over the four weeks; or by the hash of its name."""
+    """The rhythm of every group: the planner's; level over the four weeks; or by the hash of its name.
+
+    ``last`` has the rhythms of the last night; level ones stay on their day where docks allow it.
+    """
     present, first = np.unique(groups.group, return_index=True)
     group_days = dict(zip(present.tolist(), days[first].tolist(), strict=True))
     lead_lines = _lead_lines(groups, expected, present)
@@ -363,11 +371,22 @@ def _rhythms(
         source = int(present[places[0]]) // N_CLASSES
         periods = tuple(period for _, period in members)
         at, picked_at = int(groups.site[source]), int(groups.picked_at[source])
-        units.append(Unit(name, periods, lead_lines[places], at, picked_at))
+        kept = _day_kept([(period, last.get(int(present[place]))) for place, period in members])
+        units.append(Unit(name, periods, lead_lines[places], at, picked_at, kept))
     for members, phase in zip(together.values(), level_phases(units, arriving, picking), strict=True):
         for place, period in members:
             found[int(present[place])] = rhythm_of(period, phase)
     return found
+
+
+def _day_kept(members: list[tuple[int, Rhythm | None]]) -> int:
+    """The working day of four weeks from which most of these periods are reviewed as they were; -1 if none is."""
+    longest = max(period for period, _ in members)
+    agreeing = [
+        sum(rhythm is not None and set(rhythm_of(period, phase)) == set(rhythm) for period, rhythm in members)
+        for phase in range(longest)
+    ]
+    return agreeing.index(max(agreeing)) if max(agreeing) else -1
 
 
 def _lead_lines(groups: Groups, expected: _Expected, present: Wholes) -> Floats:

@@ -41,7 +41,7 @@ def read_past_promises(
     tuple
         PAST_PROMISES, and each file with the hash that its run's manifest gives it.
     """
-    found = _runs_of(runs, today - timedelta(days=days), today) if days > 0 else {}
+    found = runs_between(runs, today - timedelta(days=days), today, FILE) if days > 0 else {}
     if not found:
         return empty(PAST_PROMISES), ()
     starts = sorted(found)
@@ -66,15 +66,15 @@ def read_past_promises(
     return conform(pd.concat(tables, ignore_index=True), PAST_PROMISES), tuple(files)
 
 
-def _runs_of(runs: Path, first: date, today: date) -> dict[date, tuple[Path, str]]:
-    """The last run of each day, with the hash of its levels."""
+def runs_between(runs: Path, first: date, today: date, file: str) -> dict[date, tuple[Path, str]]:
+    """The last run of each day from ``first`` to before ``today`` that has a file, with the hash of that."""
     found: dict[date, tuple[Path, str]] = {}
     for folder in sorted(runs.iterdir()) if runs.is_dir() else []:
         if not RUN.fullmatch(folder.name):
             continue
         try:
             manifest = json.loads((folder / MANIFEST).read_bytes())
-            day, sha256 = date.fromisoformat(manifest["today"]), str(manifest["files"][FILE]["sha256"])
+            day, sha256 = date.fromisoformat(manifest["today"]), str(manifest["files"][file]["sha256"])
         except (OSError, ValueError, KeyError, TypeError):
             continue
         if first <= day < today:

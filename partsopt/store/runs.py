@@ -29,6 +29,7 @@ PARQUET_TABLES = (
     "classes",
     "rate_factors",
     "review_days",
+    "put_off",
     "service_record",
     "levels",
     "positions",

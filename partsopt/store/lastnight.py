@@ -1,0 +1,45 @@
+"""What the last night before today decided and this one goes on from: review days, and order lines put off."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from partsopt.errors import TableError
+from partsopt.store.promises import runs_between
+from partsopt.store.readers import InputFile
+from partsopt.tables import PUT_OFF, REVIEW_DAYS, Table, conform
+
+DAYS = 31  # an older night says nothing of today's reviews
+CARRIED: dict[str, Table] = {"last_review_days": REVIEW_DAYS, "last_put_off": PUT_OFF}
+
+
+def read_last_night(runs: Path, today: date) -> tuple[dict[str, pd.DataFrame], tuple[InputFile, ...]]:
+    """Tables of the last run of an earlier day, by the name under which a night takes them, and their files.
+
+    Parameters
+    ----------
+    runs
+        Folder of all runs. What a run lacks, or wrote in an older form, is left out.
+    today
+        The planned day; its own runs are passed over, so that a night never sees itself.
+    """
+    tables, files = dict[str, pd.DataFrame](), []
+    for name, table in CARRIED.items():
+        file = f"{table.name}.parquet"
+        found = runs_between(runs, date.fromordinal(today.toordinal() - DAYS), today, file)
+        if not found:
+            continue
+        folder, sha256 = found[max(found)]
+        try:
+            stored = conform(pq.read_table(folder / file).to_pandas(), table)
+        except (OSError, pa.ArrowException, TableError, KeyError, ValueError):
+            continue
+        if len(stored):
+            tables[name] = stored
+            files.append(InputFile(f"{folder.name}/{file}", name, len(stored), 0, sha256))
+    return tables, tuple(files)
