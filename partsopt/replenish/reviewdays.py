@@ -153,12 +153,12 @@ def level_phases(units: Sequence[Unit], arriving: Floats, picking: Floats) -> li
         limits = [(arrived[unit.arrives_at], come, full_in[unit.arrives_at])]
         if go is not None:
             limits.append((picked[unit.picked_at], go, full_out[unit.picked_at]))
-        more = (1 + SPARE_KEPT) / (1 + SPARE)
-        if unit.kept >= 0 and all(_fits(load, lines, more * most)[unit.kept] for load, lines, most in limits):
+        wider = (1 + SPARE_KEPT) / (1 + SPARE)
+        if unit.kept >= 0 and all(_fits(load, each, wider * most)[unit.kept] for load, each, most in limits):
             days = np.array([unit.kept])
         else:
-            for load, lines, most in limits:
-                days = days[_fits(load, lines[days], most)]
+            for load, each, most in limits:
+                days = days[_fits(load, each[days], most)]
         phases[number] = phase = int(days[0])
         arrived[unit.arrives_at] += come[phase]
         if go is not None:
