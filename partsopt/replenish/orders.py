@@ -212,6 +212,7 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     pairs, unused = with_fixed_levels(pairs, fixed_levels, today)
     class_days, target = policy_of(pairs, params)
     target, shortfall_factor = _widened(pairs, target, service_record, params)
+    pairs = pairs._replace(rows=pairs.rows.assign(shortfall_factor=shortfall_factor))
     sources = choose_sources(pairs, supply, price_breaks, carrier_lanes, class_days, target, params, today)
     chosen = sources.chosen
     working = working_days(calendars_of(holidays), pd.concat([sites["calendar"], chosen["source_calendar"]]), today)
@@ -319,11 +320,10 @@ carrier_lanes, holidays, review_calendar, fixed_levels
 def _widened(
     pairs: Pairs, target: Floats, service_record: pd.DataFrame, params: ReplenishParams
 ) -> tuple[Floats, Floats]:
-    """Class targets as past promises ask for; levels chosen all together have no class target to widen."""
-    if params.target_rule != "class":
-        return target, np.ones(len(target))
+    """Class targets as past promises ask for; of levels chosen all together the weights of classes are widened."""
     abc = np.searchsorted(ABC_CLASSES, pairs.rows["abc_class"].to_numpy(dtype=str))
-    return widened_targets(target, pairs.rows["is_dc"].to_numpy(), abc, service_record)
+    widened, factor = widened_targets(target, pairs.rows["is_dc"].to_numpy(), abc, service_record)
+    return (widened if params.target_rule == "class" else target), factor
 
 
 # --------------------------------------------------------------------------- reviews

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from partsopt.errors import SettingsError
 from partsopt.replenish.chain import Delay, Demand, delay_of, matched, no_delay, owed_by
 from partsopt.replenish.curve import CurvePoints, curve_points
 from partsopt.replenish.families import Answer, Network, Variants, held, laid_out, network_levels, weighed_levels
@@ -135,15 +136,20 @@ def _by_kind(
             continue
         delay = delay_at(chain, rows, level)
         stairs = _staircases_at(pairs, chain, rows, delay, params)
-        weight = _weights(pairs, chosen, rows, params, np.ones(len(rows)))
+        plain = _weights(pairs, chosen, rows, params, np.ones(len(rows)))
+        factor = pairs.rows["shortfall_factor"].to_numpy()[rows]
         cost, budget = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows], params.system_budget[kind]
         room = room_of(pairs, rows, matched(chain.demand.at(rows), delay), stairs)
+        weight, target = widened_weights(plain, params.system_service_target[kind], factor)
         if budget > 0:
             got, rent = levels_within(stairs, cost, weight, room, budget=budget)
         else:
-            got, rent = levels_within(stairs, cost, weight, room, target=params.system_service_target[kind])
-        level[rows], reached[rows] = got.order_up_to_level, got.service
-        run = _run_of(f"levels of the {kind}s", got, budget > 0)
+            try:
+                got, rent = levels_within(stairs, cost, weight, room, target=target)
+            except SettingsError:  # the widened target is out of reach; if the plain one is too, that is refused
+                got, rent = levels_within(stairs, cost, plain, room, target=params.system_service_target[kind])
+        level[rows], reached[rows] = got.order_up_to_level, plain @ got.fill_rate
+        run = _run_of(f"levels of the {kind}s", got, budget > 0, factor)
         runs.append(run | {"why": f"{run['why']}{said_of_rents(room, rent, budget > 0)}"})
     return level, reached, runs
 
@@ -155,20 +161,59 @@ def _over_network(
     level, reached = np.zeros(len(pairs.keys), dtype=np.int64), np.zeros(len(pairs.keys))
     if not len(rows):
         return level, reached, []
-    network, _ = _network_of(pairs, chosen, chain, rows, params)
+    factor = pairs.rows["shortfall_factor"].to_numpy()[rows]
+    network, weight = _network_of(pairs, chosen, chain, rows, params, factor)
+    plain = weight * factor / (weight @ factor)
+    _, target = widened_weights(plain, params.network_service_target, factor)
     budget = params.network_budget
     if budget > 0:
         got = network_levels(network, budget=budget)
     else:
-        got = network_levels(network, target=params.network_service_target)
-    level[rows], reached[rows] = held(network, len(rows), got.variant, got.entry).level, got.service
-    return level, reached, [_run_of("levels of the network", got, budget > 0)]
+        try:
+            got = network_levels(network, target=target)
+        except SettingsError:  # the widened target is out of reach; if the plain one is too, that is refused
+            network, weight = _network_of(pairs, chosen, chain, rows, params, np.ones(len(rows)))
+            got = network_levels(network, target=params.network_service_target)
+    here = held(network, len(rows), got.variant, got.entry)
+    level[rows] = here.level
+    reached[rows] = (here.service * np.divide(plain, weight, out=np.zeros(len(rows)), where=weight > 0)).sum()
+    return level, reached, [_run_of("levels of the network", got, budget > 0, factor)]
 
 
-def _run_of(name: str, got: SystemLevels | Answer, by_budget: bool) -> dict[str, object]:
+def widened_weights(weight: Floats, target: float, factor: Floats) -> tuple[Floats, float]:
+    """Weights and the target with which classes whose promises failed get more service, at the same price of service.
+
+    Parameters
+    ----------
+    weight
+        Of each row's fill rate, adding up to 1.
+    target
+        Weighted fill rate to reach.
+    factor
+        What the shortfall of each row is to be multiplied by, above 0 and at most 1.
+
+    Notes
+    -----
+    Where shortfalls fall by equal shares for equal money, what is short at one price of service is inverse to the
+    weight: weights divided by the factor multiply the shortfall by it. The target is the one that keeps the price.
+
+    Examples
+    --------
+    >>> weight, target = widened_weights(np.array([0.5, 0.5]), 0.9, np.array([1.0, 0.5]))
+    >>> weight.round(4).tolist(), round(target, 4)
+    ([0.3333, 0.6667], 0.9333)
+    """
+    lifted = weight / factor
+    total = float(lifted.sum())
+    return lifted / total, 1.0 - (1.0 - target) / total
+
+
+def _run_of(name: str, got: SystemLevels | Answer, by_budget: bool, factor: Floats) -> dict[str, object]:
     aim = "service for the budget" if by_budget else "money for the service"
     proof = "no other levels are better" if got.status == "optimal" else f"at most {got.gap:.4%} better is possible"
     weighed = " with the levels of DCs that were weighed" if isinstance(got, Answer) else ""
+    if (factor < 1).any():
+        weighed += f"; classes whose promises failed count up to {1 / factor.min():.3g} times"
     return {
         "stage": "replenish",
         "name": name,
@@ -208,12 +253,12 @@ def _weights(pairs: Pairs, chosen: pd.DataFrame, rows: Wholes, params: Replenish
 
 
 def _network_of(
-    pairs: Pairs, chosen: pd.DataFrame, chain: Chain, rows: Wholes, params: ReplenishParams
+    pairs: Pairs, chosen: pd.DataFrame, chain: Chain, rows: Wholes, params: ReplenishParams, factor: Floats
 ) -> tuple[Network, Floats]:
     """The families of some rows, at every level of their DCs that is weighed, and the weight of each row's customers.
 
     A DC's customers are its own and those of dealers that do not stock the part; a DC's wait for a DC above it is not
-    weighed. A dealer whose DC is not among the rows is a family of its own.
+    weighed. A dealer whose DC is not among the rows is a family of its own. Weights are divided by ``factor``.
     """
     n = len(rows)
     place = np.full(len(pairs.keys), -1)
@@ -221,7 +266,7 @@ def _network_of(
     is_dc, parent = pairs.rows["is_dc"].to_numpy()[rows], chain.parent[rows]
     above = np.where((parent >= 0) & ~is_dc, place[parent], -1)
     served = np.bincount(above[above >= 0], weights=chain.share[rows][above >= 0], minlength=n)
-    weight = _weights(pairs, chosen, rows, params, np.maximum(1.0 - served, 0.0))
+    weight, _ = widened_weights(_weights(pairs, chosen, rows, params, np.maximum(1.0 - served, 0.0)), 0.0, factor)
     cost = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows]
 
     heads, alone = np.flatnonzero(is_dc), np.flatnonzero(~is_dc & (above < 0))
@@ -274,7 +319,7 @@ def exchange_curve_of(
     for scope, rows in scopes:
         if not len(rows):
             continue
-        network, weight = _network_of(pairs, chosen, chain, rows, params)
+        network, weight = _network_of(pairs, chosen, chain, rows, params, np.ones(len(rows)))
         cost = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows]
         points = curve_points(network, cost, weight, levels.order_up_to_level[rows], levels.promised_fill_rate[rows])
         tables.append(_curve_table(scope, points, pairs.rows.iloc[rows]))
