@@ -280,8 +280,8 @@ class ReplenishParams:
     )
     smallest_shortfall_factor: float = setting(
         0.5,
-        "where promises of a class failed its target (system: its weight) is raised: 1 - target is multiplied by this at "
-        "least; 1: never",
+        "where promises of a class failed its target (system: its weight) is raised: 1 - target is multiplied by this "
+        "at least; 1: never",
     )
     dealer_handling_days: float = setting(1.0, "picking and packing of a stock order at the DC", "calendar days")
     dealer_lane_days: float = setting(3.0, "travel from the DC where no lane says otherwise", "calendar days")
