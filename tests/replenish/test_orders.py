@@ -661,6 +661,7 @@ def test_empty_network_gives_empty_tables():
             "exceptions",
             "exchange_curve",
             "run_outs",
+            "put_off",
         ),
         0,
     )
