@@ -1521,12 +1521,21 @@ def conform(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
             _refuse(rows, table, name, broken, column.rule() or "must be given", column.remedy or "correct the stage")
     rows = rows.sort_values(table.sorted_by, kind="stable", ignore_index=True)
     if table.key:
-        repeated = rows.duplicated(list(table.key))
+        repeated = _as_the_row_before(rows, table.key)
         if repeated.any():
             _refuse(
                 rows, table, table.key[-1], repeated, "must not repeat within the key", f"key: {', '.join(table.key)}"
             )
     return rows
+
+
+def _as_the_row_before(rows: pd.DataFrame, key: Sequence[str]) -> pd.Series:
+    """Rows of a table in the order of its key that have the key of the row before."""
+    same = np.arange(len(rows)) > 0
+    for name in key:
+        values = rows[name].array
+        same[1:] &= np.asarray(values[1:] == values[:-1], dtype=bool)
+    return pd.Series(same, index=rows.index)
 
 
 def broken_values(values: pd.Series, column: Column) -> pd.Series:

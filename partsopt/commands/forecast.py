@@ -125,8 +125,10 @@ def _forecast(
 ) -> int:
     from partsopt.errors import InputError
     from partsopt.forecast.predictive import fit_predictive
+    from partsopt.store.memory import keep_memory
     from partsopt.store.series import read_items, read_long_demand, write_series_forecasts
 
+    keep_memory()
     history = read_long_demand(file, period)
     n_figures = len(history.series_ids) * len(levels) * (horizon if per_period else 1)
     if n_figures > MAX_FIGURES:

@@ -58,9 +58,11 @@ def _run(
     from partsopt.pipeline import STAGES, plan_night
     from partsopt.store.lastnight import read_last_night
     from partsopt.store.lock import run_lock
+    from partsopt.store.memory import keep_memory
     from partsopt.store.promises import read_past_promises
     from partsopt.store.runs import publish_plan, run_id_of
 
+    keep_memory()
     settings = read_all_settings(directory, settings_file, overrides)
     day = day_of(today or settings.run.today)
     runs = out or directory / "runs"

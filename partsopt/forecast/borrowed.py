@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from partsopt.forecast.causal import AHEAD_MONTHS, Joined, join_causal, service_demand
-from partsopt.forecast.dealers import pool_dealers
+from partsopt.forecast.dealers import pool_dealers, with_texts
 from partsopt.forecast.lifecycle import ended_rate
 from partsopt.forecast.select import forecast_before
 from partsopt.settings import ForecastParams
@@ -106,15 +106,14 @@ def _with_cars(
     params: ForecastParams,
 ) -> Joined:
     """Join what cars need at DCs, and at dealers where these do not take a share of their DC's forecast anyway."""
-    joined, exceptions = [], []
-    for kind, is_joined in (("dc", True), ("dealer", not params.pool_dealers)):
+    told = [empty(EXCEPTIONS)]
+    for kind in ("dc",) if params.pool_dealers else ("dc", "dealer"):
         own = sites.loc[sites["site_kind"].eq(kind), "site_id"]
-        mine, history, known = (
-            table[table["site_id"].isin(own)].reset_index(drop=True) for table in (forecasts, demand_series, series)
-        )
-        if not is_joined or not len(mine):
-            joined.append(mine)
+        is_own = forecasts["site_id"].isin(own).to_numpy()
+        if not is_own.any():
             continue
+        mine = forecasts[is_own].reset_index(drop=True)
+        history, known = (table[table["site_id"].isin(own)].reset_index(drop=True) for table in (demand_series, series))
 
         def before(periods_ago: int, history: pd.DataFrame = history, known: pd.DataFrame = known) -> pd.DataFrame:
             return forecast_before(
@@ -122,10 +121,18 @@ def _with_cars(
             )
 
         found = join_causal(mine, history, known, parts, services, before, today=today, period=period)
-        joined.append(found.forecasts)
-        exceptions.append(found.exceptions)
-    table = pd.concat(joined, ignore_index=True).sort_values(SITE_PART, ignore_index=True)
-    return Joined(table, conform(pd.concat([empty(EXCEPTIONS), *exceptions]), EXCEPTIONS))
+        told.append(found.exceptions)
+        at = np.flatnonzero(is_own)
+        changed = {
+            name: with_texts(forecasts[name], at, found.forecasts[name].tolist(), np.arange(len(at)))
+            for name in ("method", "why")
+        }
+        for name in ("mean_per_period", "sd_per_period"):
+            values = forecasts[name].to_numpy(copy=True)
+            values[at] = found.forecasts[name].to_numpy()
+            changed[name] = pd.Series(values)
+        forecasts = forecasts.assign(**changed)
+    return Joined(forecasts, conform(pd.concat(told), EXCEPTIONS))
 
 
 class Faded(NamedTuple):
@@ -160,13 +167,14 @@ def with_ended_parts(
         return Faded(forecasts, forecast_steps)
     silent = (pd.Timestamp(today) - series["last_demand_on"]).dt.days.to_numpy(dtype=np.float64, copy=True)
     share = np.where(is_ended, ended_rate(np.ones(len(silent)), np.nan_to_num(silent, nan=np.inf)), 1.0)
-    why = forecasts["why"].to_numpy(dtype=object, copy=True)
-    why[is_ended] = [
+    at = np.flatnonzero(is_ended)
+    texts = [
         f"{text} Its life has ended: {100 * left:.0f} % of that is left after {days:.0f} days without demand."
         if np.isfinite(days)
         else f"{text} Its life has ended."
-        for text, left, days in zip(why[is_ended], share[is_ended], silent[is_ended], strict=True)
+        for text, left, days in zip(forecasts["why"].iloc[at], share[at], silent[at], strict=True)
     ]
+    why = with_texts(forecasts["why"], at, texts, np.arange(len(at)))
     row = pd.MultiIndex.from_frame(forecasts[SITE_PART]).get_indexer(
         pd.MultiIndex.from_frame(forecast_steps[SITE_PART])
     )

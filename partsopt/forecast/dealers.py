@@ -105,10 +105,9 @@ def pool_dealers(
     ratio[at] = np.maximum(blended_variance_to_mean(rates.variance_to_mean, ratio[at], n_demands), 1.0)
     one_step = forecasts["sd_per_period"].to_numpy(dtype=np.float64, copy=True)
     one_step[at] = np.sqrt(mean[at] * ratio[at])
-    why = forecasts["why"].to_numpy(dtype=object, copy=True)
-    why[at] = _reasons(shares, network, n_demands, sites)
-    method = forecasts["method"].to_numpy(dtype=object, copy=True)
-    method[at] = "network"
+    texts, codes = _reasons(shares, network, n_demands, sites)
+    why = with_texts(forecasts["why"], at, texts, codes)
+    method = with_texts(forecasts["method"], at, ["network"], np.zeros(len(at), dtype=np.int64))
     constants = {name: forecasts[name].to_numpy(dtype=np.float64, copy=True) for name in ("alpha", "beta")}
     for values in constants.values():
         values[at] = np.nan
@@ -175,26 +174,48 @@ def learnt_shares(network: Network, series: pd.DataFrame, period: str, needs: Ne
     )
 
 
-def _reasons(shares: Shares, network: Network, n_demands: Array, sites: pd.DataFrame) -> Array:
-    """Why each pair has its forecast; few different sentences, so they are made once each."""
+def with_texts(column: pd.Series, at: Array, texts: list[str], codes: Array) -> pd.Series:
+    """A column with other texts at some rows, of which few differ: they are not made once a row.
+
+    Parameters
+    ----------
+    column
+        Texts.
+    at
+        Rows to change.
+    texts, codes
+        The new texts, and which of them each of the rows gets, shape (rows,).
+
+    Examples
+    --------
+    >>> with_texts(pd.Series(["a", "b", "c"], dtype="str"), np.array([0, 2]), ["x", "y"], np.array([1, 0])).tolist()
+    ['y', 'b', 'x']
+    """
+    place = np.arange(len(column))
+    place[at] = len(column) + codes
+    both = pd.concat([column, pd.Series(texts, dtype="str")], ignore_index=True)
+    return both.take(place).set_axis(column.index)
+
+
+def _reasons(shares: Shares, network: Network, n_demands: Array, sites: pd.DataFrame) -> tuple[list[str], Array]:
+    """Why pairs have their forecasts: the different sentences, and which of them each pair has."""
     dcs = np.sort(sites.loc[sites["site_kind"].eq("dc"), "site_id"].to_numpy(dtype=object))
     known = shares.in_all[network.pair_network]
     trust = known / (known + shares.concentration[network.pair_network])
-    keys = pd.MultiIndex.from_arrays(
-        [
-            network.region.dealer_dc[network.pair_dealer],
-            np.minimum(n_demands, MANY_DEMANDS),
-            np.round(100 * trust).astype(np.int64),
-        ]
-    )
-    codes, kinds = pd.factorize(keys)
-    texts = [
-        f"This dealer's share of the forecast of {dcs[dc]}: {'more than ' if demands == MANY_DEMANDS else ''}"
-        f"{demands - (demands == MANY_DEMANDS)} period(s) with demand of its own, believed to {percent} %; "
-        "the rest is what dealers of its size ask for in parts like this."
-        for dc, demands, percent in kinds
-    ]
-    return np.array([*texts, ""], dtype=object)[codes]
+    percent = np.round(100 * trust).astype(np.int64)
+    shown = np.minimum(n_demands, MANY_DEMANDS).astype(np.int64)
+    key = (network.region.dealer_dc[network.pair_dealer] * (MANY_DEMANDS + 1) + shown) * 101 + percent
+    codes, kinds = pd.factorize(key)
+    texts = []
+    for kind in kinds.tolist():
+        rest, believed = divmod(kind, 101)
+        dc, demands = divmod(rest, MANY_DEMANDS + 1)
+        texts.append(
+            f"This dealer's share of the forecast of {dcs[dc]}: {'more than ' if demands == MANY_DEMANDS else ''}"
+            f"{demands - (demands == MANY_DEMANDS)} period(s) with demand of its own, believed to {believed} %; "
+            "the rest is what dealers of its size ask for in parts like this."
+        )
+    return texts, codes
 
 
 def _shared_steps(forecast_steps: pd.DataFrame, series: pd.DataFrame, network: Network, share: Array) -> pd.DataFrame:

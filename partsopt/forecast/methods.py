@@ -1,7 +1,8 @@
 """The forecast methods: four rates for any series, and exponential smoothing with trend or season for a few.
 
 A method of METHODS follows the rate of many series at once for given smoothing constants; SETTINGS lists the
-constants that are tried. Models with trend or season come from statsmodels and are tried on single series.
+constants that are tried. Models with trend or season are tried on single series, compiled, and come from statsmodels
+where one has won.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from partsopt.forecast.accuracy import pinball_loss
 from partsopt.forecast.distribution import quantile
 from partsopt.forecast.rates import croston, exposure, ses, tsb
+from partsopt.forecast.smoothing import smooth
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -210,6 +212,7 @@ SHORTEST_TRAINING = 12
 
 
 LONGEST_SHORT_SEASON = 12
+NOT_FINITE = "the forecast is not finite"
 
 
 class Smoothing(NamedTuple):
@@ -271,10 +274,9 @@ def fit_exponential_smoothing(demand: Array, model: str, season: int, n_steps: i
             steps = unit * np.asarray(fitted.forecast(n_steps), dtype=np.float64)
         except (ConvergenceWarning, RuntimeWarning, np.linalg.LinAlgError) as error:
             return f"{type(error).__name__}: {error}"
-    n_constants = 2 + (2 if trend else 0) + is_damped + (1 + season if seasonal else 0)
-    variance = unit**2 * float(fitted.sse) / max(len(demand) - n_constants, 1)
+    variance = unit**2 * float(fitted.sse) / max(len(demand) - n_constants(model, season), 1)
     if not (np.isfinite(steps).all() and np.isfinite(variance)):
-        return "the forecast is not finite"
+        return NOT_FINITE
     return Smoothing(steps, variance)
 
 
@@ -337,8 +339,8 @@ def compare_on_rolling_origins(
     Returns
     -------
     RollingOrigins
-        The winner with the smallest loss; each model is fitted anew at each origin, and given up as soon as it can
-        no longer win.
+        The winner with the smallest loss; each model is fitted anew at each origin, by the compiled search of
+        :func:`partsopt.forecast.smoothing.smooth`.
 
     Notes
     -----
@@ -357,26 +359,37 @@ def compare_on_rolling_origins(
     starts = [len(demand) - horizon * (origins - number) for number in range(origins)]
     totals = np.array([demand[start : start + horizon].sum() for start in starts])
     flat_loss = float(_losses(flat.total, flat.variance_to_mean, totals).sum())
-    limit, winner, failures, n_tried = (1.0 - margin) * flat_loss, "", [], 0
-    for model, (_, _, seasonal) in ETS_MODELS.items():
+    names, means, ratios = [], [], []
+    for model, (trend, _, seasonal) in ETS_MODELS.items():
         if starts[0] < (seasonal_training(season) if seasonal else SHORTEST_TRAINING):
             continue
-        n_tried += 1
-        loss = 0.0
-        for start, total in zip(starts, totals, strict=True):
-            fitted = fit_exponential_smoothing(demand[:start], model, season, horizon)
-            if isinstance(fitted, str):
-                failures.append(fitted)
-                break
-            mean = float(np.maximum(fitted.steps, 0.0).sum())
-            usual = max(float(demand[:start].mean()), RATE_FLOOR)
-            loss += float(_losses(mean, max(fitted.error_variance / usual, 1.0), total))
-            if loss >= limit:
-                break
-        else:
-            limit, winner = loss, model
-    has_failed = n_tried > 0 and len(failures) == n_tried
-    return RollingOrigins(winner, limit / origins, flat_loss / origins, failures[0] if has_failed else "")
+        names.append(model)
+        for start in starts:
+            known = demand[:start]
+            said = smooth(known, has_trend=bool(trend), season=season if seasonal else 0, n_steps=horizon)
+            variance = said.squared_errors / max(start - n_constants(model, season), 1)
+            means.append(float(np.maximum(said.steps, 0.0).sum()))
+            ratios.append(max(variance / max(float(known.mean()), RATE_FLOOR), 1.0))
+    mean, ratio = (np.array(one).reshape(len(names), origins) for one in (means, ratios))
+    fitted = np.flatnonzero(np.isfinite(mean + ratio).all(axis=1))
+    limit, winner = (1.0 - margin) * flat_loss, ""
+    for place, loss in zip(fitted, _losses(mean[fitted], ratio[fitted], totals).sum(axis=1), strict=True):
+        if loss < limit:
+            limit, winner = float(loss), names[place]
+    has_failed = len(names) > 0 and len(fitted) == 0
+    return RollingOrigins(winner, limit / origins, flat_loss / origins, NOT_FINITE if has_failed else "")
+
+
+def n_constants(model: str, season: int) -> int:
+    """Constants and initial states of a model that are read off a series.
+
+    Examples
+    --------
+    >>> n_constants("damped trend", 12), n_constants("season", 12)
+    (5, 15)
+    """
+    trend, is_damped, seasonal = ETS_MODELS[model]
+    return 2 + (2 if trend else 0) + is_damped + (1 + season if seasonal else 0)
 
 
 def _losses(mean: Array | float, ratio: Array | float, total: Array) -> Array:

@@ -228,7 +228,7 @@ def forecast_demand(
     ratio = np.where(place == _ZERO, 1.0, np.where(place == _POOLED, pooled.ratio, ratio))
     one_step = np.where(chosen.n_scored > 0, error_variance, ratio * mean)
     one_step = np.where(place == _POOLED, pooled.one_step_ratio * mean, one_step)
-    methods = np.array([*(setting.method for setting in SETTINGS), "pooled", "ets", "zero", "naive"])
+    methods = pd.array([*(setting.method for setting in SETTINGS), "pooled", "ets", "zero", "naive"], dtype="str")
     constants = np.array([[setting.alpha, setting.beta] for setting in SETTINGS] + [[np.nan, np.nan]] * 4)
     forecasts = pd.DataFrame(
         {
@@ -238,9 +238,9 @@ def forecast_demand(
             "mean_per_period": mean,
             "sd_per_period": np.where(place == _ZERO, 0.0, np.sqrt(np.maximum(one_step, mean))),
             "variance_to_mean": ratio,
-            "method": methods[place],
+            "method": methods.take(place),
             "why": why,
-            "sbc_class": np.array(SBC_CLASSES)[chosen.sbc],
+            "sbc_class": pd.array(SBC_CLASSES, dtype="str").take(chosen.sbc),
             "adi": chosen.adi,
             "cv2": chosen.cv2,
             "alpha": constants[place, 0],
@@ -530,9 +530,9 @@ def _sentences(chosen: _Chosen, n_periods: Array) -> Array:
             "out": chosen.is_out_always & (chosen.place == _ZERO),
         }
     )
-    codes, kinds = pd.factorize(pd.MultiIndex.from_frame(keys))
-    texts = [_sentence(*kind) for kind in kinds]
-    return np.array([*texts, ""], dtype=object)[codes]
+    groups = keys.groupby(list(keys), sort=False)
+    texts = [_sentence(*kind) for kind in keys[~keys.duplicated()].itertuples(index=False)]
+    return np.array([*texts, ""], dtype=object)[groups.ngroup().to_numpy()]
 
 
 def _sentence(place: int, reason: int, sbc: int, n_periods: int, n_demands: int, is_out_always: bool) -> str:

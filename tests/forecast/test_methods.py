@@ -147,8 +147,12 @@ def test_what_statsmodels_only_warns_of_is_a_refusal(monkeypatch):
     monkeypatch.setattr(holtwinters.ExponentialSmoothing, "fit", fails)
     demand = 10.0 + MONTHS
     assert fit_exponential_smoothing(demand, "season", 12, 3) == "ConvergenceWarning: did not converge"
+
+
+def test_what_is_beyond_numbers_wins_nothing_and_says_so():
+    demand = np.r_[np.zeros(24), np.full(24, 1e200)]
     outcome = compare_on_rolling_origins(demand, flat(0.0), season=12, horizon=3, margin=0.25)
-    assert (outcome.model, outcome.failed_because) == ("", "ConvergenceWarning: did not converge")
+    assert (outcome.model, outcome.failed_because) == ("", "the forecast is not finite")
 
 
 def flat(*totals: float) -> FlatForecast:

@@ -331,14 +331,12 @@ def test_the_budget_goes_to_the_highest_usage_value_and_the_rest_is_told():
 
 
 def test_a_model_that_cannot_be_fitted_leaves_the_simple_method_and_says_so(monkeypatch):
-    monkeypatch.setattr(
-        "partsopt.forecast.methods.fit_exponential_smoothing", lambda *_, **__: "ConvergenceWarning: no"
-    )
+    monkeypatch.setattr("partsopt.forecast.select.fit_exponential_smoothing", lambda *_, **__: "ConvergenceWarning: no")
     made = forecast(seasonal_and_flat(), ets_max_series=10)
     assert of(made, "SEASON")["method"] == "ses"
-    assert of(made, "SEASON")["why"].endswith("could not be fitted (ConvergenceWarning: no).")
+    assert of(made, "SEASON")["why"].endswith("could not be fitted to the end (ConvergenceWarning: no).")
     assert made.exceptions["code"].tolist() == ["ets_failed"]
-    assert made.exceptions["what"][0] == "no model with trend or season could be fitted to 2 of 2 series tried"
+    assert made.exceptions["what"][0] == "no model with trend or season could be fitted to 1 of 2 series tried"
 
 
 def test_a_falling_trend_never_forecasts_less_than_nothing():
