@@ -108,7 +108,8 @@ def dispatch_orders(
         "solver_runs": _together([allocation.solver_runs, deliveries.solver_runs], SOLVER_RUNS),
         "all_exceptions": _together([allocation.exceptions, deliveries.exceptions], EXCEPTIONS),
     }
-    tables = {**derived, **documents_of(derived, parts, sites), "changes": changes, "rejects": empty(REJECTS)}
+    documents = documents_of(derived, parts, sites, used["stock"])
+    tables = {**derived, **documents, "changes": changes, "rejects": empty(REJECTS)}
     tables["exceptions"] = digest_of(tables["all_exceptions"], settings.write.exceptions_per_code)
     counted = changes["change"].value_counts()
     return Dispatched(

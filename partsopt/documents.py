@@ -16,7 +16,9 @@ from partsopt.tables import (
 )
 
 
-def documents_of(derived: Tables, parts: pd.DataFrame, sites: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def documents_of(
+    derived: Tables, parts: pd.DataFrame, sites: pd.DataFrame, stock: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
     """Purchase orders, transfer orders, deliveries and pick lists of a night.
 
     Parameters
@@ -27,6 +29,8 @@ def documents_of(derived: Tables, parts: pd.DataFrame, sites: pd.DataFrame) -> d
         The input table, for descriptions.
     sites
         The input table, for the zone in which a day is a day.
+    stock
+        The input table, for the bins in which parts lie.
     """
     lines = derived["shipments"].merge(
         derived["delivery_lines"].drop(columns="cost"), on="line_id", how="left", validate="1:1"
@@ -36,7 +40,7 @@ def documents_of(derived: Tables, parts: pd.DataFrame, sites: pd.DataFrame) -> d
         **bought,
         "transfer_orders": transfer_orders_of(lines, sites),
         "deliveries": deliveries_of(lines, derived["delivery_lines"], derived["stops"], derived["routes"]),
-        "pick_lists": pick_lists_of(lines, parts),
+        "pick_lists": pick_lists_of(lines, parts, stock),
     }
 
 
@@ -107,9 +111,12 @@ def deliveries_of(
     return conform(pd.concat(both, ignore_index=True), DELIVERIES)
 
 
-def pick_lists_of(lines: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
-    """What each site picks, in the order it must be ready: by departure, or by release where unserved."""
-    described = lines.merge(parts[["part_id", "description"]], on="part_id", how="left", validate="m:1")
+def pick_lists_of(lines: pd.DataFrame, parts: pd.DataFrame, stock: pd.DataFrame) -> pd.DataFrame:
+    """What each site picks, wave by wave: by departure, or by release where unserved, then along the bins."""
+    bins = stock.loc[stock["bin"].ne(""), ["site_id", "part_id", "bin"]].rename(columns={"site_id": "origin_id"})
+    described = lines.merge(parts[["part_id", "description"]], on="part_id", how="left", validate="m:1").merge(
+        bins, on=["origin_id", "part_id"], how="left", validate="m:1"
+    )
     return conform(
         described.assign(
             depot_id=described["origin_id"],

@@ -180,7 +180,7 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         ),
         "rejects": rejects,
     }
-    tables = {**derived, **documents_of(derived, parts, sites)}
+    tables = {**derived, **documents_of(derived, parts, sites, inputs["stock"])}
     tables["exceptions"] = digest_of(tables["all_exceptions"], settings.write.exceptions_per_code)
     kpis = kpis_of(tables, inputs, today)
     watch("documents", f"{len(tables['all_exceptions']):,} exceptions")

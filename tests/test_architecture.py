@@ -32,6 +32,7 @@ ONE_PLACE = {
     "pulp": ("replenish/budget.py", "allocate/rebalance.py"),
     "statsmodels": ("forecast/methods.py",),
     "lightgbm": ("forecast/learner.py",),
+    "reportlab": ("report/sheet_pdf.py",),
     "filelock": ("store/",),
     "pyarrow": ("store/", "sample"),
 }

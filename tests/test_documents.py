@@ -13,6 +13,7 @@ from partsopt.tables import (
     ROUTES,
     SHIPMENTS,
     SITES,
+    STOCK,
     STOPS,
     conform,
     empty,
@@ -124,8 +125,13 @@ def sites() -> pd.DataFrame:
     return conform(pd.DataFrame({**rows, "latitude": 39.0, "longitude": 116.0}), SITES)
 
 
+def stock(**bins: str) -> pd.DataFrame:
+    rows = {"site_id": "DC", "part_id": list(bins), "on_hand": 9, "bin": list(bins.values())}
+    return conform(pd.DataFrame(rows), STOCK)
+
+
 def test_a_purchase_order_line_is_an_open_order_in_proposal():
-    line = documents_of(derived(), parts(), sites())["purchase_orders"].iloc[0]
+    line = documents_of(derived(), parts(), sites(), stock())["purchase_orders"].iloc[0]
     assert line[["source_id", "site_id", "quantity", "status", "for_order_id"]].tolist() == [
         "MAKER",
         "DC",
@@ -137,13 +143,13 @@ def test_a_purchase_order_line_is_an_open_order_in_proposal():
 
 def test_a_transfer_is_due_on_the_dealers_own_calendar_day():
     """The lane arrives at 17:00 UTC on the 3rd, which is 01:00 on the 4th in Shanghai; nobody's line: its release."""
-    lines = documents_of(derived(), parts(), sites())["transfer_orders"]
+    lines = documents_of(derived(), parts(), sites(), stock())["transfer_orders"]
     assert lines["due_on"].dt.date.astype(str).tolist() == ["2026-11-02", "2026-11-04", "2026-11-02"]
     assert lines["carried_by"].tolist() == ["vehicle", "lane", "unserved"]
 
 
 def test_deliveries_show_stops_lanes_and_what_nobody_carries():
-    rows = documents_of(derived(), parts(), sites())["deliveries"]
+    rows = documents_of(derived(), parts(), sites(), stock())["deliveries"]
     assert rows[["carried_by", "site_id", "service", "tier", "n_lines", "cost"]].to_numpy().tolist() == [
         ["lane", "D02", "road", "vor", 1, 30.0],
         ["unserved", "D02", "too heavy", "stock", 1, 0.0],
@@ -153,14 +159,39 @@ def test_deliveries_show_stops_lanes_and_what_nobody_carries():
 
 def test_a_night_without_shipments_gives_empty_documents():
     nothing = {name: table.iloc[:0] for name, table in derived().items()}
-    made = documents_of(nothing, parts(), sites())
+    made = documents_of(nothing, parts(), sites(), stock())
     assert all(table.empty for table in made.values())
 
 
 def test_pick_lists_are_in_the_order_things_must_be_ready():
-    rows = documents_of(derived(), parts(), sites())["pick_lists"]
+    rows = documents_of(derived(), parts(), sites(), stock())["pick_lists"]
     assert rows["line_id"].tolist() == ["TO-1/1", "TO-1/3", "TO-1/2"]
     assert rows["description"].unique().tolist() == ["pump"]
+
+
+def test_a_wave_is_picked_along_the_bins_whatever_the_tier():
+    """All three lines leave at ten: parts Q, R and P lie in A-01, A-02 and nowhere known; blank bins come first."""
+    made = derived()
+    ten = pd.to_datetime(["2026-11-02T02:00Z"] * 3, utc=True)
+    made["delivery_lines"] = made["delivery_lines"].assign(departs_at=ten)
+    made["shipments"] = made["shipments"].assign(part_id=["R", "P", "Q"])
+    described = pd.concat([parts().assign(part_id=one) for one in "PQR"], ignore_index=True)
+    rows = documents_of(made, described, sites(), stock(R="A-02", Q="A-01"))["pick_lists"]
+    assert rows[["bin", "part_id", "tier"]].to_numpy().tolist() == [
+        ["", "P", "vor"],
+        ["A-01", "Q", "stock"],
+        ["A-02", "R", "stock"],
+    ]
+
+
+def test_a_pick_list_says_by_when_a_line_must_be_packed_and_what_was_promised():
+    made = derived()
+    promised = pd.to_datetime([None, "2026-11-02T06:00Z", None], utc=True)
+    made["shipments"] = made["shipments"].assign(deliver_by=promised)
+    rows = documents_of(made, parts(), sites(), stock())["pick_lists"].set_index("line_id")
+    assert rows.loc["TO-1/2", "deliver_by"] == promised[1]
+    assert rows.loc["TO-1/2", "released_at"] == pd.Timestamp("2026-11-02T02:00Z")
+    assert pd.isna(rows.loc["TO-1/1", "deliver_by"])
 
 
 def test_days_are_local_in_each_zone():

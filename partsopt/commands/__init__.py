@@ -18,6 +18,7 @@ from partsopt.commands.inputs import schema, validate
 from partsopt.commands.levels import levels
 from partsopt.commands.network import init, sample
 from partsopt.commands.night import run
+from partsopt.commands.sheets import sheets
 from partsopt.commands.verify import verify
 from partsopt.errors import PartsoptError
 
@@ -32,7 +33,7 @@ def partsopt() -> None:
     """Plan a parts network's night: forecasts, levels, orders, allocation and deliveries."""
 
 
-for _command in (init, validate, run, verify, dispatch, forecast, levels, sample, schema):
+for _command in (init, validate, run, verify, dispatch, sheets, forecast, levels, sample, schema):
     partsopt.add_command(_command)
 
 

@@ -556,6 +556,7 @@ def _documents(run: _Run) -> dict[str, tuple[Table, list[Row]]]:
     plans = {row["line_id"]: row for row in run.rows("delivery_lines")}
     parts = {row["part_id"]: row for row in run.rows("parts")}
     zones = {row["site_id"]: row["time_zone"] for row in run.rows("sites")}
+    bins = {(row["site_id"], row["part_id"]): row["bin"] for row in run.rows("stock")}
     lines = [
         {**plans[line["line_id"]], **line, "lane_cost": plans[line["line_id"]]["cost"]}
         for line in run.rows("shipments")
@@ -565,6 +566,7 @@ def _documents(run: _Run) -> dict[str, tuple[Table, list[Row]]]:
         {
             **line,
             "depot_id": line["origin_id"],
+            "bin": bins.get((line["origin_id"], line["part_id"]), ""),
             "pick_by": line["released_at"] if pd.isna(line["departs_at"]) else line["departs_at"],
             "description": parts.get(line["part_id"], {}).get("description", ""),
             "quantity": line["shipped_quantity"],

@@ -73,6 +73,8 @@ def choose_places(n_dcs: int, n_dealers: int, seed: int) -> Places:
     names += [
         f"{cities[k].chinese_name}{_numeral(n)}店 {cities[k].name} {n + 1}" for k, n in zip(city_of, nth, strict=True)
     ]
+    streets = [f"{city.chinese_name}市物流大道{1 + n}号" for n, (_, city) in enumerate(centres)]
+    streets += [f"{cities[k].chinese_name}市汽车大道{8 + 16 * n}号" for k, n in zip(city_of, nth, strict=True)]
     is_large = size > np.median(size[n_dcs:])
     opens = np.array([480, 510, 540])[_third(random, n_dealers)]
     closes = np.array([1050, 1080, 1140])[_third(random, n_dealers)]
@@ -82,6 +84,7 @@ def choose_places(n_dcs: int, n_dealers: int, seed: int) -> Places:
             "site_id": site_ids,
             "site_kind": ["dc"] * n_dcs + ["dealer"] * n_dealers,
             "name": names,
+            "address": streets,
             "latitude": latitude,
             "longitude": longitude,
             "supplied_by": [""] * n_dcs + site_ids[dc[n_dcs:]].tolist(),

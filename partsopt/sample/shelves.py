@@ -7,6 +7,7 @@ what was asked for since the last review. The others are the field's usual troub
 from __future__ import annotations
 
 from dataclasses import dataclass
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -211,9 +212,16 @@ def stock_table(shelves: Shelves, reserved: pd.DataFrame, places: Places, parts:
             "on_hand": shelves.on_hand,
             "backordered": shelves.backordered,
             "reserved": np.minimum(wanted, shelves.on_hand),
+            "bin": np.where(shelves.site < places.n_dcs, _bins(parts)[shelves.part], ""),
         }
     )
     return conform(frame, STOCK)
+
+
+def _bins(parts: Assortment) -> Array:
+    """Aisle, bay and shelf of each part at a DC, shape (parts,): the same at every DC, in no order of part numbers."""
+    places = [crc32(str(part_id).encode()) for part_id in parts.part_ids]
+    return np.array([f"{'ABCDEFGH'[n % 8]}-{1 + n // 8 % 40:02d}-{1 + n // 320 % 5}" for n in places])
 
 
 def current_stockouts(shelves: Shelves, places: Places, history: History, seed: int) -> pd.DataFrame:

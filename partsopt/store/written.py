@@ -180,6 +180,22 @@ def read_for_dispatch(folder: Path) -> RunTables:
     )
 
 
+def read_planned(folder: Path) -> tuple[date, dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """The planned day of a run whose files check, its deliveries, and the input tables that they rest on.
+
+    Raises
+    ------
+    StorageError
+        A file lacks or differs from what was published.
+    """
+    manifest = read_manifest(folder)
+    _refuse_without_used(folder, manifest)
+    names = ("shipments", "routes", "stops", "delivery_lines")
+    tables = {name: _table_of(folder / f"{name}.parquet", name) for name in names}
+    used = {name: _table_of(folder / USED / f"{name}.parquet", name) for name in USED_TABLES}
+    return date.fromisoformat(manifest["today"]), tables, used
+
+
 def _table_of(file: Path, name: str, filters: Any = None) -> pd.DataFrame:
     import pyarrow.parquet as pq
 

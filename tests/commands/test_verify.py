@@ -129,6 +129,7 @@ def stop_of(depot_id: str) -> Callable[[dict[str, str]], bool]:
             ("deliveries.csv", stop_of("DC-SH"), "load_m3", "lots"),
             ("deliveries.csv", on_lane, "service", "rocket"),
             ("pick_lists.csv", on_lane, "pick_by", "2026-11-02T06:00+08:00"),
+            ("pick_lists.csv", on_vehicle, "bin", "Z-99-9"),
             ("purchase_orders.csv", any_row, "promised_fill_rate", "0.1234"),
         ],
     ],
