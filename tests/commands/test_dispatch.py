@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -140,6 +143,36 @@ def test_the_same_orders_at_the_same_time_give_the_same_bytes(runs: Path, tmp_pa
         assert answer(["dispatch", str(runs / "night"), str(late), *moment]) == 0
         manifests.append((dispatched(place) / "manifest.json").read_bytes())
     assert manifests[0] == manifests[1]
+
+
+@pytest.mark.parametrize("step", [1, 8, 16])
+def test_a_dispatch_killed_midway_leaves_the_plan_before(runs: Path, tmp_path: Path, step: int):
+    """Killed at a step on the disk: no dispatch is named, or a whole one; the night is as it was; the next one works."""
+    part = free_parts(runs, "DC-SH", 5)[0]
+    late = orders(tmp_path, ["L1", 1, "D001", part, 1, "urgent", "2026-11-02T08:20", ""])
+    night = {place.name: place.read_bytes() for place in (runs / "night").iterdir() if place.is_file()}
+    code = (
+        "import os, signal, sys\nfrom partsopt.commands import answer\nimport partsopt.store.publish as publishing\n"
+        "steps = 0\n"
+        "def killed(step):\n"
+        "    def run(*given, **named):\n"
+        "        global steps\n"
+        "        steps += 1\n"
+        f"        if steps == {step}: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        return step(*given, **named)\n"
+        "    return run\n"
+        "os.fsync, os.rename, os.replace = killed(os.fsync), killed(os.rename), killed(os.replace)\n"
+        "sys.exit(answer(sys.argv[1:]))"
+    )
+    given = ["dispatch", str(runs), str(late), "--now", "2026-11-02T08:30"]
+    done = subprocess.run([sys.executable, "-c", code, *given], cwd=SAMPLE.parents[1], capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert {place.name: place.read_bytes() for place in (runs / "night").iterdir() if place.is_file()} == night
+    if (runs / "DISPATCHED").exists():
+        assert answer(["verify", str(dispatched(runs))]) == 0
+    else:
+        assert answer(given) == 0
+        assert answer(["verify", str(dispatched(runs))]) == 0
 
 
 def test_what_is_not_there_is_named_as_short(runs: Path, tmp_path: Path):
