@@ -28,6 +28,7 @@ from benchmarks.peers import has_pyvrp, pyvrp_trips
 from partsopt.pipeline import plan_night
 from partsopt.routing import plan as plan_module
 from partsopt.routing.plan import Deliveries, plan_deliveries
+from partsopt.routing.recheck import GIVEN
 from partsopt.routing.search import Found, search_day
 from partsopt.routing.timetable import Broken, DayProblem, Trips, cost_of_day, times_of_day, times_of_trip
 from partsopt.settings import RoutingParams, read_settings
@@ -65,7 +66,7 @@ def compared(directory: Path, pyvrp_seconds: float) -> list[dict[str, object]]:
     inputs = read_inputs(directory, settings.read)
     today = date.fromisoformat(settings.run.today)
     shipments = plan_night(inputs.tables, inputs.rejects, settings, today, lambda *_: None).tables["shipments"]
-    given = {name: inputs.tables[name] for name in ("sites", "vehicles", "carrier_lanes", "travel", "holidays")}
+    given = {name: inputs.tables[name] for name in GIVEN}
     days: list[Searched] = []
 
     def remembered(problem: DayProblem, params: RoutingParams) -> Found:

@@ -3,7 +3,8 @@
     python -m benchmarks.delivery_nights --nights 2000 --out nights.csv
 
 draws small nights with tight windows, too few vans, releases over the morning, some lanes and all tiers, every second
-one planned by the compiled search. A plan that breaks a load, time, release, window, shift or cost is refused by
+one planned by the compiled search; half of them with two windows a day, rests by law, dealers that collect
+themselves and returns. A plan that breaks a load, time, release, window, shift or cost is refused by
 ``routing/verify.py`` and is a row ``broken``. Beyond that each night is held to three laws: every line once; planned
 without its lower tiers no tier has fewer lines left or late; every parcel no vehicle takes is out of reach, or fits
 nowhere even without the lower tiers, and every change its reason names admits it when it is applied. One row for
@@ -28,6 +29,7 @@ from partsopt.routing import reasons
 from partsopt.routing.insertion import cheapest_place
 from partsopt.routing.plan import plan_deliveries
 from partsopt.routing.search import Found, search_day
+from partsopt.routing.stops import RETURN_RANK
 from partsopt.routing.timetable import Broken, DayProblem, times_of_day
 from partsopt.settings import RoutingParams
 from partsopt.tables import TIERS
@@ -56,13 +58,14 @@ def row_of(seed: int) -> dict[str, object]:
     draw = random.Random(seed)  # noqa: S311 -- nights to test, not secrets
     tables = random_night(
         seed, n_dealers=draw.randint(3, 7), n_vans=draw.randint(1, 4), n_lines=draw.randint(5, 16),
-        lane_share=draw.choice([0.0, 0.3, 0.7]),
+        lane_share=draw.choice([0.0, 0.3, 0.7]), with_docks=seed % 4 > 1,
     )  # fmt: skip
     params = RoutingParams(
         solution_limit=60,
         iterations_per_parcel=40,
         compiled_from_parcels=1 if seed % 2 else 1000,
         unloading_s_per_piece=draw.choice([0, 30]),
+        rest_after_driving_min=draw.choice([0, 60, 240]) if seed % 4 > 1 else 0,
     )
     row = {"night": seed, "lines": len(tables["shipments"]), "unserved": 0, "changes": 0, "broken": ""}
     days: list[Searched] = []
@@ -106,7 +109,10 @@ def _changes(day: Searched) -> dict[int, list[reasons.Change]]:
     return {
         one: reasons.changes_that_admit(day.problem, one, day.found.trips, day.found.latest_s, names)
         for one, each in enumerate(day.problem.deliveries)
-        if each.vehicles and each.lane_cost is None and one not in on_board(day.found.trips)
+        if each.vehicles
+        and each.lane_cost is None
+        and each.tier != RETURN_RANK
+        and one not in on_board(day.found.trips)
     }
 
 

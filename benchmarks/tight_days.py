@@ -131,7 +131,7 @@ def _dispatched(
          for k, dealer in enumerate(dealers)]
     )  # fmt: skip
     shipments = conform(pd.concat([tables["shipments"], conform(new, SHIPMENTS)], ignore_index=True), SHIPMENTS)
-    before = {name: getattr(planned, name) for name in ("routes", "stops", "delivery_lines")}
+    before = {name: getattr(planned, name) for name in ("routes", "stops", "delivery_lines", "collections")}
     began, wall = time.process_time(), time.monotonic()
     try:
         after = replan_deliveries(

@@ -50,7 +50,7 @@ def dispatch_orders(
     ----------
     before
         Tables of the run that is changed: shipments, shortages, requests, lineage, routes, stops,
-        delivery_lines; and of its night, for the parts ordered: positions and levels.
+        delivery_lines, collections; and of its night, for the parts ordered: positions and levels.
     used
         Input tables that its deliveries rest on.
     orders
@@ -90,6 +90,9 @@ def dispatch_orders(
         carrier_lanes=lanes,
         travel=used["travel"],
         holidays=used["holidays"],
+        dock_hours=used["dock_hours"],
+        self_collection=used["self_collection"],
+        returns=used["returns"],
         today=today,
         now=now,
         params=settings.routing,
@@ -104,6 +107,7 @@ def dispatch_orders(
         "routes": deliveries.routes,
         "stops": deliveries.stops,
         "delivery_lines": deliveries.delivery_lines,
+        "collections": deliveries.collections,
         "lineage": _together([before["lineage"], allocation.lineage], LINEAGE),
         "solver_runs": _together([allocation.solver_runs, deliveries.solver_runs], SOLVER_RUNS),
         "all_exceptions": _together([allocation.exceptions, deliveries.exceptions], EXCEPTIONS),

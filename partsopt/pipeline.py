@@ -133,6 +133,9 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         carrier_lanes=lanes,
         travel=inputs["travel"],
         holidays=inputs["holidays"],
+        dock_hours=inputs["dock_hours"],
+        self_collection=inputs["self_collection"],
+        returns=inputs["returns"],
         today=today,
         params=settings.routing,
         seed=settings.run.seed,
@@ -163,6 +166,7 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         "routes": deliveries.routes,
         "stops": deliveries.stops,
         "delivery_lines": deliveries.delivery_lines,
+        "collections": deliveries.collections,
         "lineage": _together([replenishment.lineage[order_lines], allocation.lineage], LINEAGE),
         "solver_runs": _together(
             [replenishment.solver_runs, allocation.solver_runs, deliveries.solver_runs], SOLVER_RUNS

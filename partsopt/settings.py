@@ -487,6 +487,13 @@ class RoutingParams:
         "a dispatch changes no vehicle's first trip from so long before it leaves (later ones: reload_min)",
         "minutes",
     )
+    rest_after_driving_min: int = setting(
+        240, "driving after which a rest is due by law (China: 4 hours); 0: no rests", "minutes"
+    )
+    rest_min: int = setting(20, "length of that rest (China: 20 minutes)", "minutes")
+    return_detour_cost: float = setting(
+        20.0, "a return that can wait is collected where that adds no more than this", "money"
+    )
     late_cost_per_hour: float = setting(500.0, "penalty of lateness of the vor and urgent tiers", "money per hour")
     solution_limit: int = setting(
         100, "solutions each search of a DC may visit (the plan does not depend on the clock)", "solutions"
@@ -506,6 +513,9 @@ class RoutingParams:
             "unloading_s_per_piece",
             "first_loading_min",
             "late_cost_per_hour",
+            "rest_after_driving_min",
+            "rest_min",
+            "return_detour_cost",
         ):
             _need(getattr(self, name) >= 0, f"routing.{name}", getattr(self, name), "0 or more")
         for name in (

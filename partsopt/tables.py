@@ -626,6 +626,69 @@ FIXED_LEVELS = Table(
     },
 )
 
+DOCK_HOURS = Table(
+    name="dock_hours",
+    role="input",
+    key=("site_id", "opens_at"),
+    says="hours in which a site's dock is open, several rows for several times a day; without a row: at a dealer its "
+    "opens_at to closes_at, at a DC the shifts of its vehicles alone",
+    columns={
+        "site_id": site("a dealer: unloading starts within; a DC: trips leave and return from the first to the last"),
+        "opens_at": clock("from"),
+        "closes_at": clock("until"),
+    },
+    rules=(
+        RowRule(
+            column="closes_at",
+            rule="must be later than opens_at",
+            remedy="give both as HH:MM on the same day",
+            broken=lambda rows: rows["closes_at"] <= rows["opens_at"],
+        ),
+    ),
+)
+
+SELF_COLLECTION = Table(
+    name="self_collection",
+    role="input",
+    key=("origin_id", "site_id"),
+    says="dealers that collect their goods themselves, free of charge",
+    columns={
+        "origin_id": site("where they collect"),
+        "site_id": site("the dealer"),
+        "weekdays": text("such as Tue,Thu; blank: every working day of both", required=False),
+        "collects_at": clock("goods must be packed by then"),
+        "home_after_min": number(
+            "the goods are at the dealer after", unit="minutes", min=0, max=1440, required=False, default=120.0
+        ),
+    },
+    rules=(
+        RowRule(
+            column="weekdays",
+            rule="must be weekdays such as Tue or Tue,Thu",
+            remedy="write Mon, Tue, Wed, Thu, Fri, Sat or Sun, each once, with commas between",
+            broken=lambda rows: rows["weekdays"].map(lambda names: weekdays_of(names) is None).astype(bool),
+        ),
+    ),
+)
+
+RETURNS = Table(
+    name="returns",
+    role="input",
+    key=("return_id",),
+    says="returned parts and old cores that wait at dealers for a vehicle of their DC",
+    columns={
+        "return_id": text("the return"),
+        "site_id": site("the dealer where it lies"),
+        "what": text("for people", required=False, free_text=True),
+        "load_kg": number("weight", unit="kg", min=0),
+        "load_m3": number("volume", unit="m3", min=0),
+        "loading_min": number("time to load it", unit="minutes", min=0, required=False, default=5.0),
+        "collect_by": day(
+            "a vehicle comes by this day, whatever it costs; blank: as soon as one passes by", required=False
+        ),
+    },
+)
+
 INPUT_TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
@@ -648,6 +711,9 @@ INPUT_TABLES: Mapping[str, Table] = {
         HOLIDAYS,
         REVIEW_CALENDAR,
         FIXED_LEVELS,
+        DOCK_HOURS,
+        SELF_COLLECTION,
+        RETURNS,
     )
 }
 
@@ -662,6 +728,9 @@ USED_TABLES = (
     "carrier_lanes",
     "travel",
     "holidays",
+    "dock_hours",
+    "self_collection",
+    "returns",
 )
 """Input tables that a run's deliveries rest on: they are published with it, in its folder ``used``."""
 
@@ -1073,6 +1142,7 @@ ROUTES = Table(
         "departs_at": moment("leaves the depot, loaded"),
         "returns_at": moment("back at the depot"),
         "n_stops": whole("stops", min=1),
+        "rest_min": number("rests by law, the way back included", unit="minutes", min=0, required=False, default=0.0),
         "load_kg": number("on the vehicle when it leaves", unit="kg", min=0),
         "load_m3": number("on the vehicle when it leaves", unit="m3", min=0),
         "load_share": number("the fuller of kg and m3, of the capacity", min=0),
@@ -1097,10 +1167,27 @@ STOPS = Table(
         "starts_at": moment("unloading starts, within the site's window"),
         "leaves_at": moment("wheels turn"),
         "distance_m": number("from the stop before", unit="metres", min=0),
-        "travel_min": number("from the stop before", unit="minutes", min=0),
+        "travel_min": number("from the stop before, rests left aside", unit="minutes", min=0),
+        "rest_min": number("rests by law on that way", unit="minutes", min=0, required=False, default=0.0),
         "load_kg": number("unloaded here", unit="kg", min=0),
         "load_m3": number("unloaded here", unit="m3", min=0),
-        "n_lines": whole("shipment lines unloaded", min=1),
+        "n_lines": whole("shipment lines unloaded", min=0),
+        "n_returns": whole("returns loaded", min=0, required=False, default=0),
+        "returns_kg": number("weight of the returns loaded", unit="kg", min=0, required=False, default=0.0),
+    },
+)
+
+COLLECTIONS = Table(
+    name="collections",
+    key=("return_id",),
+    says="how each return comes back: on a stop of a vehicle, or left, with the reason",
+    columns={
+        "return_id": text("the return"),
+        "carried_by": text("how", choices=("vehicle", "left")),
+        "route_id": text("the route; blank where left", required=False),
+        "trip": whole("the trip; 0 where left", min=0),
+        "position": whole("the stop; 0 where left", min=0),
+        "left_because": text("reason; blank where collected", required=False),
     },
 )
 
@@ -1259,6 +1346,8 @@ DELIVERIES = Table(
         "n_lines": whole("shipment lines"),
         "load_kg": number("unloaded here", decimals=3),
         "load_m3": number("unloaded here", decimals=4),
+        "n_returns": whole("returns loaded here", required=False, default=0),
+        "returns_kg": number("weight of the returns loaded here", decimals=3, required=False, default=0.0),
         "cost": money("the carrier's price; a vehicle's cost is in routes"),
     },
 )
@@ -1402,6 +1491,7 @@ DERIVED_TABLES: Mapping[str, Table] = {
         ROUTES,
         STOPS,
         DELIVERY_LINES,
+        COLLECTIONS,
         SOLVER_RUNS,
     )
 }

@@ -157,7 +157,7 @@ def _print_deliveries(console: Console, deliveries: list[dict[str, Any]]) -> Non
     if not deliveries:
         console.print("Nothing to deliver.\n")
         return
-    names = ["from", "vans", "trips", "stops", "km", "kg", "mean load", "cost", "lanes", "kg", "price", "unserved"]
+    names = ["from", "vans", "trips", "stops", "km", "kg", "mean load", "cost", "lanes", "kg", "price", "unserved", "returns"]
     console.print("[bold]Deliveries: own vehicles, carrier lanes[/bold]")
     table = _table(names, numbers_from=1)
     for row in deliveries:
@@ -170,7 +170,7 @@ def _print_deliveries(console: Console, deliveries: list[dict[str, Any]]) -> Non
         )
         lanes = (f"{row['lane_consignments']}", f"{row['lane_kg']:,.0f}", _money(row["lane_cost"]))
         load, cost = _share(row["mean_load_share"]), _money(row["vehicle_cost"])
-        table.add_row(row["from"], *own, load, cost, *lanes, f"{row['unserved_lines']:,}")
+        table.add_row(row["from"], *own, load, cost, *lanes, f"{row['unserved_lines']:,}", f"{row['returns_fetched']}")
     console.print(table)
 
 

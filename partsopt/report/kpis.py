@@ -125,6 +125,8 @@ def deliveries_by_origin(tables: Tables, sites: pd.DataFrame) -> Figures:
     consignments = tables["deliveries"].assign(origin=tables["deliveries"]["depot_id"].map(origin_of))
     lines = tables["delivery_lines"].merge(tables["shipments"][["line_id", "origin_id"]], on="line_id", validate="1:1")
     lines = lines.assign(origin=lines["origin_id"].map(origin_of))
+    vans = tables["routes"].drop_duplicates("route_id").set_index("route_id")["depot_id"]
+    fetched = tables["collections"]["route_id"].map(vans).map(origin_of)
     rows = []
     for origin in sorted(set(lines["origin"]), key=lambda name: (name == "dealers", name)):
         own, sent = routes[routes["origin"] == origin], lines[lines["origin"] == origin]
@@ -144,6 +146,7 @@ def deliveries_by_origin(tables: Tables, sites: pd.DataFrame) -> Figures:
                 "lane_cost": round(float(by_lane["cost"].sum()), 2),
                 "unserved_lines": int((sent["carried_by"] == "unserved").sum()),
                 "late_lines": int(sent["is_late"].sum()),
+                "returns_fetched": int(fetched.eq(origin).sum()),
             }
         )
     return rows

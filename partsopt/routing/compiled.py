@@ -28,6 +28,7 @@ from partsopt.routing.annealing import (
 from partsopt.routing.columns import ChoiceStatus, Consignment, choose_columns
 from partsopt.routing.model import Terms, Weights
 from partsopt.routing.neighbourhoods import Days, Group, groups_of, part_of
+from partsopt.routing.plainday import plain_day
 from partsopt.routing.route_problem import NEVER, RouteProblem
 from partsopt.routing.timetable import DayProblem, Trips
 
@@ -90,6 +91,7 @@ def recreate_pass(
         Safety net: the search stops between two rounds once it is exceeded.
     """
     began = time.monotonic()
+    problem, terms, start = plain_day(problem, terms, start)
     whole = whole_day(problem, terms, weights)
     days, near = _days_of(whole, start), nearest_clients(whole.route)
     if not iterations_per_parcel:
@@ -100,13 +102,14 @@ def recreate_pass(
     first = start_search(whole.route, 1, days, near)
     searched = _anneal(whole, first, iterations_per_parcel * len(whole.members), began + seconds)
     incumbent = _columns_of_days(whole.route, searched.days)
+    served = {one for column in incumbent for trip in column.trips for one in trip}
     effort = max(LEAST_EFFORT, EFFORT_PER_CLIENT * len(whole.members))
     choice = choose_columns(
         whole.route,
         searched.columns,
         incumbent,
         effort,
-        must=whole.must,
+        must=whole.must & served,
         consignments=whole.consignments,
         scale=float(weights.scale),
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import partial
+from typing import Any
 
 import pandas as pd
 
@@ -14,16 +15,14 @@ from partsopt.errors import NoPlan
 from partsopt.routing.lanes import Lane, Offer, lanes_of
 from partsopt.routing.latecomers import insert_latecomers
 from partsopt.routing.plan import (
-    Day,
     Deliveries,
-    Fate,
     Network,
-    OriginPlan,
-    delivery_exceptions,
-    delivery_lines_of,
     plan_origin,
     refuse_unknown_sites,
+    rest_between_trips,
+    returns_by_depot,
 )
+from partsopt.routing.rows import Day, Fate, OriginPlan, delivery_exceptions, delivery_lines_of
 from partsopt.routing.search import Found
 from partsopt.routing.stops import (
     Parcel,
@@ -39,7 +38,7 @@ from partsopt.routing.stops import (
 )
 from partsopt.routing.verify import verify_deliveries
 from partsopt.settings import RoutingParams
-from partsopt.tables import ROUTES, SOLVER_RUNS, STOPS, Table, Tables, conform, empty
+from partsopt.tables import COLLECTIONS, ROUTES, SOLVER_RUNS, STOPS, Table, Tables, conform, empty
 
 TRIP = ["route_id", "trip"]
 PLACE = [*TRIP, "position"]
@@ -74,6 +73,9 @@ def replan_deliveries(
     carrier_lanes: pd.DataFrame,
     travel: pd.DataFrame,
     holidays: pd.DataFrame,
+    dock_hours: pd.DataFrame,
+    self_collection: pd.DataFrame,
+    returns: pd.DataFrame,
     today: date,
     now: pd.Timestamp,
     params: RoutingParams,
@@ -87,10 +89,10 @@ def replan_deliveries(
     Parameters
     ----------
     before
-        Tables routes, stops and delivery_lines as planned before.
+        Tables routes, stops, delivery_lines and collections as planned before.
     shipments
         Every line, new ones included.
-    sites, vehicles, carrier_lanes, travel, holidays, today, params
+    sites, vehicles, carrier_lanes, travel, holidays, dock_hours, self_collection, returns, today, params
         What the plan before was made from.
     now
         A moment of the planned day.
@@ -108,7 +110,7 @@ def replan_deliveries(
         The plan found breaks a rule: a fault in this program.
     """
     refuse_unknown_sites(shipments, vehicles, carrier_lanes, sites)
-    places = places_of(sites, calendars_of(holidays))
+    places = places_of(sites, calendars_of(holidays), dock_hours)
     lines = shipments.sort_values("line_id", ignore_index=True)
     lines["released_at"] = release_times(lines, places, today, params)
     lines["promised_by"] = promises(lines, places)
@@ -121,18 +123,25 @@ def replan_deliveries(
     routes = before["routes"].assign(is_locked=locked_trips(before["routes"], vehicles, now, params.first_loading_min))
     stays = routes["is_locked"] | ~routes["depot_id"].isin(origins)
     staying = set(map(tuple, routes.loc[stays, TRIP].to_numpy().tolist()))
+    rows = planned.to_dict("index")
     kept = [
-        not new and (origin_id not in origins or _stays(planned.loc[line_id], staying, now))
+        not new and (origin_id not in origins or _stays(rows[line_id], staying, now))
         for line_id, origin_id, new in zip(lines["line_id"], lines["origin_id"], is_new, strict=True)
     ]
     rest = lines[[not stay for stay in kept]]
-    lanes = lanes_of(carrier_lanes)
-    parcels, fates = _as_planned(lines[kept], planned, lanes, places)
+    pairs = pd.MultiIndex.from_frame(lines[["origin_id", "destination_id"]])
+    used = pd.MultiIndex.from_frame(carrier_lanes[["origin_id", "destination_id"]]).isin(pairs)
+    lanes = lanes_of(carrier_lanes[used], self_collection)
+    on_trip = map(tuple, before["collections"][TRIP].to_numpy().tolist())
+    fetched = pd.Series([trip in staying for trip in on_trip], index=before["collections"].index, dtype=bool)
+    collected = before["collections"][fetched]
+    waiting = returns_by_depot(returns[~returns["return_id"].isin(collected["return_id"])], sites)
+    parcels, fates = _as_planned(lines[kept], rows, lanes, places)
     plans: list[OriginPlan] = []
     for origin_id in origins:
         trips = routes[stays & routes["depot_id"].eq(origin_id)]
         left, driven = _vehicles_left(
-            vehicles[vehicles["depot_id"].eq(origin_id)], trips, places[origin_id], today, now, params.first_loading_min
+            vehicles[vehicles["depot_id"].eq(origin_id)], trips, places[origin_id], today, now, params
         )
         own = _parcels(rest[rest["origin_id"].eq(origin_id)], planned, left, places, now)
         held = {
@@ -144,6 +153,7 @@ def replan_deliveries(
             vehicles=left,
             lanes=lanes,
             travel=travel,
+            returns=waiting,
             today=today,
             params=params,
             search=partial(_search, held=held),
@@ -160,6 +170,11 @@ def replan_deliveries(
         routes=_joined(before["routes"][stays], [row for plan in plans for row in plan.routes], ROUTES),
         stops=_joined(stops[stop_stays], [row for plan in plans for row in plan.stops], STOPS),
         delivery_lines=delivery_lines,
+        collections=_joined(
+            before["collections"][fetched | ~_is_of(before["collections"], returns, sites, origins)],
+            [row for plan in plans for row in plan.collections],
+            COLLECTIONS,
+        ),
         solver_runs=_joined(empty(SOLVER_RUNS), [row for plan in plans for row in plan.solver_runs], SOLVER_RUNS),
         exceptions=delivery_exceptions(lines, delivery_lines, plans),
     )
@@ -167,12 +182,16 @@ def replan_deliveries(
         deliveries.routes,
         deliveries.stops,
         deliveries.delivery_lines,
+        deliveries.collections,
         shipments=shipments,
         sites=sites,
         vehicles=vehicles,
         carrier_lanes=carrier_lanes,
         travel=travel,
         holidays=holidays,
+        dock_hours=dock_hours,
+        self_collection=self_collection,
+        returns=returns,
         today=today,
         params=params,
     )
@@ -184,7 +203,7 @@ def replan_deliveries(
     return deliveries
 
 
-def _stays(line: pd.Series, staying: set[tuple[str, int]], now: pd.Timestamp) -> bool:
+def _stays(line: Mapping[str, Any], staying: set[tuple[str, int]], now: pd.Timestamp) -> bool:
     if line["carried_by"] == "vehicle":
         return (line["route_id"], line["trip"]) in staying
     return bool(line["carried_by"] == "lane" and (line["departs_at"] <= now or not line["is_late"]))
@@ -192,14 +211,14 @@ def _stays(line: pd.Series, staying: set[tuple[str, int]], now: pd.Timestamp) ->
 
 def _as_planned(
     lines: pd.DataFrame,
-    planned: pd.DataFrame,
+    planned: Mapping[str, Mapping[str, Any]],
     lanes: Mapping[tuple[str, str], list[Lane]],
     places: Mapping[str, Place],
 ) -> tuple[list[Parcel], list[Fate]]:
     """Lines whose delivery stays, each as a parcel with its fate."""
     parcels, fates = [], []
     for line in lines.itertuples():
-        row = planned.loc[line.line_id]
+        row = planned[line.line_id]
         offer = None
         if row["carried_by"] == "lane":
             lane = next(one for one in lanes[line.origin_id, line.destination_id] if one.service == row["service"])
@@ -239,7 +258,7 @@ def _as_planned(
 
 
 def _vehicles_left(
-    fleet: pd.DataFrame, trips: pd.DataFrame, depot: Place, today: date, now: pd.Timestamp, first_loading_min: float
+    fleet: pd.DataFrame, trips: pd.DataFrame, depot: Place, today: date, now: pd.Timestamp, params: RoutingParams
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """What each vehicle can still do from ``now``, and the trips that it has behind it or cannot change."""
     midnight = pd.Timestamp(moment_at(planned_day(today, depot), 0, depot.zone))
@@ -248,7 +267,8 @@ def _vehicles_left(
     rows = []
     for vehicle in fleet.to_dict("records"):
         n_driven = driven.get(vehicle["vehicle_id"], 0)
-        loading_min = vehicle["reload_min"] if n_driven else first_loading_min
+        between_min = max(vehicle["reload_min"], rest_between_trips(params))
+        loading_min = between_min if n_driven else params.first_loading_min
         loaded = max(now, back.get(vehicle["vehicle_id"], now)) + pd.Timedelta(minutes=loading_min)
         free_min = (loaded - midnight).total_seconds() / 60
         if n_driven < vehicle["max_trips"] and free_min < vehicle["shift_end"]:
@@ -296,7 +316,22 @@ def _numbered_after(plan: OriginPlan, driven: Mapping[str, int]) -> OriginPlan:
         return [{**row, "trip": int(str(row["trip"])) + first[str(row["route_id"])]} for row in rows]
 
     fates = [replace(one, trip=one.trip + first[one.route_id]) if one.route_id else one for one in plan.fates]
-    return replace(plan, fates=fates, routes=numbered(plan.routes), stops=numbered(plan.stops))
+    return replace(
+        plan,
+        fates=fates,
+        routes=numbered(plan.routes),
+        stops=numbered(plan.stops),
+        collections=[
+            {**row, "trip": int(str(row["trip"])) + first[str(row["route_id"])]} if row["route_id"] else row
+            for row in plan.collections
+        ],
+    )
+
+
+def _is_of(collections: pd.DataFrame, returns: pd.DataFrame, sites: pd.DataFrame, origins: Sequence[str]) -> pd.Series:
+    """Whether each return lies at a dealer of the DCs named."""
+    site_of = returns.set_index("return_id")["site_id"]
+    return collections["return_id"].map(site_of).map(sites.set_index("site_id")["supplied_by"]).isin(origins)
 
 
 def _joined(rows: pd.DataFrame, more: Sequence[Mapping[str, object]], table: Table) -> pd.DataFrame:

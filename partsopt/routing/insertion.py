@@ -112,7 +112,11 @@ class Openings(NamedTuple):
 
 
 def openings_of(problem: DayProblem, trips: Trips, latest_s: Sequence[int]) -> Openings:
-    """List every opening of a plan; a trip of its own is an opening at position -1."""
+    """List every opening of a plan; a trip of its own is an opening at position -1.
+
+    Of several windows only the first opening and the last closing count, and rests by law are left aside: every place
+    that the exact timetable allows is among the openings, and it decides.
+    """
     rows: list[tuple[int, ...]] = []
     for number, day in enumerate(trips):
         rows += _openings_of_vehicle(problem, number, day, latest_s)

@@ -11,21 +11,27 @@ from datetime import date
 import pandas as pd
 
 from partsopt.calendars import moment_at
+from partsopt.errors import InputError
 from partsopt.routing.stops import Parcel, Place, planned_day
 from partsopt.settings import RoutingParams
+from partsopt.tables import WEEKDAY_NAMES, weekdays_of
 
 MOST_LANES_COMBINED = 6
+SELF_COLLECTED = "self-collection"
+DAYS_LOOKED_AHEAD = 250
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lane:
-    """One row of the carrier lanes."""
+    """One row of the carrier lanes; or a dealer's own collection, on ``weekdays``, home after ``home_after_min``."""
 
     service: str
     days: int
     cutoff_at: int
     cost_fixed: float
     cost_per_kg: float
+    weekdays: tuple[int, ...] = ()
+    home_after_min: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +50,8 @@ class Offer:
         return (self.lane.service, self.handed_over_on)
 
 
-def lanes_of(carrier_lanes: pd.DataFrame) -> dict[tuple[str, str], list[Lane]]:
-    """The lanes between each pair of sites, by name of the service."""
+def lanes_of(carrier_lanes: pd.DataFrame, self_collection: pd.DataFrame) -> dict[tuple[str, str], list[Lane]]:
+    """The lanes between each pair of sites, by name of the service, a dealer's own collection last: it is free."""
     found: dict[tuple[str, str], list[Lane]] = {}
     for row in carrier_lanes.sort_values(["origin_id", "destination_id", "service"]).itertuples():
         found.setdefault((row.origin_id, row.destination_id), []).append(
@@ -57,6 +63,18 @@ def lanes_of(carrier_lanes: pd.DataFrame) -> dict[tuple[str, str], list[Lane]]:
                 cost_per_kg=float(row.cost_per_kg),
             )
         )
+    for row in self_collection.itertuples():
+        found.setdefault((row.origin_id, row.site_id), []).append(
+            Lane(
+                service=SELF_COLLECTED,
+                days=0,
+                cutoff_at=int(row.collects_at),
+                cost_fixed=0.0,
+                cost_per_kg=0.0,
+                weekdays=weekdays_of(row.weekdays) or tuple(range(len(WEEKDAY_NAMES))),
+                home_after_min=float(row.home_after_min),
+            )
+        )
     return found
 
 
@@ -66,6 +84,8 @@ def offer_of(lane: Lane, parcel: Parcel, places: Mapping[str, Place], today: dat
     The carrier collects at its cutoff on the first working day of the origin on which the parcel is packed
     by then. It delivers its days later, at the opening of the destination's next working day; a lane of
     no days delivers before the destination closes on the day of collection, else at its next opening.
+    A dealer collects on the first such day that is also a working day of its own and one of its weekdays, and has the
+    goods its minutes later.
     A promise is kept where the arrival is not after it; a parcel that was promised no time (and is neither
     vor nor urgent) must be collected within the working days of the settings, the planned day being the first.
     """
@@ -75,6 +95,8 @@ def offer_of(lane: Lane, parcel: Parcel, places: Mapping[str, Place], today: dat
     on = origin.calendar.working_day_from(max(planned, released.date()))
     if released > moment_at(on, lane.cutoff_at, origin.zone):
         on = origin.calendar.add_working_days(on, 1)
+    if lane.home_after_min is not None:
+        on = _collection_day(lane, on, origin, destination)
     departs_at = pd.Timestamp(moment_at(on, lane.cutoff_at, origin.zone)).tz_convert("UTC")
 
     due = (pd.Timestamp(on) + pd.Timedelta(days=lane.days)).date()
@@ -85,6 +107,8 @@ def offer_of(lane: Lane, parcel: Parcel, places: Mapping[str, Place], today: dat
         next_day = destination.calendar.add_working_days(arrival_on, 1)
         opening = pd.Timestamp(destination.opening(next_day)).tz_convert("UTC")
         arrives_at = closing if closing >= departs_at else opening
+    if lane.home_after_min is not None:
+        arrives_at = departs_at + pd.Timedelta(minutes=lane.home_after_min)
 
     if parcel.promised_by is not None:
         keeps_promise = arrives_at <= parcel.promised_by
@@ -99,6 +123,18 @@ def offer_of(lane: Lane, parcel: Parcel, places: Mapping[str, Place], today: dat
         departs_at=departs_at,
         arrives_at=arrives_at,
         keeps_promise=bool(keeps_promise),
+    )
+
+
+def _collection_day(lane: Lane, on: date, origin: Place, destination: Place) -> date:
+    """The first day from ``on`` that both sites work and the dealer comes."""
+    for _ in range(DAYS_LOOKED_AHEAD):
+        if on.weekday() in lane.weekdays and destination.calendar.is_working(on):
+            return on
+        on = origin.calendar.add_working_days(on, 1)
+    raise InputError(
+        f"self_collection: {destination.site_id} never comes to {origin.site_id} on a day that both work; "
+        "correct its weekdays"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from ortools.constraint_solver import pywrapcp
 
 from partsopt.errors import NoPlan
+from partsopt.routing.plainday import with_rests_on_the_way
 from partsopt.routing.timetable import HORIZON_S, DayProblem, Trips, Van
 
 LARGEST_OBJECTIVE = 2**53
@@ -127,6 +129,7 @@ def build_model(
         heuristics need that to find any first solution.
     """
     members = tuple(sorted(terms))
+    problem = with_rests_on_the_way(problem)
     places = np.array([0, *(problem.deliveries[one].place for one in members)], dtype=np.int64)
     manager = pywrapcp.RoutingIndexManager(len(places), len(slots), 0)
     routing = pywrapcp.RoutingModel(manager)
@@ -187,6 +190,8 @@ def _add_delivery(
 ) -> None:
     delivery = problem.deliveries[one]
     clock.CumulVar(index).SetRange(max(delivery.opens_s, 0), max(terms.latest_s, delivery.opens_s, 0))
+    for before, after in itertools.pairwise(delivery.windows_s):
+        clock.CumulVar(index).RemoveInterval(before[1] + 1, after[0] - 1)
     if departure is not None:
         departure.CumulVar(index).SetRange(delivery.released_s, HORIZON_S)
     if delivery.wanted_s is not None:

@@ -14,7 +14,7 @@ import pandas as pd
 from partsopt.calendars import calendars_of, moment_at
 from partsopt.errors import InputError, NoPlan
 from partsopt.routing import reasons
-from partsopt.routing.insertion import Relaxed, relaxed_days
+from partsopt.routing.insertion import Relaxed, cheapest_place, relaxed_days
 from partsopt.routing.lanes import (
     Lane,
     Offer,
@@ -24,12 +24,25 @@ from partsopt.routing.lanes import (
     lateness_price,
     offer_of,
 )
+from partsopt.routing.rows import (
+    OVERDUE,
+    Day,
+    Fate,
+    OriginPlan,
+    collection_rows,
+    delivery_exceptions,
+    delivery_lines_of,
+    table_of,
+    vehicle_rows,
+)
 from partsopt.routing.search import Found, search_day
 from partsopt.routing.stops import (
     CM3_PER_M3,
     GRAMS_PER_KG,
+    RETURN_RANK,
     Parcel,
     Place,
+    Return,
     capacities_of,
     largest_grams_of,
     parcels_of,
@@ -37,6 +50,7 @@ from partsopt.routing.stops import (
     planned_day,
     promises,
     release_times,
+    returns_of,
     whole_down,
     whole_up,
 )
@@ -46,78 +60,26 @@ from partsopt.routing.timetable import (
     Broken,
     DayProblem,
     Delivery,
-    TripTimes,
     Van,
-    times_of_day,
     times_of_trip,
 )
-from partsopt.routing.travel import Travel, travel_between
+from partsopt.routing.travel import travel_between
 from partsopt.routing.verify import verify_deliveries
 from partsopt.settings import RoutingParams
-from partsopt.tables import (
-    DELIVERY_LINES,
-    EXCEPTIONS,
-    ROUTES,
-    SOLVER_RUNS,
-    STOPS,
-    TIERS,
-    Table,
-    conform,
-    declare_exception,
-    empty,
-    exceptions_of,
-)
+from partsopt.tables import COLLECTIONS, ROUTES, SOLVER_RUNS, STOPS, TIERS
 
 log = logging.getLogger(__name__)
 
-UNSERVED = declare_exception(
-    "delivery_unserved",
-    stage="routing",
-    says="no vehicle and no carrier brings this line; the reason names the rule and what would change it",
-    action="follow the reason: book a carrier, free a vehicle, or let it go on a later day",
-)
-LATE = declare_exception(
-    "delivery_late",
-    stage="routing",
-    says="this line arrives after its promise",
-    action="tell the dealer, or book a faster carrier",
-)
-ESTIMATED = declare_exception(
-    "travel_estimated",
-    stage="routing",
-    says="road distance and time were estimated by great circle because the travel table has no row",
-    action="add the pairs to the travel table where routes look wrong",
-)
-CUT_OFF = declare_exception(
-    "routing_cut_off",
-    stage="routing",
-    says="the route search of a DC was ended by the clock or by a substitute; the plan is valid but may be dear",
-    action="raise routing.time_limit_s or lower routing.solution_limit, and run again for a repeatable plan",
-)
-
 
 class Deliveries(NamedTuple):
-    """How every shipment line travels: tables routes, stops, delivery_lines, solver_runs and exceptions."""
+    """How every shipment line travels, and every return: tables by name."""
 
     routes: pd.DataFrame
     stops: pd.DataFrame
     delivery_lines: pd.DataFrame
+    collections: pd.DataFrame
     solver_runs: pd.DataFrame
     exceptions: pd.DataFrame
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fate:
-    """What becomes of one parcel."""
-
-    carried_by: str
-    departs_at: pd.Timestamp | None = None
-    arrives_at: pd.Timestamp | None = None
-    route_id: str = ""
-    trip: int = 0
-    position: int = 0
-    offer: Offer | None = None
-    unserved_because: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +91,7 @@ class Network:
     vehicles: pd.DataFrame
     lanes: Mapping[tuple[str, str], list[Lane]]
     travel: pd.DataFrame
+    returns: Mapping[str, list[Return]]
     today: date
     params: RoutingParams
     search: Callable[[Day], Found] | None = None
@@ -142,6 +105,9 @@ def plan_deliveries(
     carrier_lanes: pd.DataFrame,
     travel: pd.DataFrame,
     holidays: pd.DataFrame,
+    dock_hours: pd.DataFrame,
+    self_collection: pd.DataFrame,
+    returns: pd.DataFrame,
     today: date,
     params: RoutingParams,
     seed: int,  # noqa: ARG001 -- the search draws nothing at random; kept so that every stage is called alike
@@ -156,7 +122,7 @@ def plan_deliveries(
     ----------
     shipments
         Table shipments: lines with weight (kg), volume (m3), tier, placed_at and deliver_by.
-    sites, vehicles, carrier_lanes, travel, holidays
+    sites, vehicles, carrier_lanes, travel, holidays, dock_hours, self_collection, returns
         The input tables.
     today
         The plan is made before opening on this day.
@@ -166,7 +132,7 @@ def plan_deliveries(
     Returns
     -------
     Deliveries
-        Every shipment line is in ``delivery_lines`` exactly once.
+        Every shipment line is in ``delivery_lines`` exactly once, every return in ``collections``.
 
     Raises
     ------
@@ -176,13 +142,14 @@ def plan_deliveries(
         The plan found breaks a rule: a fault in this program; the first wrong line is named.
     """
     refuse_unknown_sites(shipments, vehicles, carrier_lanes, sites)
-    places = places_of(sites, calendars_of(holidays))
+    places = places_of(sites, calendars_of(holidays), dock_hours)
     network = Network(
         places=places,
         sites=sites,
         vehicles=vehicles.sort_values("vehicle_id", ignore_index=True),
-        lanes=lanes_of(carrier_lanes),
+        lanes=lanes_of(carrier_lanes, self_collection),
         travel=travel,
+        returns=returns_by_depot(returns, sites),
         today=today,
         params=params,
     )
@@ -193,28 +160,33 @@ def plan_deliveries(
 
     plans = [
         plan_origin(origin_id, [one for one in parcels if one.origin_id == origin_id], network)
-        for origin_id in sorted({one.origin_id for one in parcels})
+        for origin_id in sorted({one.origin_id for one in parcels} | set(network.returns))
     ]
     parcels = [parcel for plan in plans for parcel in plan.parcels]
     fates = [fate for plan in plans for fate in plan.fates]
     delivery_lines = delivery_lines_of(lines, parcels, fates)
     deliveries = Deliveries(
-        routes=_table([row for plan in plans for row in plan.routes], ROUTES),
-        stops=_table([row for plan in plans for row in plan.stops], STOPS),
+        routes=table_of([row for plan in plans for row in plan.routes], ROUTES),
+        stops=table_of([row for plan in plans for row in plan.stops], STOPS),
         delivery_lines=delivery_lines,
-        solver_runs=_table([row for plan in plans for row in plan.solver_runs], SOLVER_RUNS),
+        collections=table_of([row for plan in plans for row in plan.collections], COLLECTIONS),
+        solver_runs=table_of([row for plan in plans for row in plan.solver_runs], SOLVER_RUNS),
         exceptions=delivery_exceptions(lines, delivery_lines, plans),
     )
     problems = verify_deliveries(
         deliveries.routes,
         deliveries.stops,
         deliveries.delivery_lines,
+        deliveries.collections,
         shipments=shipments,
         sites=sites,
         vehicles=vehicles,
         carrier_lanes=carrier_lanes,
         travel=travel,
         holidays=holidays,
+        dock_hours=dock_hours,
+        self_collection=self_collection,
+        returns=returns,
         today=today,
         params=params,
     )
@@ -258,18 +230,15 @@ def refuse_unknown_sites(
 # --------------------------------------------------------------------------- one origin
 
 
-@dataclass(frozen=True, kw_only=True)
-class OriginPlan:
-    """The fates of one origin's parcels and its rows of the tables."""
-
-    origin_id: str
-    parcels: list[Parcel]
-    fates: list[Fate]
-    routes: list[dict[str, object]]
-    stops: list[dict[str, object]]
-    solver_runs: list[dict[str, object]]
-    n_estimated: int = 0
-    n_pairs: int = 0
+def returns_by_depot(returns: pd.DataFrame, sites: pd.DataFrame) -> dict[str, list[Return]]:
+    """The returns of each DC's dealers."""
+    supplied_by = sites.set_index("site_id")["supplied_by"]
+    found: dict[str, list[Return]] = {}
+    for one in returns_of(returns):
+        if one.site_id not in supplied_by.index or not supplied_by[one.site_id]:
+            raise InputError(f"returns.site_id names {one.site_id}, which is no dealer of sites; correct the row")
+        found.setdefault(str(supplied_by[one.site_id]), []).append(one)
+    return found
 
 
 def plan_origin(origin_id: str, parcels: list[Parcel], network: Network) -> OriginPlan:
@@ -296,7 +265,7 @@ def plan_origin(origin_id: str, parcels: list[Parcel], network: Network) -> Orig
         return OriginPlan(origin_id=origin_id, parcels=parcels, fates=fates, routes=[], stops=[], solver_runs=[])
     day = _day_of(origin, parcels, offers, network)
     found = search_day(day.problem, network.params) if network.search is None else network.search(day)
-    on_board, routes, stops = _vehicle_rows(day, found, parcels, network)
+    on_board, routes, stops = vehicle_rows(day, found, parcels, network.vehicles)
     fates = []
     is_small = len(day.problem.vans) <= reasons.ALL_ASKED
     relaxed = () if is_small else relaxed_days(day.problem, found.trips, found.latest_s)
@@ -328,6 +297,7 @@ def plan_origin(origin_id: str, parcels: list[Parcel], network: Network) -> Orig
         routes=routes,
         stops=stops,
         solver_runs=[solver_run],
+        collections=collection_rows(day, found, _why_left(day, found)),
         n_estimated=int(day.travel.is_estimated.sum()),
         n_pairs=n_pairs,
     )
@@ -355,32 +325,15 @@ def _best_offers(
     ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Day:
-    """One DC's day as a problem of whole numbers, and the way back to moments and names."""
-
-    on: date
-    midnight: pd.Timestamp
-    problem: DayProblem
-    numbers: tuple[int, ...]
-    vehicle_ids: tuple[str, ...]
-    travel: Travel
-    site_ids: tuple[str, ...]
-    chosen: list[Offer | None]
-    barred: Mapping[int, str]
-
-    def moment(self, seconds: int) -> pd.Timestamp:
-        """The moment so many seconds after midnight of the day at the DC."""
-        return self.midnight + pd.Timedelta(seconds=seconds)
-
-
 def _day_of(origin: Place, parcels: list[Parcel], offers: list[list[Offer]], network: Network) -> Day:
     """The problem of one DC's planned day: the parcels that vehicles may bring, the vehicles, the matrices."""
     on = planned_day(network.today, origin)
     midnight = pd.Timestamp(moment_at(on, 0, origin.zone)).tz_convert("UTC")
     fleet = network.vehicles[network.vehicles["depot_id"].eq(origin.site_id)]
-    vans = tuple(_van_of(row, on, origin, midnight) for row in fleet.itertuples())
-    site_ids = (origin.site_id, *sorted({one.destination_id for one in parcels} - {origin.site_id}))
+    vans = tuple(_van_of(row, on, origin, midnight, network.params) for row in fleet.itertuples())
+    returns = tuple(network.returns.get(origin.site_id, ()))
+    asked = {one.destination_id for one in parcels} | {one.site_id for one in returns}
+    site_ids = (origin.site_id, *sorted(asked - {origin.site_id}))
     travel = travel_between(site_ids, network.sites, network.travel, network.params)
     place_of = {site_id: place for place, site_id in enumerate(site_ids)}
     radius_m = network.params.own_vehicle_radius_km * 1000
@@ -416,8 +369,7 @@ def _day_of(origin: Place, parcels: list[Parcel], offers: list[list[Offer]], net
                     grams=parcel.grams,
                     cm3=parcel.cm3,
                     released_s=released_s,
-                    opens_s=_seconds(destination.opening(on), midnight),
-                    closes_s=_seconds(destination.closing(on), midnight),
+                    **_hours(destination, on, midnight),
                     service_s=whole_up(destination.service_min * 60),
                     pieces_s=parcel.pieces * network.params.unloading_s_per_piece,
                     largest_grams=ANY_PAYLOAD if destination.largest_grams is None else destination.largest_grams,
@@ -429,8 +381,11 @@ def _day_of(origin: Place, parcels: list[Parcel], offers: list[list[Offer]], net
         distance_m=travel.distance_m,
         travel_s=travel.travel_s,
         late_cost_per_s=network.params.late_cost_per_hour / 3600,
+        rest_after_s=network.params.rest_after_driving_min * 60,
+        rest_s=network.params.rest_min * 60,
     )
     chosen, problem = _with_alternatives(problem, numbers, parcels, offers, midnight, network)
+    problem = _with_returns(problem, returns, on, midnight, place_of, network)
     return Day(
         on=on,
         midnight=midnight,
@@ -441,21 +396,106 @@ def _day_of(origin: Place, parcels: list[Parcel], offers: list[list[Offer]], net
         site_ids=site_ids,
         chosen=chosen,
         barred=barred,
+        returns=returns,
     )
 
 
-def _van_of(row: Any, on: date, depot: Place, midnight: pd.Timestamp) -> Van:
+def _hours(destination: Place, on: date, midnight: pd.Timestamp) -> dict[str, Any]:
+    windows = tuple(
+        (_seconds(opens, midnight), _seconds(closes, midnight)) for opens, closes in destination.windows(on)
+    )
+    several = windows if len(windows) > 1 else ()
+    return {"opens_s": windows[0][0], "closes_s": windows[-1][1], "windows_s": several}
+
+
+def _with_returns(
+    problem: DayProblem,
+    returns: Sequence[Return],
+    on: date,
+    midnight: pd.Timestamp,
+    place_of: Mapping[str, int],
+    network: Network,
+) -> DayProblem:
+    """Add the returns as the lowest tier; one that can wait is worth a detour, one that is due whatever it costs."""
+    added = []
+    for one in returns:
+        dealer = network.places[one.site_id]
+        most = ANY_PAYLOAD if dealer.largest_grams is None else dealer.largest_grams
+        can_wait = one.collect_by is None or one.collect_by > on
+        added.append(
+            Delivery(
+                place=place_of[one.site_id],
+                tier=RETURN_RANK,
+                grams=0,
+                cm3=0,
+                released_s=0,
+                **_hours(dealer, on, midnight),
+                service_s=whole_up(dealer.service_min * 60),
+                pieces_s=whole_up(one.loading_min * 60),
+                largest_grams=most,
+                back_grams=whole_up(one.load_kg * GRAMS_PER_KG),
+                back_cm3=whole_up(one.load_m3 * CM3_PER_M3),
+                lane_cost=network.params.return_detour_cost if can_wait else None,
+                lane_keeps_promise=can_wait,
+            )
+        )
+    whole = replace(problem, deliveries=(*problem.deliveries, *added))
+    closing_s = [one.closes_s for one in whole.deliveries]
+    deliveries = list(whole.deliveries)
+    for number in range(len(problem.deliveries), len(deliveries)):
+        is_open = network.places[returns[number - len(problem.deliveries)].site_id].calendar.is_working(on)
+        able = tuple(
+            vehicle
+            for vehicle, van in enumerate(whole.vans)
+            if is_open
+            and van.grams <= deliveries[number].largest_grams
+            and not isinstance(times_of_trip(whole, van, [number], van.start_s, closing_s), Broken)
+        )
+        deliveries[number] = replace(deliveries[number], vehicles=able)
+    return replace(whole, deliveries=tuple(deliveries))
+
+
+def _why_left(day: Day, found: Found) -> dict[int, str]:
+    """Why each return stays where it is, by delivery."""
+    on_board = {one for trips in found.trips for trip in trips for one in trip}
+    left = {}
+    for number in range(len(day.numbers), len(day.problem.deliveries)):
+        if number in on_board:
+            continue
+        one, delivery = day.returns[number - len(day.numbers)], day.problem.deliveries[number]
+        place = cheapest_place(day.problem, number, found.trips, found.latest_s)
+        if not delivery.vehicles:
+            why = reasons.out_of_reach(day.problem, number, day.vehicle_ids) or "no vehicle can fetch it on this day"
+        elif place is None:
+            why = "no trip has the time and the room for it"
+        else:
+            why = f"fetching it would add {place.cost:.2f}"
+        due = one.collect_by is not None and one.collect_by <= day.on
+        left[number] = f"{OVERDUE} {one.collect_by}; {why}" if due else f"it can wait; {why}"
+    return left
+
+
+def _van_of(row: Any, on: date, depot: Place, midnight: pd.Timestamp, params: RoutingParams) -> Van:
+    start_s = _seconds(moment_at(on, row.shift_start, depot.zone), midnight)
+    end_s = _seconds(moment_at(on, int(row.shift_end), depot.zone), midnight)
+    dock = _hours(depot, on, midnight) if depot.dock_hours else {"opens_s": start_s, "closes_s": end_s}
     return Van(
         grams=whole_down(row.capacity_kg * GRAMS_PER_KG),
         cm3=whole_down(row.capacity_m3 * CM3_PER_M3),
         fixed_cost=float(row.fixed_cost),
         cost_per_m=float(row.cost_per_km) / 1000,
         cost_per_s=float(row.cost_per_hour) / 3600,
-        start_s=_seconds(moment_at(on, row.shift_start, depot.zone), midnight),
-        end_s=_seconds(moment_at(on, int(row.shift_end), depot.zone), midnight),
+        start_s=max(start_s, dock["opens_s"]),
+        end_s=min(end_s, dock["closes_s"]),
+        ends_with_dock=dock["closes_s"] < end_s,
         max_trips=int(row.max_trips),
-        reload_s=whole_up(row.reload_min * 60),
+        reload_s=whole_up(max(row.reload_min, rest_between_trips(params)) * 60),
     )
+
+
+def rest_between_trips(params: RoutingParams) -> float:
+    """The least time between two trips of a vehicle, so that its driver has had a rest by law, minutes."""
+    return params.rest_min if params.rest_after_driving_min else 0.0
 
 
 def _seconds(moment: object, midnight: pd.Timestamp) -> int:
@@ -580,159 +620,3 @@ def _consigned(parcels: Sequence[Parcel], offers: Sequence[Sequence[Offer]], fat
         for number, offer in zip(members, joined, strict=True):
             settled[number] = _by_lane(offer)
     return settled
-
-
-# --------------------------------------------------------------------------- tables
-
-
-def _vehicle_rows(
-    day: Day, found: Found, parcels: Sequence[Parcel], network: Network
-) -> tuple[dict[int, Fate], list[dict[str, object]], list[dict[str, object]]]:
-    """Routes and stops of a DC's day, and the fates of what is on board."""
-    fates: dict[int, Fate] = {}
-    routes: list[dict[str, object]] = []
-    stops: list[dict[str, object]] = []
-    depot_id = day.site_ids[0]
-    for vehicle, trips in enumerate(found.trips):
-        times = times_of_day(day.problem, vehicle, trips, found.latest_s)
-        if isinstance(times, Broken):
-            raise NoPlan(f"the trips of {day.vehicle_ids[vehicle]} break {times.rule} by {times.by}; report it")
-        vehicle_id, van = day.vehicle_ids[vehicle], day.problem.vans[vehicle]
-        route_id = f"RT-{day.on:%Y%m%d}-{depot_id}-{vehicle_id}"
-        for trip_number, trip in enumerate(times, start=1):
-            routes.append(
-                {
-                    "route_id": route_id,
-                    "trip": trip_number,
-                    "depot_id": depot_id,
-                    "vehicle_id": vehicle_id,
-                    "departs_at": day.moment(trip.departs_s),
-                    "returns_at": day.moment(trip.returns_s),
-                    "n_stops": len(trip.visits),
-                    **_load_of(trip, day, parcels, network, vehicle_id),
-                    "distance_m": float(trip.distance_m),
-                    "cost": (van.fixed_cost if trip_number == 1 else 0.0)
-                    + van.cost_per_m * trip.distance_m
-                    + van.cost_per_s * (trip.returns_s - trip.departs_s),
-                }
-            )
-            for position, visit in enumerate(trip.visits, start=1):
-                members = [day.numbers[one] for one in visit.deliveries]
-                stops.append(
-                    {
-                        "route_id": route_id,
-                        "trip": trip_number,
-                        "position": position,
-                        "vehicle_id": vehicle_id,
-                        "depot_id": depot_id,
-                        "site_id": day.site_ids[visit.place],
-                        "tier": min((parcels[one].tier for one in members), key=TIERS.index),
-                        "arrives_at": day.moment(visit.arrives_s),
-                        "starts_at": day.moment(visit.starts_s),
-                        "leaves_at": day.moment(visit.leaves_s),
-                        "distance_m": float(visit.distance_m),
-                        "travel_min": visit.travel_s / 60,
-                        "load_kg": sum(parcels[one].load_kg for one in members),
-                        "load_m3": sum(parcels[one].load_m3 for one in members),
-                        "n_lines": sum(len(parcels[one].line_ids) for one in members),
-                    }
-                )
-                for one in members:
-                    fates[one] = Fate(
-                        carried_by="vehicle",
-                        departs_at=day.moment(trip.departs_s),
-                        arrives_at=day.moment(visit.starts_s),
-                        route_id=route_id,
-                        trip=trip_number,
-                        position=position,
-                    )
-    return fates, routes, stops
-
-
-def _load_of(
-    trip: TripTimes, day: Day, parcels: Sequence[Parcel], network: Network, vehicle_id: str
-) -> dict[str, float]:
-    members = [day.numbers[one] for visit in trip.visits for one in visit.deliveries]
-    load_kg = sum(parcels[one].load_kg for one in members)
-    load_m3 = sum(parcels[one].load_m3 for one in members)
-    vehicle = network.vehicles[network.vehicles["vehicle_id"].eq(vehicle_id)].iloc[0]
-    share = max(load_kg / vehicle["capacity_kg"], load_m3 / vehicle["capacity_m3"])
-    return {"load_kg": load_kg, "load_m3": load_m3, "load_share": float(share)}
-
-
-def delivery_lines_of(lines: pd.DataFrame, parcels: Sequence[Parcel], fates: Sequence[Fate]) -> pd.DataFrame:
-    """One row for each shipment line; a lane's price is shared by weight among the lines of a consignment."""
-    parcel_of = pd.Series(
-        np.repeat(np.arange(len(parcels)), [len(one.line_ids) for one in parcels]),
-        index=[line_id for one in parcels for line_id in one.line_ids],
-        dtype="int64",
-    )
-    number = parcel_of.loc[lines["line_id"]].to_numpy() if len(lines) else np.zeros(0, dtype=np.int64)
-    fate = pd.DataFrame(
-        {
-            "carried_by": pd.Series([one.carried_by for one in fates], dtype="str"),
-            "route_id": pd.Series([one.route_id for one in fates], dtype="str"),
-            "trip": pd.Series([one.trip for one in fates], dtype="int64"),
-            "position": pd.Series([one.position for one in fates], dtype="int64"),
-            "service": pd.Series([one.offer.lane.service if one.offer else "" for one in fates], dtype="str"),
-            "handed_over_on": [one.offer.handed_over_on.isoformat() if one.offer else "" for one in fates],
-            "departs_at": pd.Series([one.departs_at for one in fates], dtype="datetime64[us, UTC]"),
-            "arrives_at": pd.Series([one.arrives_at for one in fates], dtype="datetime64[us, UTC]"),
-            "cost_fixed": pd.Series(
-                [one.offer.lane.cost_fixed if one.offer else 0.0 for one in fates], dtype="float64"
-            ),
-            "cost_per_kg": pd.Series(
-                [one.offer.lane.cost_per_kg if one.offer else 0.0 for one in fates], dtype="float64"
-            ),
-            "unserved_because": pd.Series([one.unserved_because for one in fates], dtype="str"),
-        }
-    )
-    rows = pd.concat([lines.reset_index(drop=True), fate.iloc[number].reset_index(drop=True)], axis=1)
-    consignment = rows.groupby(["origin_id", "destination_id", "service", "handed_over_on"], sort=False)["load_kg"]
-    weight, n_lines = consignment.transform("sum"), consignment.transform("size")
-    share = (rows["load_kg"] / weight).where(weight > 0, 1 / n_lines)
-    rows["cost"] = rows["cost_fixed"] * share + rows["cost_per_kg"] * rows["load_kg"]
-    rows["is_late"] = (rows["arrives_at"] > rows["promised_by"]).fillna(value=False)
-    return conform(rows, DELIVERY_LINES)
-
-
-def delivery_exceptions(lines: pd.DataFrame, delivery_lines: pd.DataFrame, plans: Sequence[OriginPlan]) -> pd.DataFrame:
-    """What a person should look at: lines unserved or late, times estimated, searches cut off."""
-    known = lines[["line_id", "destination_id", "part_id", "tier", "promised_by", "shipped_quantity", "unit_cost"]]
-    rows = delivery_lines.merge(known, on="line_id", validate="1:1").rename(columns={"destination_id": "site_id"})
-    unserved = rows[rows["carried_by"].eq("unserved")]
-    late = rows[rows["is_late"]]
-    late_h = (late["arrives_at"] - late["promised_by"]).dt.total_seconds() / 3600
-    found = [
-        exceptions_of(
-            UNSERVED,
-            unserved,
-            what=[f"{tier}: {why}" for tier, why in zip(unserved["tier"], unserved["unserved_because"], strict=True)],
-            money=unserved["shipped_quantity"].to_numpy() * unserved["unit_cost"].to_numpy(),
-        ),
-        exceptions_of(
-            LATE,
-            late,
-            what=[
-                f"{tier}: arrives {hours:.1f} h after its promise"
-                for tier, hours in zip(late["tier"], late_h, strict=True)
-            ],
-        ),
-    ]
-    for plan in plans:
-        at_origin = pd.DataFrame({"site_id": [plan.origin_id]})
-        if plan.n_estimated:
-            what = f"{plan.n_estimated} of {plan.n_pairs} pairs of sites estimated by great circle"
-            found.append(exceptions_of(ESTIMATED, at_origin, what=[what]))
-        found += [
-            exceptions_of(CUT_OFF, at_origin, what=[str(run["why"])])
-            for run in plan.solver_runs
-            if run["status"] in ("time_limit", "fallback")
-        ]
-    return conform(pd.concat(found, ignore_index=True), EXCEPTIONS)
-
-
-def _table(rows: list[dict[str, object]], table: Table) -> pd.DataFrame:
-    if not rows:
-        return empty(table)
-    return conform(pd.DataFrame(rows), table)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from partsopt.routing.insertion import UNLIMITED, Relaxed, cheapest_place, vehicles_asked
 from partsopt.routing.stops import CM3_PER_M3, GRAMS_PER_KG, Parcel, Place
-from partsopt.routing.timetable import Broken, DayProblem, Trips, Van, times_of_day, times_of_trip
+from partsopt.routing.timetable import Broken, DayProblem, Trips, Van, largest_load, times_of_day, times_of_trip
 
 ALL_ASKED = 24
 MOST_ASKED = 3
@@ -86,7 +86,8 @@ def out_of_reach(problem: DayProblem, one: int, vehicle_ids: Sequence[str]) -> s
     if broken.rule == "window":
         what = f"{vehicle_id} would reach it {_minutes(by)} after it closes at {_clock(delivery.latest_s)}"
     else:
-        what = f"a direct trip of {vehicle_id} returns {_minutes(by)} after its shift ends at {_clock(van.end_s)}"
+        ends = "the dock closes" if van.ends_with_dock else "its shift ends"
+        what = f"a direct trip of {vehicle_id} returns {_minutes(by)} after {ends} at {_clock(van.end_s)}"
     packed_at_start = replace(delivery, released_s=van.start_s)
     sooner = replace(problem, deliveries=(*problem.deliveries[:one], packed_at_start, *problem.deliveries[one + 1 :]))
     if delivery.released_s > van.start_s and not isinstance(
@@ -150,7 +151,8 @@ def changes_that_admit(
             times = times_of_day(_with(problem, number, longer), number, placed.trips[number], latest_s)
             if not isinstance(times, Broken) and times[-1].returns_s > van.end_s:
                 more_s = times[-1].returns_s - van.end_s
-                says = f"{_minutes(more_s)} more of {vehicle_id}'s shift"
+                whose = "the dock's hours" if van.ends_with_dock else f"{vehicle_id}'s shift"
+                says = f"{_minutes(more_s)} more of {whose}"
                 shift.append((more_s, number, replace(van, end_s=van.end_s + more_s), says))
         again = replace(van, max_trips=van.max_trips + 1)
         trip.append((0, number, again, f"one more trip of {vehicle_id}"))
@@ -180,8 +182,7 @@ def _loads_needed(
             longer = (*trip[:at], one, *trip[at:])
             changed = (*day[:place], longer, *day[place + 1 :])
             if not isinstance(times_of_day(relaxed, number, changed, latest_s), Broken):
-                grams = sum(problem.deliveries[other].grams for other in longer)
-                needed.append((grams, sum(problem.deliveries[other].cm3 for other in longer)))
+                needed.append(largest_load(problem, longer))
                 break
     return needed
 

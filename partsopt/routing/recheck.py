@@ -16,20 +16,17 @@ from typing import Any, NamedTuple, TypeAlias
 
 import pandas as pd
 
-from partsopt.routing.verify import Finding, verify_deliveries
+from partsopt.routing.documented import documents_expected
+from partsopt.routing.findings import Finding
+from partsopt.routing.verify import verify_deliveries
 from partsopt.settings import RoutingParams
 from partsopt.tables import (
-    CARRIER_LANES,
-    DELIVERIES,
+    COLLECTIONS,
     DELIVERY_LINES,
     DERIVED_TABLES,
-    HOLIDAYS,
-    PICK_LISTS,
+    INPUT_TABLES,
     ROUTES,
     STOPS,
-    TIERS,
-    TRANSFER_ORDERS,
-    TRAVEL,
     Table,
     Tables,
     empty,
@@ -40,8 +37,25 @@ Row: TypeAlias = dict[str, Any]
 MOST_REPAIRS = 20
 MOST_CANDIDATES = 40
 ONE_SECOND = timedelta(seconds=1)
-PLAN_TABLES = (ROUTES, STOPS, DELIVERY_LINES)
+PLAN_TABLES = (ROUTES, STOPS, DELIVERY_LINES, COLLECTIONS)
+NAME_OF = {
+    "routes": "route",
+    "stops": "route",
+    "delivery_lines": "line",
+    "shipments": "line",
+    "collections": "return",
+}
 WHOLE_TABLE = -1
+GIVEN = (
+    "sites",
+    "vehicles",
+    "carrier_lanes",
+    "travel",
+    "holidays",
+    "dock_hours",
+    "self_collection",
+    "returns",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +138,7 @@ def recheck_run(
     _plan(run, today, params)
     if before is not None and now is not None:
         _locks(run, before, now, params.first_loading_min)
-    for name, expected in _documents(run).items():
+    for name, expected in documents_expected(run.rows).items():
         _compare(run, name, expected)
     place = {name: number for number, name in enumerate(tables)}
     wrong = sorted(run.wrong, key=lambda one: (place[one.table], one.row))
@@ -358,11 +372,11 @@ class _Change(NamedTuple):
 
 def _plan(run: _Run, today: date, params: RoutingParams) -> None:
     """Check the plan by its rules; of contradicting cells the fewest that explain all are told."""
-    inputs = {name: run.tables.get(name) for name in ("sites", "vehicles", "carrier_lanes", "travel", "holidays")}
-    lanes, travel, holidays = inputs["carrier_lanes"], inputs["travel"], inputs["holidays"]
+    inputs = {name: run.tables.get(name, empty(INPUT_TABLES[name])) for name in GIVEN}
     known = set(run.tables["sites"]["site_id"])
 
     def findings(plan: Tables) -> list[Finding]:
+        named = inputs["returns"]["return_id"].isin(plan["collections"]["return_id"])
         shipments = plan["shipments"]
         sound = shipments["origin_id"].isin(known) & shipments["destination_id"].isin(known)
         sound &= ~shipments["line_id"].duplicated()
@@ -372,19 +386,18 @@ def _plan(run: _Run, today: date, params: RoutingParams) -> None:
             plan["routes"],
             plan["stops"],
             lines[~lines["line_id"].isin(lost)],
+            plan["collections"],
             shipments=shipments[sound],
-            sites=run.tables["sites"],
-            vehicles=run.tables["vehicles"],
-            carrier_lanes=empty(CARRIER_LANES) if lanes is None else lanes,
-            travel=empty(TRAVEL) if travel is None else travel,
-            holidays=empty(HOLIDAYS) if holidays is None else holidays,
+            **{**inputs, "returns": inputs["returns"][named]},
             today=today,
             params=params,
         )
 
     for table in PLAN_TABLES:
         run.checked[table.name] += len(run.tables[table.name]) * (len(table.columns) - len(table.key))
-    everything = {name: run.tables[name] for name in ("routes", "stops", "delivery_lines", "shipments")}
+    for return_id in sorted(set(inputs["returns"]["return_id"]) - set(run.tables["collections"]["return_id"])):
+        run.tell("collections", WHOLE_TABLE, "return_id", None, f"lacks the return {return_id}")
+    everything = {name: run.tables[name] for name in (*(table.name for table in PLAN_TABLES), "shipments")}
     for component in _components(everything, findings(everything)):
         _explain(run, component, findings)
 
@@ -413,26 +426,26 @@ def _components(plan: Tables, found: Sequence[Finding]) -> Iterator[dict[str, pd
             group_of[root(name)] = root(names[0])
     for row in [*plan["routes"].to_dict("records"), *plan["stops"].to_dict("records")]:
         group_of[root(f"route {row['route_id']}")] = root(f"vehicle {row['vehicle_id']}")
+    for row in plan["collections"].to_dict("records"):
+        group_of[root(f"route {row['route_id']}")] = root(f"return {row['return_id']}")
     strange = [str(one.key[0]) for one in found if one.column == "line_id"]
     strangers = [f"line {name}" for name in strange]
     strangers += [f"lane {' '.join(pair.loc[name])}" for name in strange if name in pair.index]
     for name in strangers[1:]:
         group_of[root(name)] = root(strangers[0])
-    wanted = {
-        root(f"line {one.key[0]}" if one.table in ("delivery_lines", "shipments") else f"route {one.key[0]}")
-        for one in found
-    }
+    wanted = {root(f"{NAME_OF[one.table]} {one.key[0]}") for one in found}
     for name in sorted(wanted):
         yield {
             "routes": _within(plan["routes"], "route_id", "route", name, root),
             "stops": _within(plan["stops"], "route_id", "route", name, root),
             "delivery_lines": _within(lines, "line_id", "line", name, root),
+            "collections": _within(plan["collections"], "return_id", "return", name, root),
             "shipments": _within(shipments, "line_id", "line", name, root),
         }
 
 
 def _within(frame: pd.DataFrame, column: str, word: str, name: str, root: Any) -> pd.DataFrame:
-    return frame[[root(f"{word} {one}") == name for one in frame[column]]]
+    return frame[pd.Series([root(f"{word} {one}") == name for one in frame[column]], index=frame.index, dtype=bool)]
 
 
 def _explain(run: _Run, part: dict[str, pd.DataFrame], findings: Any) -> None:
@@ -482,7 +495,7 @@ def _candidates(run: _Run, part: Tables, found: Sequence[Finding]) -> list[_Chan
             _propose_for_trip(part, part["routes"].loc[row], row, propose)
         elif one.table == "stops":
             _propose_for_stop(part, part["stops"].loc[row], row, one.column, propose)
-    order = ("stops", "routes", "delivery_lines", "shipments")
+    order = ("stops", "routes", "delivery_lines", "shipments", "collections")
     return sorted(changes.values(), key=lambda one: order.index(one.table))
 
 
@@ -548,91 +561,7 @@ def _rule_of(finding: Finding) -> str:
     return finding.says.partition(": ")[2]
 
 
-# --------------------------------------------------------------------------- documents
-
-
-def _documents(run: _Run) -> dict[str, tuple[Table, list[Row]]]:
-    """What the documents for people must say, row by row, from the plan as it was found right."""
-    plans = {row["line_id"]: row for row in run.rows("delivery_lines")}
-    parts = {row["part_id"]: row for row in run.rows("parts")}
-    zones = {row["site_id"]: row["time_zone"] for row in run.rows("sites")}
-    bins = {(row["site_id"], row["part_id"]): row["bin"] for row in run.rows("stock")}
-    lines = [
-        {**plans[line["line_id"]], **line, "lane_cost": plans[line["line_id"]]["cost"]}
-        for line in run.rows("shipments")
-        if line["line_id"] in plans and line["destination_id"] in zones
-    ]
-    picked = [
-        {
-            **line,
-            "depot_id": line["origin_id"],
-            "bin": bins.get((line["origin_id"], line["part_id"]), ""),
-            "pick_by": line["released_at"] if pd.isna(line["departs_at"]) else line["departs_at"],
-            "description": parts.get(line["part_id"], {}).get("description", ""),
-            "quantity": line["shipped_quantity"],
-        }
-        for line in lines
-    ]
-    ordered = [
-        {
-            **line,
-            "source_id": line["origin_id"],
-            "site_id": line["destination_id"],
-            "quantity": line["shipped_quantity"],
-            "due_on": _local_day(
-                line["released_at"] if pd.isna(line["arrives_at"]) else line["arrives_at"],
-                zones[line["destination_id"]],
-            ),
-            "status": "proposed",
-        }
-        for line in lines
-    ]
-    return {
-        "transfer_orders": (TRANSFER_ORDERS, ordered),
-        "deliveries": (DELIVERIES, [*_driven(run), *_handed_over(lines)]),
-        "pick_lists": (PICK_LISTS, picked),
-    }
-
-
-def _driven(run: _Run) -> Iterator[Row]:
-    trips = {(row["route_id"], row["trip"]): row for row in run.rows("routes")}
-    for stop in run.rows("stops"):
-        trip = trips.get((stop["route_id"], stop["trip"]))
-        if trip is not None:
-            yield {**stop, "departs_at": trip["departs_at"], "carried_by": "vehicle", "service": "", "cost": 0.0}
-
-
-def _handed_over(lines: Sequence[Row]) -> Iterator[Row]:
-    """Consignments and what nobody carries: lines of one pair of sites, service (or reason) and time."""
-    groups: defaultdict[tuple[Any, ...], list[Row]] = defaultdict(list)
-    for line in lines:
-        if line["carried_by"] != "vehicle":
-            says = line["service"] if line["carried_by"] == "lane" else line["unserved_because"]
-            times = tuple("" if pd.isna(line[name]) else line[name] for name in ("departs_at", "arrives_at"))
-            groups[(line["origin_id"], line["carried_by"], line["destination_id"], says), times].append(line)
-    position: Counter[tuple[Any, ...]] = Counter()
-    for (what, times), members in sorted(groups.items(), key=lambda group: (group[0][0], str(group[0][1]))):
-        position[what] += 1
-        yield {
-            "depot_id": what[0],
-            "carried_by": what[1],
-            "site_id": what[2],
-            "service": what[3],
-            "departs_at": times[0] or pd.NaT,
-            "arrives_at": times[1] or pd.NaT,
-            "starts_at": pd.NaT,
-            "leaves_at": pd.NaT,
-            "route_id": "",
-            "vehicle_id": "",
-            "trip": 0,
-            "position": position[what],
-            "distance_m": 0.0,
-            "tier": min((line["tier"] for line in members), key=TIERS.index),
-            "n_lines": len(members),
-            "load_kg": math.fsum(line["load_kg"] for line in members),
-            "load_m3": math.fsum(line["load_m3"] for line in members),
-            "cost": math.fsum(line["lane_cost"] for line in members),
-        }
+# --------------------------------------------------------------------------- what stays, and documents
 
 
 def _locks(run: _Run, before: Tables, now: pd.Timestamp, first_loading_min: float) -> None:
@@ -660,10 +589,6 @@ def _locks(run: _Run, before: Tables, now: pd.Timestamp, first_loading_min: floa
             for column in table.columns:
                 if not _is_same(written[place[key]][column], row[column], _tolerance(table, column)):
                     run.tell(table.name, place[key], column, row[column], rule)
-
-
-def _local_day(moment: pd.Timestamp, zone: str) -> pd.Timestamp:
-    return moment.tz_convert(zone).tz_localize(None).normalize()
 
 
 def _compare(run: _Run, name: str, document: tuple[Table, list[Row]]) -> None:

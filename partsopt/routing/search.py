@@ -23,7 +23,8 @@ from partsopt.routing.model import (
     trips_of,
     weights_of,
 )
-from partsopt.routing.stops import EXPRESS_TIERS
+from partsopt.routing.plainday import mended
+from partsopt.routing.stops import EXPRESS_TIERS, RETURN_RANK
 from partsopt.routing.timetable import (
     HORIZON_S,
     Broken,
@@ -90,6 +91,7 @@ def search_day(problem: DayProblem, params: RoutingParams) -> Found:
     higher ones locked. A locked delivery keeps its way (on a vehicle, or a lane that keeps its promise),
     and starts no later than its promise, or than it did without the lower tiers where that was late
     or nothing was promised. Within a pass, unserved outweighs a late lane, which outweighs any cost.
+    Returns are the lowest tier: they are put on the trips of the plan by the exact timetable.
     At the end each delivery left out is tried once more with all lower tiers taken off; where it fits, the
     passes below it are planned again.
 
@@ -123,9 +125,13 @@ def search_day(problem: DayProblem, params: RoutingParams) -> Found:
             for number in by_vehicle:
                 if problem.deliveries[number].tier == tiers[level]:
                     terms[number] = _open_terms(problem.deliveries[number], weights)
-            last = level == len(tiers) - 1
-            search_pass = _recreate_pass if budget.is_large else _search_pass
-            trips, has_answer = search_pass(problem, terms, trips, tiers[level], weights, params, budget, last=last)
+            if tiers[level] == RETURN_RANK:
+                insert = insert_well if budget.is_large else insert_cheapest
+                trips = insert(problem, terms, trips, weights)
+            else:
+                last = tiers[level] == max(one for one in tiers if one != RETURN_RANK)
+                search_pass = _recreate_pass if budget.is_large else _search_pass
+                trips, has_answer = search_pass(problem, terms, trips, tiers[level], weights, params, budget, last=last)
             level += 1
         else:
             admitted = _admit_higher(problem, terms, trips, by_vehicle, is_large=budget.is_large)
@@ -301,7 +307,10 @@ def _recreate_pass(
     compile_search()
     began = time.monotonic()
     first = recreate_pass(problem, terms, start, weights, 0, budget.time_left_ms / 1000)
-    best = insert_well(problem, terms, first.trips, weights)
+    latest_s = _latest(problem, terms)
+    best = insert_well(problem, terms, mended(problem, first.trips, latest_s), weights)
+    if not _is_whole(terms, best):
+        best = insert_well(problem, terms, start, weights)
     best_value = _value(problem, terms, best, weights)
     if last or not _is_settled(problem, terms, tier, best):
         share = 1 if last and not budget.n_columns else SHORT_PASS
@@ -314,7 +323,7 @@ def _recreate_pass(
         budget.hit_time_limit |= found.hit_time_limit
         if last:
             budget.n_columns, budget.above_bound = found.n_columns, found.above_bound
-        answer = insert_well(problem, terms, found.trips, weights)
+        answer = insert_well(problem, terms, mended(problem, found.trips, latest_s), weights)
         if _is_whole(terms, answer):
             value = _value(problem, terms, answer, weights)
             best = answer if value < best_value else best
@@ -372,7 +381,7 @@ def _is_settled(problem: DayProblem, terms: Mapping[int, Terms], tier: int, trip
 def _better(
     problem: DayProblem, terms: Mapping[int, Terms], weights: Weights, best: Trips, best_value: int, answer: Trips
 ) -> tuple[Trips, int]:
-    answer = insert_cheapest(problem, terms, answer, weights)
+    answer = insert_cheapest(problem, terms, mended(problem, answer, _latest(problem, terms)), weights)
     if not _is_whole(terms, answer):
         return best, best_value
     value = _value(problem, terms, answer, weights)

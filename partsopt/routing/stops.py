@@ -16,6 +16,7 @@ from partsopt.settings import RoutingParams, clock_minutes
 from partsopt.tables import TIERS
 
 EXPRESS_TIERS = ("vor", "urgent")
+RETURN_RANK = len(TIERS)
 GRAMS_PER_KG = 1_000
 CM3_PER_M3 = 1_000_000
 
@@ -24,7 +25,8 @@ CM3_PER_M3 = 1_000_000
 class Place:
     """A site as a driver meets it: working calendar, clock, hours, unloading time, and which vehicles can come.
 
-    ``largest_grams`` is the largest payload of a vehicle that can come; None: any.
+    ``largest_grams`` is the largest payload of a vehicle that can come; None: any. ``dock_hours`` are the times in
+    which its dock is open; none: at a dealer the hours of the site, at a DC no limit.
     """
 
     site_id: str
@@ -35,13 +37,21 @@ class Place:
     closes_at: int
     service_min: float
     largest_grams: int | None = None
+    dock_hours: tuple[tuple[int, int], ...] = ()
+
+    def windows(self, on: date) -> list[tuple[datetime, datetime]]:
+        """When unloading may start on a day, in order."""
+        hours = self.dock_hours or ((self.opens_at, self.closes_at),)
+        return [
+            (moment_at(on, opens_at, self.zone), moment_at(on, closes_at, self.zone)) for opens_at, closes_at in hours
+        ]
 
     def opening(self, on: date) -> datetime:
         """When goods are accepted from on a day."""
         return moment_at(on, self.opens_at, self.zone)
 
     def closing(self, on: date) -> datetime:
-        """When unloading may start at the latest on a day."""
+        """When goods are accepted until on a day."""
         return moment_at(on, self.closes_at, self.zone)
 
 
@@ -79,8 +89,38 @@ class Parcel:
         return whole_up(self.load_m3 * CM3_PER_M3)
 
 
-def places_of(sites: pd.DataFrame, calendars: Mapping[str, Calendar]) -> dict[str, Place]:
+@dataclass(frozen=True, kw_only=True)
+class Return:
+    """Something that waits at a dealer for a vehicle of its DC; ``collect_by`` None: until one passes by."""
+
+    return_id: str
+    site_id: str
+    load_kg: float
+    load_m3: float
+    loading_min: float
+    collect_by: date | None
+
+
+def returns_of(returns: pd.DataFrame) -> list[Return]:
+    """The returns, by name."""
+    return [
+        Return(
+            return_id=row.return_id,
+            site_id=row.site_id,
+            load_kg=float(row.load_kg),
+            load_m3=float(row.load_m3),
+            loading_min=float(row.loading_min),
+            collect_by=None if pd.isna(row.collect_by) else row.collect_by.date(),
+        )
+        for row in returns.sort_values("return_id").itertuples()
+    ]
+
+
+def places_of(sites: pd.DataFrame, calendars: Mapping[str, Calendar], dock_hours: pd.DataFrame) -> dict[str, Place]:
     """Each site with its calendar and zone, by site_id."""
+    docks: dict[str, list[tuple[int, int]]] = {}
+    for row in dock_hours.sort_values(["site_id", "opens_at"]).itertuples():
+        docks.setdefault(row.site_id, []).append((int(row.opens_at), int(row.closes_at)))
     return {
         row.site_id: Place(
             site_id=row.site_id,
@@ -93,9 +133,27 @@ def places_of(sites: pd.DataFrame, calendars: Mapping[str, Calendar]) -> dict[st
             largest_grams=(
                 None if math.isnan(row.largest_vehicle_kg) else whole_down(row.largest_vehicle_kg * GRAMS_PER_KG)
             ),
+            dock_hours=joined_hours(docks.get(row.site_id, ())),
         )
         for row in sites.itertuples()
     }
+
+
+def joined_hours(hours: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Hours in order, those that meet or overlap as one.
+
+    Examples
+    --------
+    >>> joined_hours([(480, 600), (540, 720), (780, 900)])
+    ((480, 720), (780, 900))
+    """
+    joined: list[tuple[int, int]] = []
+    for opens_at, closes_at in sorted(hours):
+        if joined and opens_at <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], closes_at))
+        else:
+            joined.append((opens_at, closes_at))
+    return tuple(joined)
 
 
 def planned_day(today: date, origin: Place) -> date:

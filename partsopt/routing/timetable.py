@@ -22,8 +22,10 @@ class Delivery:
     ``place`` is its row in the matrices (0 is the DC). ``wanted_s`` is from when lateness has a price,
     ``due_s`` is the promise; None where there is none. ``lane_cost`` is None where no lane goes there.
     ``vehicles`` are those that could bring it on a direct trip; vehicles of more payload than ``largest_grams`` cannot
-    come. ``service_s`` is once for a stop, ``pieces_s`` the time its own pieces take. Deliveries with one
-    ``consignment`` (-1: none) pay ``lane_fixed`` once, of which ``lane_share`` is in ``lane_cost``.
+    come. ``windows_s`` are the times in which unloading may start, where there is more than one: ``opens_s`` is
+    then the first opening and ``closes_s`` the last closing. ``service_s`` is once for a stop, ``pieces_s`` the time
+    its own pieces take. Deliveries with one ``consignment`` (-1: none) pay ``lane_fixed`` once, of which
+    ``lane_share`` is in ``lane_cost``. ``back_grams`` and ``back_cm3`` are loaded there and come back.
     """
 
     place: int
@@ -45,6 +47,9 @@ class Delivery:
     lane_fixed: float = 0.0
     lane_share: float = 0.0
     vehicles: tuple[int, ...] = ()
+    windows_s: tuple[tuple[int, int], ...] = ()
+    back_grams: int = 0
+    back_cm3: int = 0
 
     @property
     def latest_s(self) -> int:
@@ -56,7 +61,11 @@ class Delivery:
 
 @dataclass(frozen=True, kw_only=True)
 class Van:
-    """A vehicle in whole numbers; ``start_s`` is its first departure at the earliest, ``end_s`` its last return."""
+    """A vehicle in whole numbers; ``start_s`` is its first departure at the earliest, ``end_s`` its last return.
+
+    ``reload_s`` between two trips is no shorter than a rest by law; ``ends_with_dock``: it is the DC's dock that
+    closes then, not the shift that ends.
+    """
 
     grams: int
     cm3: int
@@ -67,17 +76,24 @@ class Van:
     end_s: int
     max_trips: int
     reload_s: int
+    ends_with_dock: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class DayProblem:
-    """Everything the planner of one DC's day needs: deliveries, vehicles, matrices by place."""
+    """Everything the planner of one DC's day needs: deliveries, vehicles, matrices by place.
+
+    After ``rest_after_s`` of driving on a trip (0: never) its driver rests for ``rest_s``. Neither waiting nor
+    unloading counts as a rest; the time between two trips does, see :class:`Van`.
+    """
 
     deliveries: tuple[Delivery, ...]
     vans: tuple[Van, ...]
     distance_m: NDArray[np.int64]
     travel_s: NDArray[np.int64]
     late_cost_per_s: float
+    rest_after_s: int = 0
+    rest_s: int = 0
 
 
 Trips = tuple[tuple[tuple[int, ...], ...], ...]
@@ -86,7 +102,7 @@ Trips = tuple[tuple[tuple[int, ...], ...], ...]
 
 @dataclass(frozen=True)
 class Visit:
-    """One stop: consecutive deliveries at one place."""
+    """One stop: consecutive deliveries at one place. The window it starts in ends at ``until_s``."""
 
     place: int
     deliveries: tuple[int, ...]
@@ -95,16 +111,19 @@ class Visit:
     leaves_s: int
     distance_m: int
     travel_s: int
+    until_s: int = HORIZON_S
+    rest_s: int = 0
 
 
 @dataclass(frozen=True)
 class TripTimes:
-    """One trip with its stops in order."""
+    """One trip with its stops in order; ``rest_s`` are all rests by law, the way back included."""
 
     departs_s: int
     returns_s: int
     distance_m: int
     visits: tuple[Visit, ...]
+    rest_s: int = 0
 
 
 @dataclass(frozen=True)
@@ -148,8 +167,7 @@ def times_of_trip(
     latest_s
         Latest start of unloading for each delivery of the problem.
     """
-    load_grams = sum(problem.deliveries[one].grams for one in sequence)
-    load_cm3 = sum(problem.deliveries[one].cm3 for one in sequence)
+    load_grams, load_cm3 = largest_load(problem, sequence)
     if load_grams > van.grams:
         return Broken("load_kg", load_grams - van.grams)
     if load_cm3 > van.cm3:
@@ -164,16 +182,68 @@ def times_of_trip(
         for one in visit.deliveries:
             if now_s > latest_s[one]:
                 return Broken("window", now_s - latest_s[one], one)
-            put_off = min(put_off, waited + _slack(problem, one, now_s, latest_s))
+            put_off = min(put_off, waited + min(_slack(problem, one, now_s, latest_s), visit.until_s - now_s))
             now_s += problem.deliveries[one].pieces_s
     put_off = min(put_off, waited)
-    home_s = visits[-1].leaves_s + int(problem.travel_s[visits[-1].place, 0])
+    back_s = int(problem.travel_s[visits[-1].place, 0])
+    rest_s = sum(visit.rest_s for visit in visits)
+    rest_s += rests_on(problem, sum(visit.travel_s for visit in visits), back_s)
+    home_s = visits[-1].leaves_s + back_s + rest_s - sum(visit.rest_s for visit in visits)
     if home_s > van.end_s:
         return Broken("shift", home_s - van.end_s)
     if put_off > 0:
         visits = _drive(problem, stops, earliest_s + put_off)
     distance_m = sum(visit.distance_m for visit in visits) + int(problem.distance_m[visits[-1].place, 0])
-    return TripTimes(earliest_s + put_off, home_s, distance_m, tuple(visits))
+    return TripTimes(earliest_s + put_off, home_s, distance_m, tuple(visits), rest_s)
+
+
+def largest_load(problem: DayProblem, sequence: Sequence[int]) -> tuple[int, int]:
+    """The most on board of a trip at any time, grams and cm3: what leaves with it, less what is unloaded, and returns.
+
+    What a dealer gets is unloaded before what it gives back is loaded.
+    """
+    given = [problem.deliveries[one] for one in sequence]
+    grams, cm3 = sum(one.grams for one in given), sum(one.cm3 for one in given)
+    most_grams, most_cm3 = grams, cm3
+    if not any(one.back_grams or one.back_cm3 for one in given):
+        return grams, cm3
+    for _, members in _by_place(problem, sequence):
+        grams += sum(problem.deliveries[one].back_grams - problem.deliveries[one].grams for one in members)
+        cm3 += sum(problem.deliveries[one].back_cm3 - problem.deliveries[one].cm3 for one in members)
+        most_grams, most_cm3 = max(most_grams, grams), max(most_cm3, cm3)
+    return most_grams, most_cm3
+
+
+def rests_on(problem: DayProblem, driven_s: int, travel_s: int) -> int:
+    """Rests on a way of ``travel_s`` after so much driving on the trip, seconds.
+
+    There is one whenever driving goes on after another ``rest_after_s``.
+
+    Examples
+    --------
+    >>> day = DayProblem(deliveries=(), vans=(), distance_m=np.zeros((1, 1), dtype=np.int64),
+    ...                  travel_s=np.zeros((1, 1), dtype=np.int64), late_cost_per_s=0.0, rest_after_s=100, rest_s=7)
+    >>> [rests_on(day, driven_s, 60) for driven_s in (0, 40, 41, 100, 250)]
+    [0, 0, 7, 7, 7]
+    """
+    if not problem.rest_after_s or not travel_s:
+        return 0
+    before, after = (max(each - 1, 0) // problem.rest_after_s for each in (driven_s, driven_s + travel_s))
+    return (after - before) * problem.rest_s
+
+
+def start_within(delivery: Delivery, arrives_s: int, lead_s: int) -> tuple[int, int]:
+    """When unloading starts after an arrival, and the end of the window in which it does.
+
+    ``lead_s`` later the last of a stop's parcels is begun, which is in the same window; where there is no such
+    window any more, the last one stands, which is then exceeded.
+    """
+    start_s, until_s = arrives_s, delivery.closes_s
+    for opens_s, until_s in delivery.windows_s or ((delivery.opens_s, delivery.closes_s),):
+        start_s = max(arrives_s, opens_s)
+        if start_s + lead_s <= until_s:
+            break
+    return start_s, until_s
 
 
 def times_of_day(
@@ -245,14 +315,17 @@ def _by_place(problem: DayProblem, sequence: Sequence[int]) -> list[tuple[int, t
 
 
 def _drive(problem: DayProblem, stops: Sequence[tuple[int, tuple[int, ...]]], departs_s: int) -> list[Visit]:
-    visits, at, now = [], 0, departs_s
+    visits, at, now, driven_s = [], 0, departs_s, 0
     for place, members in stops:
         travel_s, distance_m = int(problem.travel_s[at, place]), int(problem.distance_m[at, place])
-        arrives_s = now + travel_s
+        rest_s = rests_on(problem, driven_s, travel_s)
+        driven_s += travel_s
+        arrives_s = now + travel_s + rest_s
         first = problem.deliveries[members[0]]
-        starts_s = max(arrives_s, first.opens_s)
-        now = starts_s + first.service_s + sum(problem.deliveries[one].pieces_s for one in members)
-        visits.append(Visit(place, members, arrives_s, starts_s, now, distance_m, travel_s))
+        pieces_s = [problem.deliveries[one].pieces_s for one in members]
+        starts_s, until_s = start_within(first, arrives_s, sum(pieces_s[:-1]))
+        now = starts_s + first.service_s + sum(pieces_s)
+        visits.append(Visit(place, members, arrives_s, starts_s, now, distance_m, travel_s, until_s, rest_s))
         at = place
     return visits
 

@@ -10,108 +10,35 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, TypeAlias
-from zoneinfo import ZoneInfo
+from typing import TypeAlias
 
 import pandas as pd
 
-from partsopt.calendars import Calendar, add_working_minutes, calendar_named, calendars_of, moment_at
+from partsopt.calendars import add_working_minutes, calendars_of
+from partsopt.routing.findings import At, Finding, Row, World
 from partsopt.settings import RoutingParams, clock_minutes
 from partsopt.tables import TIERS
 
-Row: TypeAlias = dict[str, Any]
+Loaded: TypeAlias = defaultdict[tuple[str, int, int], list[Row]]
 
 TIME_TOLERANCE = timedelta(seconds=1)
 LOAD_TOLERANCE = 1e-6
 MONEY_TOLERANCE = 0.005
+MINUTE_TOLERANCE = 1e-3
 DISTANCE_TOLERANCE_M = 0.51
-EARTH_RADIUS_M = 6_371_008.8
 NOT_ON_A_VEHICLE = {"service": "", "unserved_because": "", "cost": 0.0}
+SELF_COLLECTED = "self-collection"
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 NOT_ON_A_LANE = {"route_id": "", "trip": 0, "position": 0, "unserved_because": ""}
 NOT_WHERE_UNSERVED = {"route_id": "", "trip": 0, "position": 0, "service": "", "cost": 0.0}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """A rule that a row of the plan breaks: where it stands, what is written, and what it should be."""
-
-    table: str
-    key: tuple[object, ...]
-    column: str
-    written: object
-    computed: object
-    says: str
-
-    def __str__(self) -> str:
-        """The sentence."""
-        return self.says
-
-
-@dataclass(frozen=True)
-class _At:
-    """A row of the plan, and what people call it."""
-
-    table: str
-    key: tuple[object, ...]
-    name: str
-
-    def wrong(self, column: str, written: object, computed: object, says: str) -> Finding:
-        """A value that differs from what is computed (None: no other value would be right)."""
-        return Finding(
-            table=self.table,
-            key=self.key,
-            column=column,
-            written=written,
-            computed=computed,
-            says=f"{self.name}: {says}",
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _World:
-    """The inputs as dictionaries."""
-
-    sites: Mapping[str, Row]
-    calendars: Mapping[str, Calendar]
-    vehicles: Mapping[str, Row]
-    lanes: Mapping[tuple[str, str], Mapping[str, Row]]
-    travel: Mapping[tuple[str, str], Row]
-    today: date
-    params: RoutingParams
-
-    def zone(self, site_id: str) -> ZoneInfo:
-        return ZoneInfo(self.sites[site_id]["time_zone"])
-
-    def calendar(self, site_id: str) -> Calendar:
-        return calendar_named(self.calendars, self.sites[site_id]["calendar"])
-
-    def clock(self, site_id: str, on: date, minute: int) -> datetime:
-        return moment_at(on, int(minute), self.zone(site_id))
-
-    def planned_on(self, site_id: str) -> date:
-        return self.calendar(site_id).working_day_from(self.today)
-
-    def leg(self, start: str, end: str) -> tuple[float, float]:
-        """Distance in metres and time in seconds from the travel table, else by great circle."""
-        if start == end:
-            return 0.0, 0.0
-        row = self.travel.get((start, end))
-        if row is not None:
-            return row["distance_m"], row["travel_min"] * 60
-        one, other = self.sites[start], self.sites[end]
-        north, south = math.radians(one["latitude"]), math.radians(other["latitude"])
-        east = math.radians(other["longitude"] - one["longitude"])
-        chord = math.sin((south - north) / 2) ** 2 + math.cos(north) * math.cos(south) * math.sin(east / 2) ** 2
-        metres = 2 * EARTH_RADIUS_M * math.asin(min(math.sqrt(chord), 1.0)) * self.params.detour_factor
-        return metres, metres / (self.params.speed_km_per_hour * 1000 / 3600)
 
 
 def verify_deliveries(
     routes: pd.DataFrame,
     stops: pd.DataFrame,
     delivery_lines: pd.DataFrame,
+    collections: pd.DataFrame,
     *,
     shipments: pd.DataFrame,
     sites: pd.DataFrame,
@@ -119,6 +46,9 @@ def verify_deliveries(
     carrier_lanes: pd.DataFrame,
     travel: pd.DataFrame,
     holidays: pd.DataFrame,
+    dock_hours: pd.DataFrame,
+    self_collection: pd.DataFrame,
+    returns: pd.DataFrame,
     today: date,
     params: RoutingParams,
 ) -> list[Finding]:
@@ -126,9 +56,9 @@ def verify_deliveries(
 
     Parameters
     ----------
-    routes, stops, delivery_lines
+    routes, stops, delivery_lines, collections
         The plan.
-    shipments, sites, vehicles, carrier_lanes, travel, holidays, today, params
+    shipments, sites, vehicles, carrier_lanes, travel, holidays, dock_hours, self_collection, returns, today, params
         What it was made from.
 
     Returns
@@ -140,12 +70,19 @@ def verify_deliveries(
     lanes: defaultdict[tuple[str, str], dict[str, Row]] = defaultdict(dict)
     for row in carrier_lanes.to_dict("records"):
         lanes[row["origin_id"], row["destination_id"]][row["service"]] = row
-    world = _World(
+    for row in self_collection.to_dict("records"):
+        free = {"cutoff_at": row["collects_at"], "cost_fixed": 0.0, "cost_per_kg": 0.0, "days": 0}
+        lanes[row["origin_id"], row["site_id"]][SELF_COLLECTED] = {**row, **free}
+    docks: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    for row in dock_hours.to_dict("records"):
+        docks[row["site_id"]].append((row["opens_at"], row["closes_at"]))
+    world = World(
         sites={row["site_id"]: row for row in sites.to_dict("records")},
         calendars=calendars_of(holidays),
         vehicles={row["vehicle_id"]: row for row in vehicles.to_dict("records")},
         lanes=lanes,
         travel={(row["from_id"], row["to_id"]): row for row in travel.to_dict("records")},
+        docks=docks,
         today=today,
         params=params,
     )
@@ -153,12 +90,18 @@ def verify_deliveries(
     lines = delivery_lines.to_dict("records")
     trips = {(row["route_id"], row["trip"]): row for row in routes.to_dict("records")}
     visits = {(row["route_id"], row["trip"], row["position"]): row for row in stops.to_dict("records")}
+    given_back = {row["return_id"]: row for row in returns.to_dict("records")}
+    back: Loaded = defaultdict(list)
+    for row in collections.to_dict("records"):
+        if row["carried_by"] == "vehicle" and row["return_id"] in given_back:
+            back[row["route_id"], row["trip"], row["position"]].append(given_back[row["return_id"]])
     return [
         *_coverage(lines, shipped),
         *_lines(lines, shipped, trips, visits, world),
         *_lane_costs(lines, shipped, world),
-        *_routes(trips, visits, lines, shipped, world),
-        *_stops(trips, visits, lines, shipped, world),
+        *_routes(trips, visits, lines, shipped, back, world),
+        *_stops(trips, visits, lines, shipped, back, world),
+        *_collections(collections.to_dict("records"), given_back, visits),
     ]
 
 
@@ -167,14 +110,14 @@ def _coverage(lines: list[Row], shipped: Mapping[str, Row]) -> Iterator[Finding]
     for line in lines:
         line_id = line["line_id"]
         if line_id not in shipped:
-            at = _At("delivery_lines", (line_id,), f"line {line_id}")
+            at = At("delivery_lines", (line_id,), f"line {line_id}")
             yield at.wrong("line_id", line_id, None, "is in the plan but not among the shipments")
         if line_id in seen:
-            at = _At("delivery_lines", (line_id,), f"line {line_id}")
+            at = At("delivery_lines", (line_id,), f"line {line_id}")
             yield at.wrong("line_id", line_id, None, "is in the plan twice")
         seen.add(line_id)
     for line_id in sorted(set(shipped) - seen):
-        at = _At("shipments", (line_id,), f"line {line_id}")
+        at = At("shipments", (line_id,), f"line {line_id}")
         yield at.wrong("line_id", line_id, None, "is shipped but not in the plan")
 
 
@@ -183,14 +126,14 @@ def _lines(
     shipped: Mapping[str, Row],
     trips: Mapping[tuple[str, int], Row],
     visits: Mapping[tuple[str, int, int], Row],
-    world: _World,
+    world: World,
 ) -> Iterator[Finding]:
     released: dict[tuple[object, ...], datetime] = {}
     for line in lines:
         if line["line_id"] not in shipped:
             continue
         shipment = shipped[line["line_id"]]
-        at = _At("delivery_lines", (line["line_id"],), f"line {line['line_id']}")
+        at = At("delivery_lines", (line["line_id"],), f"line {line['line_id']}")
         key = (shipment["origin_id"], shipment["tier"], shipment["placed_at"], shipment["dispatched_at"])
         if key not in released:
             released[key] = _release(shipment, world)
@@ -220,12 +163,12 @@ def _lines(
 
 
 def _line_on_vehicle(
-    at: _At,
+    at: At,
     line: Row,
     shipment: Row,
     trips: Mapping[tuple[str, int], Row],
     visits: Mapping[tuple[str, int, int], Row],
-    world: _World,
+    world: World,
 ) -> Iterator[Finding]:
     trip = trips.get((line["route_id"], line["trip"]))
     visit = visits.get((line["route_id"], line["trip"], line["position"]))
@@ -284,7 +227,7 @@ def _line_on_vehicle(
         )
 
 
-def _line_on_lane(at: _At, line: Row, shipment: Row, world: _World) -> Iterator[Finding]:
+def _line_on_lane(at: At, line: Row, shipment: Row, world: World) -> Iterator[Finding]:
     origin_id, destination_id = shipment["origin_id"], shipment["destination_id"]
     lane = world.lanes.get((origin_id, destination_id), {}).get(line["service"])
     if lane is None:
@@ -302,6 +245,7 @@ def _line_on_lane(at: _At, line: Row, shipment: Row, world: _World) -> Iterator[
         yield at.wrong("departs_at", line["departs_at"], None, "is on a lane and must have its times")
         return
     origin, destination = world.calendar(origin_id), world.calendar(destination_id)
+    is_own = line["service"] == SELF_COLLECTED and "collects_at" in lane
     on = line["departs_at"].astimezone(world.zone(origin_id)).date()
     cutoff = world.clock(origin_id, on, lane["cutoff_at"])
     if line["departs_at"] != cutoff:
@@ -329,6 +273,12 @@ def _line_on_lane(at: _At, line: Row, shipment: Row, world: _World) -> Iterator[
         following = destination.add_working_days(day, 1)
         opening = world.clock(destination_id, following, world.sites[destination_id]["opens_at"])
         arrives_at = closing if closing >= line["departs_at"] else opening
+    if is_own:
+        arrives_at = line["departs_at"] + timedelta(minutes=lane["home_after_min"])
+        comes = lane["weekdays"].replace(",", " ").split() or WEEKDAYS
+        if WEEKDAYS[on.weekday()] not in comes or not destination.is_working(on):
+            says = f"is collected on {on}, a {WEEKDAYS[on.weekday()]}, when {destination_id} does not come"
+            yield at.wrong("departs_at", line["departs_at"], None, says)
     if line["arrives_at"] != arrives_at:
         yield at.wrong(
             "arrives_at",
@@ -338,7 +288,7 @@ def _line_on_lane(at: _At, line: Row, shipment: Row, world: _World) -> Iterator[
         )
 
 
-def _line_unserved(at: _At, line: Row, shipment: Row, world: _World) -> Iterator[Finding]:
+def _line_unserved(at: At, line: Row, shipment: Row, world: World) -> Iterator[Finding]:
     if not line["unserved_because"]:
         yield at.wrong("unserved_because", "", None, "is unserved without a reason")
     for column, blank in NOT_WHERE_UNSERVED.items():
@@ -356,7 +306,7 @@ def _line_unserved(at: _At, line: Row, shipment: Row, world: _World) -> Iterator
         )
 
 
-def _lane_costs(lines: list[Row], shipped: Mapping[str, Row], world: _World) -> Iterator[Finding]:
+def _lane_costs(lines: list[Row], shipped: Mapping[str, Row], world: World) -> Iterator[Finding]:
     consignments: defaultdict[tuple[object, ...], list[Row]] = defaultdict(list)
     for line in lines:
         if line["carried_by"] == "lane" and line["line_id"] in shipped:
@@ -373,7 +323,7 @@ def _lane_costs(lines: list[Row], shipped: Mapping[str, Row], world: _World) -> 
             share = kg / weight if weight > 0 else 1 / len(members)
             cost = lane["cost_fixed"] * share + lane["cost_per_kg"] * kg
             if abs(line["cost"] - cost) > MONEY_TOLERANCE:
-                at = _At("delivery_lines", (line["line_id"],), f"line {line['line_id']}")
+                at = At("delivery_lines", (line["line_id"],), f"line {line['line_id']}")
                 says = f"cost is {line['cost']:.2f}, its share of the lane is {cost:.2f}"
                 yield at.wrong("cost", line["cost"], cost, says)
 
@@ -383,7 +333,8 @@ def _routes(
     visits: Mapping[tuple[str, int, int], Row],
     lines: list[Row],
     shipped: Mapping[str, Row],
-    world: _World,
+    back: Loaded,
+    world: World,
 ) -> Iterator[Finding]:
     by_trip: defaultdict[tuple[str, int], list[Row]] = defaultdict(list)
     for line in lines:
@@ -395,7 +346,7 @@ def _routes(
     routes: defaultdict[str, list[Row]] = defaultdict(list)
     route_of: dict[str, str] = {}
     for (route_id, number), trip in sorted(trips.items()):
-        at = _At("routes", (route_id, number), f"route {route_id} trip {number}")
+        at = At("routes", (route_id, number), f"route {route_id} trip {number}")
         vehicle = world.vehicles.get(trip["vehicle_id"])
         if vehicle is None:
             yield at.wrong("vehicle_id", trip["vehicle_id"], None, f"vehicle {trip['vehicle_id']} does not exist")
@@ -418,12 +369,14 @@ def _routes(
             )
         routes[route_id].append(trip)
         yield from _trip_load(at, trip, vehicle, by_trip[route_id, number])
+        own = {key: stop for key, stop in visits.items() if key[:2] == (route_id, number)} if back else {}
+        yield from _load_on_the_way(at, trip, vehicle, own, back)
         yield from _trip_drive(at, trip, vehicle, stops_of[route_id, number], number == 1, world)
     for route_id, members in routes.items():
         yield from _trips_in_turn(route_id, members, world)
 
 
-def _trip_load(at: _At, trip: Row, vehicle: Row, goods: list[Row]) -> Iterator[Finding]:
+def _trip_load(at: At, trip: Row, vehicle: Row, goods: list[Row]) -> Iterator[Finding]:
     shares = []
     for load, capacity in (("load_kg", "capacity_kg"), ("load_m3", "capacity_m3")):
         total = math.fsum(one[load] for one in goods)
@@ -443,7 +396,19 @@ def _trip_load(at: _At, trip: Row, vehicle: Row, goods: list[Row]) -> Iterator[F
         )
 
 
-def _trip_drive(at: _At, trip: Row, vehicle: Row, stops: list[Row], is_first: bool, world: _World) -> Iterator[Finding]:
+def _load_on_the_way(
+    at: At, trip: Row, vehicle: Row, visits: Mapping[tuple[str, int, int], Row], back: Loaded
+) -> Iterator[Finding]:
+    for load, capacity in (("load_kg", "capacity_kg"), ("load_m3", "capacity_m3")):
+        on_board = trip[load]
+        for key, visit in sorted(visits.items()):
+            on_board += math.fsum(one[load] for one in back.get(key, ())) - visit[load]
+            if on_board > vehicle[capacity] * (1 + LOAD_TOLERANCE) + LOAD_TOLERANCE:
+                says = f"{load} of {on_board:.6g} after stop {key[2]} exceeds the {capacity} of {vehicle[capacity]:.6g}"
+                yield at.wrong(load, trip[load], None, says)
+
+
+def _trip_drive(at: At, trip: Row, vehicle: Row, stops: list[Row], is_first: bool, world: World) -> Iterator[Finding]:
     on = world.planned_on(trip["depot_id"])
     if trip["departs_at"] < world.clock(trip["depot_id"], on, vehicle["shift_start"]):
         yield at.wrong(
@@ -463,8 +428,23 @@ def _trip_drive(at: _At, trip: Row, vehicle: Row, stops: list[Row], is_first: bo
         yield at.wrong("n_stops", trip["n_stops"], len(stops), f"n_stops is {trip['n_stops']}, it has {len(stops)}")
     if not stops or stops[-1]["site_id"] not in world.sites:
         return
+    hours = world.hours(trip["depot_id"], on)
+    for column, beyond, says in (
+        ("departs_at", bool(hours) and trip["departs_at"] < hours[0][0], "leaves before the dock opens"),
+        ("returns_at", bool(hours) and trip["returns_at"] > hours[-1][1], "is back after the dock closes"),
+    ):
+        if beyond:
+            yield at.wrong(column, trip[column], None, f"{says} ({trip[column]})")
     metres, seconds = world.leg(stops[-1]["site_id"], trip["depot_id"])
-    yield from _same_time(at, "returns_at", trip["returns_at"], stops[-1]["leaves_at"], seconds)
+    driven_min = sum(
+        _driven_min(stop, before, trip, world) for before, stop in zip([None, *stops], stops, strict=False)
+    )
+    way_back_min = world.rests(driven_min, seconds / 60)
+    rest_min = sum(stop["rest_min"] for stop in stops) + way_back_min
+    if abs(trip["rest_min"] - rest_min) > MINUTE_TOLERANCE:
+        says = f"rest_min is {trip['rest_min']:g}, the law asks for {rest_min:g}"
+        yield at.wrong("rest_min", trip["rest_min"], rest_min, says)
+    yield from _same_time(at, "returns_at", trip["returns_at"], stops[-1]["leaves_at"], seconds + way_back_min * 60)
     total_m = sum(stop["distance_m"] for stop in stops) + metres
     if abs(trip["distance_m"] - total_m) > DISTANCE_TOLERANCE_M:
         yield at.wrong(
@@ -482,9 +462,9 @@ def _trip_drive(at: _At, trip: Row, vehicle: Row, stops: list[Row], is_first: bo
         )
 
 
-def _trips_in_turn(route_id: str, trips: list[Row], world: _World) -> Iterator[Finding]:
+def _trips_in_turn(route_id: str, trips: list[Row], world: World) -> Iterator[Finding]:
     vehicle = world.vehicles[trips[0]["vehicle_id"]]
-    at = _At("routes", (route_id, trips[-1]["trip"]), f"route {route_id}")
+    at = At("routes", (route_id, trips[-1]["trip"]), f"route {route_id}")
     if len({trip["vehicle_id"] for trip in trips}) > 1:
         yield at.wrong("vehicle_id", trips[-1]["vehicle_id"], None, "has more than one vehicle")
     if [trip["trip"] for trip in trips] != list(range(1, len(trips) + 1)):
@@ -492,12 +472,14 @@ def _trips_in_turn(route_id: str, trips: list[Row], world: _World) -> Iterator[F
     if len(trips) > vehicle["max_trips"]:
         says = f"has {len(trips)} trips, {trips[0]['vehicle_id']} makes {vehicle['max_trips']} at most"
         yield at.wrong("trip", trips[-1]["trip"], None, says)
+    least_min = world.params.rest_min if world.params.rest_after_driving_min else 0
+    least_min = max(vehicle["reload_min"], least_min)
     for before, after in itertools.pairwise(trips):
-        if after["departs_at"] < before["returns_at"] + timedelta(minutes=vehicle["reload_min"]):
-            at = _At("routes", (route_id, after["trip"]), f"route {route_id} trip {after['trip']}")
+        if after["departs_at"] < before["returns_at"] + timedelta(minutes=least_min):
+            at = At("routes", (route_id, after["trip"]), f"route {route_id} trip {after['trip']}")
             says = (
                 f"leaves at {after['departs_at']}, before it is back ({before['returns_at']}) "
-                f"and loaded ({vehicle['reload_min']:g} minutes)"
+                f"and loaded ({least_min:g} minutes)"
             )
             yield at.wrong("departs_at", after["departs_at"], None, says)
 
@@ -507,16 +489,18 @@ def _stops(
     visits: Mapping[tuple[str, int, int], Row],
     lines: list[Row],
     shipped: Mapping[str, Row],
-    world: _World,
+    back: Loaded,
+    world: World,
 ) -> Iterator[Finding]:
     by_stop: defaultdict[tuple[str, int, int], list[Row]] = defaultdict(list)
     for line in lines:
         if line["carried_by"] == "vehicle" and line["line_id"] in shipped:
             by_stop[line["route_id"], line["trip"], line["position"]].append(shipped[line["line_id"]])
     before: Row | None = None
+    driven_min = 0.0
     for key, visit in sorted(visits.items()):
         route_id, number, position = key
-        at = _At("stops", key, f"stop {position} of {route_id} trip {number}")
+        at = At("stops", key, f"stop {position} of {route_id} trip {number}")
         trip = trips.get((route_id, number))
         if trip is None:
             yield at.wrong("trip", visit["trip"], None, "its trip does not exist")
@@ -538,13 +522,59 @@ def _stops(
             if follows and before is not None
             else (trip["depot_id"], trip["departs_at"])
         )
-        yield from _stop_times(at, visit, start, left_at, trip["depot_id"], by_stop[key], world)
-        yield from _stop_goods(at, visit, by_stop[key])
+        driven_min = driven_min if follows else 0.0
+        travel_min = _driven_min(visit, before if follows else None, trip, world)
+        rest_min = world.rests(driven_min, travel_min)
+        driven_min += travel_min
+        if abs(visit["rest_min"] - rest_min) > MINUTE_TOLERANCE:
+            says = f"rest_min is {visit['rest_min']:g}, the law asks for {rest_min:g}"
+            yield at.wrong("rest_min", visit["rest_min"], rest_min, says)
+        left_at += timedelta(minutes=rest_min)
+        yield from _stop_times(at, visit, start, left_at, trip["depot_id"], by_stop[key], back.get(key, []), world)
+        yield from _stop_goods(at, visit, by_stop[key], back.get(key, []))
         before = visit
 
 
+def _driven_min(visit: Row, before: Row | None, trip: Row, world: World) -> float:
+    """Whole seconds, rounded up, of the way to a stop, as minutes."""
+    start = trip["depot_id"] if before is None else before["site_id"]
+    if start not in world.sites or visit["site_id"] not in world.sites:
+        return 0.0
+    return math.ceil(round(world.leg(start, visit["site_id"])[1], 6)) / 60
+
+
+def _collections(
+    rows: list[Row], given_back: Mapping[str, Row], visits: Mapping[tuple[str, int, int], Row]
+) -> Iterator[Finding]:
+    """Every return once: on a stop at its dealer, or left with a reason."""
+    seen: set[str] = set()
+    for row in rows:
+        at = At("collections", (row["return_id"],), f"return {row['return_id']}")
+        if row["return_id"] not in given_back or row["return_id"] in seen:
+            yield at.wrong("return_id", row["return_id"], None, "must be a return of the inputs, once")
+            continue
+        seen.add(row["return_id"])
+        visit = visits.get((row["route_id"], row["trip"], row["position"]))
+        if row["carried_by"] == "vehicle" and (
+            visit is None or visit["site_id"] != given_back[row["return_id"]]["site_id"]
+        ):
+            yield at.wrong("position", row["position"], None, "its stop does not exist or is at another site")
+        if row["carried_by"] == "left" and not row["left_because"]:
+            yield at.wrong("left_because", "", None, "is left without a reason")
+    for return_id in sorted(set(given_back) - seen):
+        at = At("collections", (return_id,), f"return {return_id}")
+        yield at.wrong("return_id", return_id, None, "is in no row of collections")
+
+
 def _stop_times(
-    at: _At, visit: Row, start: str, left_at: datetime, depot_id: str, goods: list[Row], world: _World
+    at: At,
+    visit: Row,
+    start: str,
+    left_at: datetime,
+    depot_id: str,
+    goods: list[Row],
+    loaded: list[Row],
+    world: World,
 ) -> Iterator[Finding]:
     site_id = visit["site_id"]
     site = world.sites[site_id]
@@ -576,22 +606,20 @@ def _stop_times(
         yield at.wrong("site_id", visit["site_id"], None, f"{site_id} is no dealer")
     if not world.calendar(site_id).is_working(on):
         yield at.wrong("starts_at", visit["starts_at"], None, f"{site_id} is closed on {on}")
-    opens_at = world.clock(site_id, on, site["opens_at"])
-    closes_at = world.clock(site_id, on, site["closes_at"])
-    if not opens_at <= visit["starts_at"] <= closes_at:
-        yield at.wrong(
-            "starts_at",
-            visit["starts_at"],
-            None,
-            f"unloading starts at {visit['starts_at']}, outside {opens_at} to {closes_at}",
-        )
-    elif visit["starts_at"] > max(visit["arrives_at"], opens_at) + TIME_TOLERANCE:
-        due = max(visit["arrives_at"], opens_at)
+    windows = world.hours(site_id, on)
+    within = [window for window in windows if window[0] <= visit["starts_at"] <= window[1]]
+    if not within:
+        said = ", ".join(f"{opens_at} to {closes_at}" for opens_at, closes_at in windows)
+        says = f"unloading starts at {visit['starts_at']}, outside {said}"
+        yield at.wrong("starts_at", visit["starts_at"], None, says)
+    elif visit["starts_at"] > max(visit["arrives_at"], within[0][0]) + TIME_TOLERANCE:
+        due = max(visit["arrives_at"], within[0][0])
         yield at.wrong(
             "starts_at", visit["starts_at"], due, f"unloading starts at {visit['starts_at']}, it could at {due}"
         )
     pieces = sum(one["shipped_quantity"] for one in goods)
     unloading_s = site["service_min"] * 60 + pieces * world.params.unloading_s_per_piece
+    unloading_s += math.fsum(one["loading_min"] for one in loaded) * 60
     yield from _same_time(at, "leaves_at", visit["leaves_at"], visit["starts_at"], unloading_s)
     vehicle = world.vehicles.get(visit["vehicle_id"])
     if vehicle is not None and vehicle["capacity_kg"] > site["largest_vehicle_kg"]:
@@ -599,7 +627,14 @@ def _stop_times(
         yield at.wrong("vehicle_id", visit["vehicle_id"], None, says)
 
 
-def _stop_goods(at: _At, visit: Row, goods: list[Row]) -> Iterator[Finding]:
+def _stop_goods(at: At, visit: Row, goods: list[Row], loaded: list[Row]) -> Iterator[Finding]:
+    if visit["n_returns"] != len(loaded):
+        says = f"n_returns is {visit['n_returns']}, {len(loaded)} returns are loaded"
+        yield at.wrong("n_returns", visit["n_returns"], len(loaded), says)
+    returns_kg = math.fsum(one["load_kg"] for one in loaded)
+    if abs(visit["returns_kg"] - returns_kg) > LOAD_TOLERANCE * max(returns_kg, 1):
+        says = f"returns_kg is {visit['returns_kg']:.6g}, its returns weigh {returns_kg:.6g}"
+        yield at.wrong("returns_kg", visit["returns_kg"], returns_kg, says)
     if visit["n_lines"] != len(goods):
         yield at.wrong(
             "n_lines", visit["n_lines"], len(goods), f"n_lines is {visit['n_lines']}, {len(goods)} lines are unloaded"
@@ -614,13 +649,13 @@ def _stop_goods(at: _At, visit: Row, goods: list[Row]) -> Iterator[Finding]:
             yield at.wrong("tier", visit["tier"], tier, f"tier is {visit['tier']}, the most urgent line is {tier}")
 
 
-def _same_time(at: _At, column: str, said: datetime, before: datetime, seconds: float) -> Iterator[Finding]:
+def _same_time(at: At, column: str, said: datetime, before: datetime, seconds: float) -> Iterator[Finding]:
     due = before + timedelta(seconds=seconds)
     if said < due - timedelta(milliseconds=1) or said > due + TIME_TOLERANCE:
         yield at.wrong(column, said, due, f"{column} is {said}, computed it is {due}")
 
 
-def _release(shipment: Row, world: _World) -> datetime:
+def _release(shipment: Row, world: World) -> datetime:
     origin_id = shipment["origin_id"]
     site, on = world.sites[origin_id], world.planned_on(origin_id)
     minutes = {"vor": world.params.vor_pick_min, "urgent": world.params.urgent_pick_min}.get(shipment["tier"])
@@ -634,7 +669,7 @@ def _release(shipment: Row, world: _World) -> datetime:
     return add_working_minutes(start, minutes, world.calendar(origin_id), *hours, world.zone(origin_id))
 
 
-def _promise(shipment: Row, world: _World) -> datetime | None:
+def _promise(shipment: Row, world: World) -> datetime | None:
     if pd.notna(shipment["deliver_by"]):
         return shipment["deliver_by"]
     if shipment["tier"] != "reservation" or pd.isna(shipment["needed_on"]):

@@ -10,6 +10,7 @@ import pandas as pd
 
 from partsopt.errors import SettingsError
 from partsopt.sample.assortment import Assortment, make_assortment, parts_table
+from partsopt.sample.docks import dock_hours_table, returns_table, self_collection_table
 from partsopt.sample.draws import Array
 from partsopt.sample.history import (
     History,
@@ -147,6 +148,9 @@ def make_sample(
         "holidays": holidays_table(),
         "review_calendar": empty(REVIEW_CALENDAR),
         "fixed_levels": empty(FIXED_LEVELS),
+        "dock_hours": dock_hours_table(places),
+        "self_collection": self_collection_table(places),
+        "returns": returns_table(places, seed, today),
     }
     return {name: tables[name] for name in INPUT_TABLES}
 

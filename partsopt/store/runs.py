@@ -40,6 +40,7 @@ PARQUET_TABLES = (
     "routes",
     "stops",
     "delivery_lines",
+    "collections",
     "solver_runs",
 )
 DISPATCHED_TABLES = (
@@ -49,6 +50,7 @@ DISPATCHED_TABLES = (
     "routes",
     "stops",
     "delivery_lines",
+    "collections",
     "solver_runs",
 )
 USED = "used"

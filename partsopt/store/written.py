@@ -29,7 +29,8 @@ from partsopt.tables import DERIVED_TABLES, INPUT_TABLES, LEVELS, OUTPUT_TABLES,
 
 LEVELS_READ = ("site_id", "part_id", "promised_fill_rate")
 DOCUMENTS = ("purchase_orders", "transfer_orders", "deliveries", "pick_lists")
-PLANNED = ("lineage", "requests", "shipments", "shortages", "routes", "stops", "delivery_lines")
+PLANNED = ("lineage", "requests", "shipments", "shortages", "routes", "stops", "delivery_lines", "collections")
+LOCKED = ("routes", "stops", "delivery_lines", "collections")
 FORMULA_BEGINS = tuple("'" + sign for sign in "=+-@＝＋－＠")
 
 
@@ -291,7 +292,7 @@ def read_run(folder: Path) -> RunFolder:
 
 
 def run_before(run: RunFolder) -> tuple[dict[str, pd.DataFrame] | None, pd.Timestamp | None]:
-    """Routes, stops and delivery lines of the run that a dispatch changes, and when it was made.
+    """Routes, stops, delivery lines and collections of the run that a dispatch changes, and when it was made.
 
     None where the run is a night, or where the run before does not lie beside it as it was then.
     """
@@ -308,7 +309,7 @@ def run_before(run: RunFolder) -> tuple[dict[str, pd.DataFrame] | None, pd.Times
         is_same = False
     if not is_same:
         return None, None
-    tables = {name: _table_of(folder / f"{name}.parquet", name) for name in ("routes", "stops", "delivery_lines")}
+    tables = {name: _table_of(folder / f"{name}.parquet", name) for name in LOCKED}
     return tables, pd.Timestamp(made["now"])
 
 

@@ -11,7 +11,19 @@ import pandas as pd
 from partsopt.routing.plan import Deliveries, plan_deliveries
 from partsopt.routing.verify import verify_deliveries
 from partsopt.settings import RoutingParams, clock_minutes
-from partsopt.tables import CARRIER_LANES, HOLIDAYS, SHIPMENTS, SITES, TRAVEL, VEHICLES, conform, empty
+from partsopt.tables import (
+    CARRIER_LANES,
+    DOCK_HOURS,
+    HOLIDAYS,
+    RETURNS,
+    SELF_COLLECTION,
+    SHIPMENTS,
+    SITES,
+    TRAVEL,
+    VEHICLES,
+    conform,
+    empty,
+)
 
 MONDAY = date(2026, 11, 2)
 TABLES = {
@@ -21,6 +33,9 @@ TABLES = {
     "carrier_lanes": CARRIER_LANES,
     "travel": TRAVEL,
     "holidays": HOLIDAYS,
+    "dock_hours": DOCK_HOURS,
+    "self_collection": SELF_COLLECTION,
+    "returns": RETURNS,
 }
 
 
@@ -112,9 +127,7 @@ def plan(tables: dict[str, pd.DataFrame], today: date = MONDAY, **params: Any) -
 
 def problems(deliveries: Deliveries, tables: dict[str, pd.DataFrame], today: date = MONDAY, **params: Any) -> list[str]:
     settings = RoutingParams(**{"solution_limit": 60, "time_limit_s": 60, **params})
-    found = verify_deliveries(
-        deliveries.routes, deliveries.stops, deliveries.delivery_lines, **tables, today=today, params=settings
-    )
+    found = verify_deliveries(*deliveries[:4], **tables, today=today, params=settings)
     return [str(one) for one in found]
 
 
@@ -123,8 +136,46 @@ def fate(deliveries: Deliveries, line_id: str) -> pd.Series:
     return rows.loc[line_id]
 
 
+def random_docks(seed: int, n_dealers: int) -> dict[str, list[dict[str, Any]]]:
+    """Rows of a night's docks: several windows a day, a DC that closes, dealers that come themselves, returns."""
+    draw = random.Random(-seed - 1)  # noqa: S311 -- nights to test, not secrets
+    hours = [{"site_id": "DC", "opens_at": 450, "closes_at": draw.choice([900, 1080])}] if draw.random() < 0.5 else []
+    collected, returns = [], []
+    for number in range(n_dealers):
+        dealer = f"D{number}"
+        if draw.random() < 0.5:
+            noon = draw.choice([660, 690, 720])
+            evening = draw.choice([990, 1080])
+            hours += [
+                {"site_id": dealer, "opens_at": draw.choice([480, 540]), "closes_at": noon},
+                {"site_id": dealer, "opens_at": noon + draw.choice([30, 90]), "closes_at": evening},
+            ]
+        if draw.random() < 0.2:
+            days = draw.choice(["", "Mon,Thu", "Wed"])
+            collected.append({"origin_id": "DC", "site_id": dealer, "weekdays": days, "collects_at": 960})
+        if draw.random() < 0.6:
+            due = draw.choice([pd.NaT, pd.Timestamp(MONDAY), pd.Timestamp("2026-11-05")])
+            kg = draw.choice([10.0, 55.0, 140.0])
+            given = {
+                "return_id": f"R{number}",
+                "site_id": dealer,
+                "load_kg": kg,
+                "load_m3": kg / 1000,
+                "collect_by": due,
+            }
+            returns.append(given)
+    return {"dock_hours": hours, "self_collection": collected, "returns": returns}
+
+
 def random_night(
-    seed: int, n_dealers: int = 5, n_vans: int = 2, n_lines: int = 8, lane_share: float = 0.3, spread: float = 0.8
+    seed: int,
+    n_dealers: int = 5,
+    n_vans: int = 2,
+    n_lines: int = 8,
+    lane_share: float = 0.3,
+    spread: float = 0.8,
+    *,
+    with_docks: bool = False,
 ) -> dict[str, pd.DataFrame]:
     """A night with tight windows, releases over the morning, small vans, some lanes and all tiers."""
     draw = random.Random(seed)  # noqa: S311 -- nights to test, not secrets
@@ -173,4 +224,5 @@ def random_night(
             rest["needed_on"] = pd.Timestamp(draw.choice(["2026-10-30", "2026-11-02", "2026-11-05"]))
         kg = round(draw.choice([draw.uniform(1, 30), draw.uniform(30, 170)]), 3)
         lines.append(line(f"T{number:02d}/1", f"D{draw.randrange(n_dealers)}", tier, kg, **rest))
-    return night(shipments=lines, sites=sites, vehicles=vans, carrier_lanes=lanes)
+    docks = random_docks(seed, n_dealers) if with_docks else {}
+    return night(shipments=lines, sites=sites, vehicles=vans, carrier_lanes=lanes, **docks)

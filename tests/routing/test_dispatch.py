@@ -20,7 +20,7 @@ def late(line_id: str, destination_id: str, tier: str, clock: str, **rest: objec
 
 def replanned(before: Deliveries, lines: list[dict[str, object]], clock: str, **tables: object) -> Deliveries:
     world = night(**{"sites": SITES, "travel": ROADS, "shipments": lines, **tables})
-    planned = {name: getattr(before, name) for name in ("routes", "stops", "delivery_lines")}
+    planned = {name: getattr(before, name) for name in ("routes", "stops", "delivery_lines", "collections")}
     return replan_deliveries(before=planned, **world, today=MONDAY, now=at(clock), params=RoutingParams())
 
 

@@ -20,7 +20,7 @@ PARAMS = RoutingParams()
 
 def places(**dealer):
     tables = night(sites=[site("DC", "dc"), site("D1", **dealer)])
-    return places_of(tables["sites"], {"CN": Calendar("CN", frozenset(HOLIDAYS))})
+    return places_of(tables["sites"], {"CN": Calendar("CN", frozenset(HOLIDAYS))}, tables["dock_hours"])
 
 
 def parcel(tier="stock", packed="10:00", promised_by=None, kg=10.0):

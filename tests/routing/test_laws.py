@@ -38,7 +38,7 @@ def with_late_orders(tables: Rows, seed: int, clock: str) -> tuple[Rows, list[st
 
 
 def dispatched(before: Deliveries, tables: Rows, clock: str, **params: Any) -> Deliveries:
-    planned = {name: getattr(before, name) for name in ("routes", "stops", "delivery_lines")}
+    planned = {name: getattr(before, name) for name in ("routes", "stops", "delivery_lines", "collections")}
     chosen = RoutingParams(solution_limit=60, **params)
     return replan_deliveries(before=planned, **tables, today=MONDAY, now=at(clock), params=chosen)
 

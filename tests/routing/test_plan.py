@@ -7,7 +7,7 @@ import pytest
 
 from partsopt.errors import InputError, NoPlan
 from partsopt.routing import plan as plan_module
-from partsopt.tables import DELIVERY_LINES, EXCEPTIONS, ROUTES, SOLVER_RUNS, STOPS, TIERS, conform
+from partsopt.tables import COLLECTIONS, DELIVERY_LINES, EXCEPTIONS, ROUTES, SOLVER_RUNS, STOPS, TIERS, conform
 from tests.routing.nights import MONDAY, at, fate, lane, leg, line, night, plan, random_night, site, van
 
 ROADS = [*leg("DC", "D1", 30, 40), *leg("DC", "D2", 20, 30), *leg("D1", "D2", 15, 20)]
@@ -341,7 +341,9 @@ def test_random_nights_hold_every_rule(seed):
     before = {name: rows.copy() for name, rows in tables.items()}
     deliveries = plan(tables)
     assert sorted(deliveries.delivery_lines["line_id"]) == sorted(tables["shipments"]["line_id"])
-    for rows, table in zip(deliveries, (ROUTES, STOPS, DELIVERY_LINES, SOLVER_RUNS, EXCEPTIONS), strict=True):
+    for rows, table in zip(
+        deliveries, (ROUTES, STOPS, DELIVERY_LINES, COLLECTIONS, SOLVER_RUNS, EXCEPTIONS), strict=True
+    ):
         pd.testing.assert_frame_equal(rows, conform(rows, table))
     for name, rows in tables.items():
         pd.testing.assert_frame_equal(rows, before[name])

@@ -15,7 +15,7 @@ SITES = [site("DC", "dc"), site("D1"), site("D2")]
 
 def released(*lines, today=MONDAY, sites=SITES, **params):
     tables = night(sites=sites, shipments=list(lines))
-    places = places_of(tables["sites"], calendars_of(tables["holidays"]))
+    places = places_of(tables["sites"], calendars_of(tables["holidays"]), tables["dock_hours"])
     return release_times(tables["shipments"], places, today, RoutingParams(**params)).tolist()
 
 
@@ -60,7 +60,7 @@ def test_a_booked_repair_is_promised_for_the_closing_of_its_day():
         line("C/1", "D1", "reservation", needed_on=pd.Timestamp("2026-11-04"), deliver_by=at("12:00")),
     ]
     tables = night(sites=SITES, shipments=shipments)
-    found = promises(tables["shipments"], places_of(tables["sites"], {}))
+    found = promises(tables["shipments"], places_of(tables["sites"], {}, tables["dock_hours"]))
     assert found.tolist()[0] == at("18:00", "2026-11-04")
     assert pd.isna(found.tolist()[1])
     assert found.tolist()[2] == at("12:00")
