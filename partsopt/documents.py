@@ -105,7 +105,13 @@ def deliveries_of(
     # Consignments of one lane on several days are told apart by position, so that the key holds.
     handed_over["position"] = handed_over.groupby(["depot_id", "carried_by", "site_id", "service"]).cumcount() + 1
     handed_over = handed_over.assign(
-        tier=handed_over["tier"].astype("str"), route_id="", vehicle_id="", trip=0, distance_m=0.0, n_returns=0, returns_kg=0.0
+        tier=handed_over["tier"].astype("str"),
+        route_id="",
+        vehicle_id="",
+        trip=0,
+        distance_m=0.0,
+        n_returns=0,
+        returns_kg=0.0,
     )
     both = [frame for frame in (driven, handed_over) if len(frame)]
     return conform(pd.concat(both, ignore_index=True), DELIVERIES)

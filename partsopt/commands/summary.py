@@ -157,7 +157,21 @@ def _print_deliveries(console: Console, deliveries: list[dict[str, Any]]) -> Non
     if not deliveries:
         console.print("Nothing to deliver.\n")
         return
-    names = ["from", "vans", "trips", "stops", "km", "kg", "mean load", "cost", "lanes", "kg", "price", "unserved", "returns"]
+    names = [
+        "from",
+        "vans",
+        "trips",
+        "stops",
+        "km",
+        "kg",
+        "mean load",
+        "cost",
+        "lanes",
+        "kg",
+        "price",
+        "unserved",
+        "returns",
+    ]
     console.print("[bold]Deliveries: own vehicles, carrier lanes[/bold]")
     table = _table(names, numbers_from=1)
     for row in deliveries:

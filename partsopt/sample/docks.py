@@ -13,7 +13,7 @@ from partsopt.tables import DOCK_HOURS, RETURNS, SELF_COLLECTION, conform
 
 LUNCH = (720, 780)  # no unloading between 12:00 and 13:00
 DEALERS_PER_LUNCH = 4
-OWN_KM = 25.0  # a dealer this near to its DC may come itself
+OWN_KM = 25.0  # a dealer this near to the first DC comes itself
 DEALERS_PER_RETURN = 3
 CORES = ("旧变速箱 gearbox core", "旧发动机 engine core", "错发件 wrong parts", "空料箱 empty boxes")
 
@@ -28,14 +28,13 @@ def dock_hours_table(places: Places) -> pd.DataFrame:
 
 
 def self_collection_table(places: Places) -> pd.DataFrame:
-    """The dealer nearest to its DC comes itself on Tuesdays and Fridays, where it is near enough."""
+    """The dealer nearest to the first DC comes itself on Tuesdays and Fridays, where it is near enough."""
     rows = []
-    for dc in range(places.n_dcs):
-        dealers = places.dealers_of(dc)
-        if len(dealers):
-            nearest = dealers[np.argmin(places.km_to_dc[dealers])]
-            if places.km_to_dc[nearest] <= OWN_KM:
-                rows.append((str(places.site_ids[dc]), str(places.site_ids[nearest]), "Tue,Fri", 960))
+    dealers = places.dealers_of(0)
+    if len(dealers):
+        nearest = dealers[np.argmin(places.km_to_dc[dealers])]
+        if places.km_to_dc[nearest] <= OWN_KM:
+            rows.append((str(places.site_ids[0]), str(places.site_ids[nearest]), "Tue,Fri", 960))
     return conform(pd.DataFrame(rows, columns=["origin_id", "site_id", "weekdays", "collects_at"]), SELF_COLLECTION)
 
 
