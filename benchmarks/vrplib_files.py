@@ -1,8 +1,11 @@
 """Routing instances and solutions in the VRPLIB text format, and a check of a solution that knows no solver.
 
-Conventions of cost: files with one depot and windows take floor(10 x Euclidean) with windows, service and release
-times x 10; files with several depots, and files without windows, take round(1000 x Euclidean), with times and fixed
-costs x 1000. The objective is fixed cost plus distance times the vehicle's unit cost.
+Conventions of cost for EUC_2D: files with one depot and windows take floor(10 x Euclidean) with windows, service and
+release times x 10; files of TYPE CVRP take the nearest whole number (TSPLIB); all others, with several depots or mixed
+fleets, take round(1000 x Euclidean), with times and fixed costs x 1000. CEIL_2D, FLOOR_2D and EXPLICIT matrices stand
+as they are, times too, and x 1000 where a matrix has fractions. The objective is fixed cost plus distance times the
+vehicle's unit cost. DISTANCE, the longest route with its service, is a longest duration where nobody waits: without
+windows.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,20 +58,39 @@ NEVER = 2**40
 PER_LOCATION = ("DEMAND", "SERVICE_TIME", "RELEASE_TIME")
 PER_VEHICLE = ("CAPACITY", "VEHICLES_FIXED_COST", "VEHICLES_UNIT_DISTANCE_COST", "VEHICLES_MAX_DURATION")
 KNOWN_SECTIONS = {
-    "NODE_COORD",
-    "TIME_WINDOW",
-    "DEPOT",
-    "EDGE_WEIGHT",
-    "VEHICLES_DEPOT",
-    "VEHICLES_RELOAD_DEPOT",
-    *PER_LOCATION,
-    *PER_VEHICLE,
-}
+    "NODE_COORD", "TIME_WINDOW", "DEPOT", "EDGE_WEIGHT", "VEHICLES_DEPOT", "VEHICLES_RELOAD_DEPOT", "DISPLAY_DATA",
+    *PER_LOCATION, *PER_VEHICLE,
+}  # fmt: skip
 KNOWN_HEADERS = {
     "NAME", "COMMENT", "TYPE", "DIMENSION", "VEHICLES", "CAPACITY", "SERVICE_TIME", "EDGE_WEIGHT_TYPE",
     "VEHICLES_MAX_DURATION", "VEHICLES_FIXED_COST", "VEHICLES_UNIT_DISTANCE_COST", "EDGE_WEIGHT_FORMAT",
     "NODE_COORD_TYPE", "DISPLAY_DATA_TYPE", "DISTANCE",
 }  # fmt: skip
+ROUNDINGS = {"CEIL_2D": np.ceil, "FLOOR_2D": np.floor}
+TRIANGLES = {
+    "LOWER_ROW": (True, -1),
+    "LOWER_DIAG_ROW": (True, 0),
+    "UPPER_ROW": (False, 1),
+    "UPPER_DIAG_ROW": (False, 0),
+}
+"""Of an explicit matrix by rows: below the diagonal or above it, and the first diagonal given."""
+LARGEST = 2.0**31
+"""Largest weight, time or quantity in whole units: sums of whole days stay far below what 64 bits hold."""
+
+Rows = list[tuple[int, list[str]]]
+"""Rows of a section: number of the line in the file, and its words."""
+
+
+class _Text(NamedTuple):
+    """A file by headers and sections, with the lines they begin at."""
+
+    name: str
+    headers: dict[str, str]
+    sections: dict[str, Rows]
+    lines: dict[str, int]
+
+    def wrong(self, what: str, line: int | None = None) -> InstanceError:
+        return InstanceError(f"{self.name}{'' if line is None else f' line {line}'}: {what}")
 
 
 def read_instance(path: Path) -> Instance:
@@ -76,42 +99,37 @@ def read_instance(path: Path) -> Instance:
     Raises
     ------
     InstanceError
-        A section is missing, too short, not a number, or asks for what is not known here.
+        A section is missing, too short, not a number, or asks for what is not known here; the line is named.
     """
-    headers, sections = _split(path)
-    n = _whole(path, "DIMENSION", _needed(path, headers, "DIMENSION"))
-    if headers.get("EDGE_WEIGHT_TYPE", "EUC_2D") != "EUC_2D":
-        raise InstanceError(f"{path.name}: EDGE_WEIGHT_TYPE is {headers['EDGE_WEIGHT_TYPE']}; only EUC_2D is known")
-    if "NODE_COORD" not in sections:
-        raise InstanceError(f"{path.name}: NODE_COORD_SECTION is missing")
-    places = _table(path, sections, "NODE_COORD", n, 2)
-    depots = [_whole(path, "DEPOT_SECTION", one) for row in sections.get("DEPOT", []) for one in row]
-    depots = [one for one in depots if one != -1]
-    if depots != list(range(1, len(depots) + 1)) or not depots:
-        raise InstanceError(f"{path.name}: DEPOT_SECTION is {depots}; the depots must be the locations 1, 2, ..")
-    windows = _table(path, sections, "TIME_WINDOW", n, 2) if "TIME_WINDOW" in sections else None
-    is_tenfold = windows is not None and len(depots) == 1
-    scale = 10 if is_tenfold else 1000
-    euclidean = np.sqrt(((places[:, None, :] - places[None, :, :]) ** 2).sum(axis=2))
-    distance = np.floor(euclidean * scale) if is_tenfold else np.rint(euclidean * scale)
-    distance = distance.astype(np.int64)
-
-    per_location = {name: _per_location(path, headers, sections, name, n) for name in PER_LOCATION}
-    service = np.rint(per_location["SERVICE_TIME"] * scale).astype(np.int64)
+    text = _split(path)
+    headers, sections = text.headers, text.sections
+    n = _whole(text, "DIMENSION")
+    depots = _depots(text, n)
+    windows = _table(text, "TIME_WINDOW", n, 2) if "TIME_WINDOW" in sections else None
+    distance, scale = _distances(text, n, has_windows=windows is not None, n_depots=len(depots))
+    per_location = {name: _per_location(text, name, n) for name in PER_LOCATION}
+    service = _times(text, "SERVICE_TIME", per_location["SERVICE_TIME"], scale)
     service[: len(depots)] = 0
-    n_vehicles = _whole(path, "VEHICLES", headers["VEHICLES"]) if "VEHICLES" in headers else n - len(depots)
-    per_vehicle = {name: _per_vehicle(path, headers, sections, name, n_vehicles) for name in PER_VEHICLE}
-    if per_vehicle["CAPACITY"] is None:
-        raise InstanceError(f"{path.name}: neither CAPACITY nor CAPACITY_SECTION is given")
-    depot = _per_vehicle(path, headers, sections, "VEHICLES_DEPOT", n_vehicles)
-    reload = _per_vehicle(path, headers, sections, "VEHICLES_RELOAD_DEPOT", n_vehicles)
+    n_vehicles = _whole(text, "VEHICLES") if "VEHICLES" in headers else n - len(depots)
+    per_vehicle = {name: _per_vehicle(text, name, n_vehicles) for name in PER_VEHICLE}
+    capacity, longest = per_vehicle["CAPACITY"], per_vehicle["VEHICLES_MAX_DURATION"]
+    if capacity is None:
+        raise text.wrong("neither CAPACITY nor CAPACITY_SECTION is given")
+    if "DISTANCE" in headers:
+        if windows is not None or longest is not None:
+            raise text.wrong("DISTANCE beside windows or longest durations is not known here", text.lines["DISTANCE"])
+        longest = np.full(n_vehicles, _number(text, "DISTANCE"))
+    depot = _per_vehicle(text, "VEHICLES_DEPOT", n_vehicles)
+    reload = _per_vehicle(text, "VEHICLES_RELOAD_DEPOT", n_vehicles)
     home = np.zeros(n_vehicles, dtype=np.int64) if depot is None else depot.astype(np.int64) - 1
     if n_vehicles and not (home.min() >= 0 and home.max() < len(depots)):
-        raise InstanceError(f"{path.name}: VEHICLES_DEPOT_SECTION names a location that is no depot")
+        raise text.wrong("VEHICLES_DEPOT_SECTION names a location that is no depot", text.lines["VEHICLES_DEPOT"])
     if reload is not None and not np.array_equal(reload.astype(np.int64) - 1, home):
-        raise InstanceError(f"{path.name}: a vehicle reloads at a depot that is not its own; that is not known here")
+        raise text.wrong(
+            "a vehicle reloads at a depot that is not its own; that is not known here",
+            text.lines["VEHICLES_RELOAD_DEPOT"],
+        )
     unit, fixed = per_vehicle["VEHICLES_UNIT_DISTANCE_COST"], per_vehicle["VEHICLES_FIXED_COST"]
-    longest = per_vehicle["VEHICLES_MAX_DURATION"]
     has_costs = unit is not None or fixed is not None
     return Instance(
         name=path.stem,
@@ -119,29 +137,104 @@ def read_instance(path: Path) -> Instance:
         distance=distance,
         travel=distance,
         demand=np.rint(per_location["DEMAND"]).astype(np.int64),
-        opens=_times(windows[:, 0] if windows is not None else np.zeros(n), scale),
-        closes=_times(windows[:, 1], scale) if windows is not None else np.full(n, NEVER, dtype=np.int64),
+        opens=_times(text, "TIME_WINDOW", windows[:, 0] if windows is not None else np.zeros(n), scale),
+        closes=np.full(n, NEVER) if windows is None else _times(text, "TIME_WINDOW", windows[:, 1], scale),
         service=service,
-        release=_times(per_location["RELEASE_TIME"], scale),
+        release=_times(text, "RELEASE_TIME", per_location["RELEASE_TIME"], scale),
         depot=home,
-        capacity=np.rint(per_vehicle["CAPACITY"]).astype(np.int64),
-        fixed_cost=np.zeros(n_vehicles, dtype=np.int64) if fixed is None else _times(fixed, scale),
+        capacity=np.rint(capacity).astype(np.int64),
+        fixed_cost=_times(text, "VEHICLES_FIXED_COST", np.zeros(n_vehicles) if fixed is None else fixed, scale),
         unit_cost=np.ones(n_vehicles, dtype=np.int64) if unit is None else np.rint(unit).astype(np.int64),
-        max_duration=np.full(n_vehicles, NEVER, dtype=np.int64) if longest is None else _times(longest, scale),
+        max_duration=np.full(n_vehicles, NEVER)
+        if longest is None
+        else _times(text, "VEHICLES_MAX_DURATION", longest, scale),
         may_reload=np.full(n_vehicles, reload is not None),
-        cost_scale=cost_scale(
-            is_tenfold=is_tenfold, n_depots=len(depots), has_costs=has_costs, has_reload=reload is not None
-        ),
+        cost_scale=cost_scale(scale, n_depots=len(depots), has_costs=has_costs, has_reload=reload is not None),
     )
 
 
-def cost_scale(*, is_tenfold: bool, n_depots: int, has_costs: bool, has_reload: bool) -> float:
+def _depots(text: _Text, n: int) -> list[int]:
+    """The depots, which must come first."""
+    depots = []
+    for line, words in text.sections.get("DEPOT", []):
+        for word in words:
+            try:
+                depots.append(int(word))
+            except ValueError:
+                raise text.wrong(f"DEPOT_SECTION has {word!r}, which is no whole number", line) from None
+    depots = [one for one in depots if one != -1]
+    if depots != list(range(1, len(depots) + 1)) or not depots or len(depots) > n:
+        raise text.wrong(
+            f"DEPOT_SECTION is {depots}; the depots must be the locations 1, 2, ..", text.lines.get("DEPOT")
+        )
+    return depots
+
+
+def _distances(text: _Text, n: int, *, has_windows: bool, n_depots: int) -> tuple[NDArray[np.int64], int]:
+    """Distances in whole units, and how many units one of the file's is."""
+    kind = text.headers.get("EDGE_WEIGHT_TYPE", "EUC_2D").upper()
+    if kind == "EXPLICIT":
+        weights = _weights(text, n)
+        scale = 1 if np.array_equal(weights, np.rint(weights)) else 1000
+        return _times(text, "EDGE_WEIGHT", weights, scale), scale
+    if kind != "EUC_2D" and kind not in ROUNDINGS:
+        raise text.wrong(
+            f"EDGE_WEIGHT_TYPE is {kind}; EUC_2D, {', '.join(ROUNDINGS)} and EXPLICIT are known",
+            text.lines["EDGE_WEIGHT_TYPE"],
+        )
+    if "NODE_COORD" not in text.sections:
+        raise text.wrong("NODE_COORD_SECTION is missing")
+    places = _table(text, "NODE_COORD", n, 2)
+    euclidean = np.sqrt(((places[:, None, :] - places[None, :, :]) ** 2).sum(axis=2))
+    if kind in ROUNDINGS:
+        return _times(text, "NODE_COORD", ROUNDINGS[kind](euclidean), 1), 1
+    if has_windows and n_depots == 1:
+        return _times(text, "NODE_COORD", np.floor(euclidean * 10) / 10, 10), 10
+    scale = 1 if text.headers.get("TYPE", "").upper() == "CVRP" else 1000
+    return _times(text, "NODE_COORD", euclidean, scale), scale
+
+
+def _weights(text: _Text, n: int) -> NDArray[np.float64]:
+    """The matrix of an EDGE_WEIGHT_SECTION, whatever its line breaks."""
+    form = text.headers.get("EDGE_WEIGHT_FORMAT", "").upper()
+    if form != "FULL_MATRIX" and form not in TRIANGLES:
+        raise text.wrong(
+            f"EDGE_WEIGHT_FORMAT is {form or 'missing'}; FULL_MATRIX, {', '.join(TRIANGLES)} are known",
+            text.lines.get("EDGE_WEIGHT_FORMAT"),
+        )
+    if "EDGE_WEIGHT" not in text.sections:
+        raise text.wrong("EDGE_WEIGHT_SECTION is missing")
+    values = []
+    for line, words in text.sections["EDGE_WEIGHT"]:
+        try:
+            row = [float(word) for word in words]
+        except ValueError:
+            raise text.wrong(f"{' '.join(words)[:40]!r} are not numbers", line) from None
+        if not all(0 <= value < math.inf for value in row):
+            raise text.wrong("a weight is negative or not finite", line)
+        values += row
+    matrix = np.zeros((n, n))
+    if form == "FULL_MATRIX":
+        here = np.ones((n, n), dtype=bool)
+    else:
+        is_lower, diagonal = TRIANGLES[form]
+        here = np.tri(n, k=diagonal, dtype=bool) if is_lower else np.tri(n, k=-diagonal, dtype=bool).T
+    if len(values) != here.sum():
+        raise text.wrong(
+            f"EDGE_WEIGHT_SECTION has {len(values)} weights; {here.sum()} are expected", text.lines["EDGE_WEIGHT"]
+        )
+    matrix[here] = values
+    if form != "FULL_MATRIX":
+        matrix = np.where(here, matrix, matrix.T)
+    np.fill_diagonal(matrix, 0.0)
+    return matrix
+
+
+def cost_scale(scale: int, *, n_depots: int, has_costs: bool, has_reload: bool) -> float:
     """How the published solutions of a set state their cost: in tenths, thousandths or money."""
     if has_costs:
-        return 1000.0 * 100.0
-    if n_depots > 1 or has_reload:
-        return 1.0
-    return 10.0 if is_tenfold else 1000.0
+        return scale * 100.0
+    return 1.0 if n_depots > 1 or has_reload else float(scale)
 
 
 def instances_under(directory: Path) -> list[Path]:
@@ -282,109 +375,109 @@ def _end_of(instance: Instance, home: int, trips: Routes, start: int) -> int | s
 # --------------------------------------------------------------------------- text
 
 
-def _split(path: Path) -> tuple[dict[str, str], dict[str, list[list[str]]]]:
-    headers: dict[str, str] = {}
-    sections: dict[str, list[list[str]]] = {}
-    rows: list[list[str]] | None = None
+def _split(path: Path) -> _Text:
+    text = _Text(path.name, {}, {}, {})
+    rows: Rows | None = None
     try:
-        text = path.read_text(encoding="utf-8")
+        content = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise InstanceError(f"{path.name}: not a text file in UTF-8") from None
-    for number, line in enumerate(text.splitlines(), start=1):
+        raise text.wrong("not a text file in UTF-8") from None
+    for number, line in enumerate(content.splitlines(), start=1):
         words = line.split()
         if not words:
             continue
-        if words[0] == "EOF":
+        if words[0].upper() == "EOF":
             break
         name, colon, value = line.partition(":")
         name = name.strip().upper()
-        if words[0].upper().endswith("_SECTION"):
-            section = words[0].upper().removesuffix("_SECTION")
+        if name.endswith("_SECTION"):
+            section = name.removesuffix("_SECTION")
             if section not in KNOWN_SECTIONS:
-                raise InstanceError(f"{path.name} line {number}: section {words[0]} is not known here")
-            if section in sections:
-                raise InstanceError(f"{path.name} line {number}: section {words[0]} is there twice")
-            rows = sections[section] = []
+                raise text.wrong(f"section {name} is not known here", number)
+            if section in text.sections:
+                raise text.wrong(f"section {name} is there twice", number)
+            rows = text.sections[section] = []
+            text.lines[section] = number
         elif colon:
             if name not in KNOWN_HEADERS:
-                raise InstanceError(f"{path.name} line {number}: header {name} is not known here")
-            headers[name] = value.strip()
+                raise text.wrong(f"header {name} is not known here", number)
+            if name in text.headers and name != "COMMENT":
+                raise text.wrong(f"header {name} is there twice", number)
+            text.headers[name] = value.strip()
+            text.lines.setdefault(name, number)
             rows = None
         elif rows is None:
-            raise InstanceError(f"{path.name} line {number}: {line.strip()[:40]!r} is in no section")
+            raise text.wrong(f"{line.strip()[:40]!r} is in no section", number)
         else:
-            rows.append(words)
-    return headers, sections
+            rows.append((number, words))
+    return text
 
 
-def _needed(path: Path, headers: dict[str, str], name: str) -> str:
-    if name not in headers:
-        raise InstanceError(f"{path.name}: {name} is missing")
-    return headers[name]
-
-
-def _whole(path: Path, what: str, text: str) -> int:
+def _whole(text: _Text, name: str) -> int:
+    """A header that must be there, a whole number above 0."""
+    if name not in text.headers:
+        raise text.wrong(f"{name} is missing")
     try:
-        return int(text)
+        number = int(text.headers[name])
     except ValueError:
-        raise InstanceError(f"{path.name}: {what} is {text!r}, which is no whole number") from None
-
-
-def _table(path: Path, sections: dict[str, list[list[str]]], name: str, n: int, columns: int) -> NDArray[np.float64]:
-    """The values of a section of n numbered rows."""
-    rows = sections[name]
-    if len(rows) != n:
-        raise InstanceError(f"{path.name}: {name}_SECTION has {len(rows)} rows; {n} are expected")
-    values = np.empty((n, columns))
-    for place, row in enumerate(rows):
-        if len(row) != columns + 1 or row[0] != str(place + 1):
-            raise InstanceError(
-                f"{path.name}: row {place + 1} of {name}_SECTION is {' '.join(row)!r}; "
-                f"{place + 1} and {columns} numbers are expected"
-            )
-        try:
-            values[place] = [float(word) for word in row[1:]]
-        except ValueError:
-            raise InstanceError(
-                f"{path.name}: row {place + 1} of {name}_SECTION is {' '.join(row)!r}, not numbers"
-            ) from None
-    if not np.isfinite(values).all() or (name != "NODE_COORD" and (values < 0).any()):
-        raise InstanceError(f"{path.name}: {name}_SECTION holds a value that is negative or not finite")
-    if name == "TIME_WINDOW" and (values[:, 1] < values[:, 0]).any():
-        place = int(np.argmax(values[:, 1] < values[:, 0]))
-        raise InstanceError(f"{path.name}: location {place + 1} closes before it opens")
-    return values
-
-
-def _per_location(
-    path: Path, headers: dict[str, str], sections: dict[str, list[list[str]]], name: str, n: int
-) -> NDArray[np.float64]:
-    if name in sections:
-        return _table(path, sections, name, n, 1)[:, 0]
-    if name == "DEMAND":
-        raise InstanceError(f"{path.name}: DEMAND_SECTION is missing")
-    return np.full(n, _number(path, headers, name) if name in headers else 0.0)
-
-
-def _per_vehicle(
-    path: Path, headers: dict[str, str], sections: dict[str, list[list[str]]], name: str, n_vehicles: int
-) -> NDArray[np.float64] | None:
-    if name in sections:
-        return _table(path, sections, name, n_vehicles, 1)[:, 0]
-    return np.full(n_vehicles, _number(path, headers, name)) if name in headers else None
-
-
-def _number(path: Path, headers: dict[str, str], name: str) -> float:
-    try:
-        number = float(headers[name])
-    except ValueError:
-        raise InstanceError(f"{path.name}: {name} is {headers[name]!r}, which is no number") from None
-    if not math.isfinite(number) or number < 0:
-        raise InstanceError(f"{path.name}: {name} is {headers[name]}; it must be 0 or more")
+        raise text.wrong(f"{name} is {text.headers[name]!r}, which is no whole number", text.lines[name]) from None
+    if number < 1:
+        raise text.wrong(f"{name} is {number}; it must be 1 or more", text.lines[name])
     return number
 
 
-def _times(values: NDArray[np.float64], scale: int) -> NDArray[np.int64]:
+def _table(text: _Text, name: str, n: int, columns: int) -> NDArray[np.float64]:
+    """The values of a section of n numbered rows, which may come in any order."""
+    rows = text.sections[name]
+    if len(rows) != n:
+        raise text.wrong(f"{name}_SECTION has {len(rows)} rows; {n} are expected", text.lines[name])
+    values = np.full((n, columns), np.nan)
+    for line, words in rows:
+        said = f"a row of {name}_SECTION is {' '.join(words)!r}"
+        if len(words) != columns + 1 or not words[0].isdecimal() or not 1 <= int(words[0]) <= n:
+            raise text.wrong(f"{said}; a number from 1 to {n} and {columns} more are expected", line)
+        place = int(words[0]) - 1
+        if not np.isnan(values[place, 0]):
+            raise text.wrong(f"{said}, the second of that number", line)
+        try:
+            values[place] = [float(word) for word in words[1:]]
+        except ValueError:
+            raise text.wrong(f"{said}, not numbers", line) from None
+        if not np.isfinite(values[place]).all() or (name != "NODE_COORD" and (values[place] < 0).any()):
+            raise text.wrong(f"{said}; a value is negative or not finite", line)
+        if name == "TIME_WINDOW" and values[place, 1] < values[place, 0]:
+            raise text.wrong(f"location {place + 1} closes before it opens", line)
+    return values
+
+
+def _per_location(text: _Text, name: str, n: int) -> NDArray[np.float64]:
+    if name in text.sections:
+        return _table(text, name, n, 1)[:, 0]
+    if name == "DEMAND":
+        raise text.wrong("DEMAND_SECTION is missing")
+    return np.full(n, _number(text, name) if name in text.headers else 0.0)
+
+
+def _per_vehicle(text: _Text, name: str, n_vehicles: int) -> NDArray[np.float64] | None:
+    if name in text.sections:
+        return _table(text, name, n_vehicles, 1)[:, 0]
+    return np.full(n_vehicles, _number(text, name)) if name in text.headers else None
+
+
+def _number(text: _Text, name: str) -> float:
+    try:
+        number = float(text.headers[name])
+    except ValueError:
+        raise text.wrong(f"{name} is {text.headers[name]!r}, which is no number", text.lines[name]) from None
+    if not math.isfinite(number) or number < 0:
+        raise text.wrong(f"{name} is {text.headers[name]}; it must be 0 or more", text.lines[name])
+    return number
+
+
+def _times(text: _Text, name: str, values: NDArray[np.float64], scale: int) -> NDArray[np.int64]:
+    """Values in whole units; depots and windows that never close are said by any number from 2^31 units on."""
+    if name in ("NODE_COORD", "EDGE_WEIGHT", "SERVICE_TIME") and (values * scale > LARGEST).any():
+        raise text.wrong(f"{name} has values above {LARGEST / scale:.0f}", text.lines.get(name))
     return np.minimum(np.rint(values * scale), NEVER).astype(np.int64)
 
 

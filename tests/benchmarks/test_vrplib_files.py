@@ -91,11 +91,18 @@ def test_a_trip_leaves_after_its_last_release(tmp_path):
         ("DIMENSION : 3", "DIMENSION : x", "DIMENSION is 'x', which is no whole number"),
         ("DIMENSION : 3", "", "DIMENSION is missing"),
         ("3 0 8\n", "", "NODE_COORD_SECTION has 2 rows; 3 are expected"),
-        ("2 6", "2 six", "row 2 of DEMAND_SECTION is '2 six', not numbers"),
-        ("2 6", "2 -6", "DEMAND_SECTION holds a value that is negative or not finite"),
+        ("2 6", "2 six", "line 14: a row of DEMAND_SECTION is '2 six', not numbers"),
+        ("2 6", "2 -6", "line 14: a row of DEMAND_SECTION is '2 -6'; a value is negative or not finite"),
         ("2 10 20", "2 30 20", "location 2 closes before it opens"),
         ("CAPACITY : 10\n", "", "neither CAPACITY nor CAPACITY_SECTION is given"),
-        ("EUC_2D", "EXPLICIT", "EDGE_WEIGHT_TYPE is EXPLICIT; only EUC_2D is known"),
+        ("EUC_2D", "GEO", "line 7: EDGE_WEIGHT_TYPE is GEO; EUC_2D, CEIL_2D, FLOOR_2D and EXPLICIT are known"),
+        ("EUC_2D", "EXPLICIT", "EDGE_WEIGHT_FORMAT is missing"),
+        ("2 6", "4 6", "line 14: a row of DEMAND_SECTION is '4 6'; a number from 1 to 3 and 1 more are expected"),
+        ("2 6", "3 6", "line 15: a row of DEMAND_SECTION is '3 5', the second of that number"),
+        ("VEHICLES : 2", "VEHICLES : 0", "line 4: VEHICLES is 0; it must be 1 or more"),
+        ("NAME : small", "DISTANCE : 9", "line 1: DISTANCE beside windows"),
+        ("NAME : small", "CAPACITY : 9", "line 5: header CAPACITY is there twice"),
+        ("2 3 4", "2 3 4e12", "NODE_COORD has values above"),
         ("DEPOT_SECTION\n1\n", "DEPOT_SECTION\n2\n", "the depots must be the locations 1, 2"),
         ("DEMAND_SECTION", "BACKHAUL_SECTION", "section BACKHAUL_SECTION is not known here"),
         ("NAME : small", "GRIP : small", "header GRIP is not known here"),
@@ -104,6 +111,70 @@ def test_a_trip_leaves_after_its_last_release(tmp_path):
 def test_a_malformed_file_is_refused_by_name(tmp_path, old, new, said):
     with pytest.raises(InstanceError, match=f"small.vrp.*{said}"):
         read_instance(written(tmp_path, SMALL.replace(old, new, 1)))
+
+
+MATRIX = """TYPE : CVRP
+DIMENSION : 3
+VEHICLES : 2
+CAPACITY : 10
+EDGE_WEIGHT_TYPE : EXPLICIT
+EDGE_WEIGHT_FORMAT : {form}
+DEPOT_SECTION
+1
+DEMAND_SECTION
+3 5
+1 0
+2 6
+EDGE_WEIGHT_SECTION
+{weights}
+EOF
+"""
+
+
+@pytest.mark.parametrize(
+    ("form", "weights"),
+    [
+        ("FULL_MATRIX", "0 5 8\n5 0 7\n8 7 0"),
+        ("LOWER_ROW", "5\n8 7"),
+        ("LOWER_DIAG_ROW", "0 5 0 8 7 0"),
+        ("UPPER_ROW", "5 8\n7"),
+        ("UPPER_DIAG_ROW", "0 5 8\n0 7 0"),
+    ],
+)
+def test_a_matrix_is_read_in_every_form_and_sections_in_any_order(tmp_path, form, weights):
+    """Between the depot and the clients 5 and 8, between the clients 7; the heavier client is the first."""
+    instance = read_instance(written(tmp_path, MATRIX.format(form=form, weights=weights)))
+    assert instance.distance.tolist() == [[0, 5, 8], [5, 0, 7], [8, 7, 0]]
+    assert instance.demand.tolist() == [0, 6, 5]
+    assert check_solution(instance, [[1], [2]]).cost == 26.0
+
+
+def test_a_matrix_of_fractions_keeps_them(tmp_path):
+    instance = read_instance(written(tmp_path, MATRIX.format(form="LOWER_ROW", weights="5.5 8 7")))
+    assert check_solution(instance, [[1], [2]]).cost == 27.0
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        ("5 8", "line 13: EDGE_WEIGHT_SECTION has 2 weights; 3 are expected"),
+        ("5\n8 x", "line 15: '8 x' are not numbers"),
+        ("5\n8 -7", "line 15: a weight is negative or not finite"),
+    ],
+)
+def test_a_malformed_matrix_is_refused_by_line(tmp_path, weights, said):
+    with pytest.raises(InstanceError, match=f"small.vrp {said}"):
+        read_instance(written(tmp_path, MATRIX.format(form="LOWER_ROW", weights=weights)))
+
+
+@pytest.mark.parametrize(("kind", "apart"), [("EUC_2D", 1), ("CEIL_2D", 2), ("FLOOR_2D", 1)])
+def test_plain_instances_take_whole_distances(tmp_path, kind, apart):
+    """The diagonal of a square of 1 is 1.41."""
+    text = f"TYPE : CVRP\nDIMENSION : 2\nCAPACITY : 9\nEDGE_WEIGHT_TYPE : {kind}\nDISTANCE : 4\nSERVICE_TIME : 3\n"
+    text += "NODE_COORD_SECTION\n1 0 0\n2 1 1\nDEMAND_SECTION\n1 0\n2 1\nDEPOT_SECTION\n1\n"
+    checked = check_solution(read_instance(written(tmp_path, text)), [[1]])
+    assert checked.cost == 2 * apart
+    assert checked.problems == (f"route 1 takes {2 * apart + 3}, more than 4",)
 
 
 def test_a_folder_without_instances_is_refused(tmp_path):
