@@ -1,14 +1,15 @@
-"""PyVRP on the same instance at the same CPU seconds, where it is installed; its answer is checked like ours."""
+"""PyVRP and VROOM on the same instance, where they are installed; their answers are checked like ours."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from importlib.util import find_spec
 
 import numpy as np
 
-from benchmarks.vrplib_files import NEVER, Instance, Routes
+from benchmarks.vrplib_files import NEVER, Instance, InstanceError, Routes
 from partsopt.routing.timetable import DayProblem, Trips
 
 MILLION = 1_000_000
@@ -16,6 +17,63 @@ MILLION = 1_000_000
 
 def has_pyvrp() -> bool:
     return find_spec("pyvrp") is not None
+
+
+def has_vroom() -> bool:
+    return find_spec("vroom") is not None
+
+
+def vroom_routes(instance: Instance, seconds: float) -> Routes:
+    """Routes of VROOM on one thread at its widest exploration, by vehicle in the file's order.
+
+    It ends by itself, often long before ``seconds``; these are wall seconds here, since it offers no other limit.
+
+    Raises
+    ------
+    InstanceError
+        The instance has what VROOM does not know: releases, reloads, a longest duration.
+    """
+    import vroom
+
+    if instance.may_reload.any() or instance.release.any() or (instance.max_duration < NEVER).any():
+        raise InstanceError("VROOM knows no releases, reloads or longest durations")
+    work = vroom.Input()
+    step = max(1, int(instance.unit_cost.max() * instance.distance.max()) // MILLION)  # VROOM refuses larger costs
+    for unit in np.unique(instance.unit_cost):
+        work.set_durations_matrix(str(unit), instance.travel.astype(np.uint32))
+        work.set_costs_matrix(str(unit), np.rint(instance.distance * unit / step).astype(np.uint32))
+    for vehicle, depot in enumerate(instance.depot.tolist()):
+        work.add_vehicle(
+            vroom.Vehicle(
+                vehicle,
+                start=depot,
+                end=depot,
+                profile=str(instance.unit_cost[vehicle]),
+                capacity=[int(instance.capacity[vehicle])],
+                time_window=_window(instance, depot),
+                costs=vroom.VehicleCosts(fixed=round(int(instance.fixed_cost[vehicle]) / step)),
+            )
+        )
+    for one in range(instance.n_depots, len(instance.demand)):
+        window = _window(instance, one)
+        work.add_job(
+            vroom.Job(
+                one,
+                location=one,
+                default_service=int(instance.service[one]),
+                delivery=[int(instance.demand[one])],
+                time_windows=() if window is None else [window],
+            )
+        )
+    routes: Routes = [[] for _ in instance.depot]
+    found = work.solve(exploration_level=5, nb_threads=1, timeout=timedelta(seconds=seconds)).routes
+    for vehicle, one in found.loc[found["type"] == "job", ["vehicle_id", "id"]].itertuples(index=False):
+        routes[int(vehicle)].append(int(one))
+    return routes
+
+
+def _window(instance: Instance, one: int) -> tuple[int, int] | None:
+    return None if instance.closes[one] >= NEVER else (int(instance.opens[one]), int(instance.closes[one]))
 
 
 def pyvrp_routes(instance: Instance, seconds: float, seed: int = 1) -> Routes:

@@ -155,6 +155,8 @@ def read_instance(path: Path) -> Instance:
 
 def _depots(text: _Text, n: int) -> list[int]:
     """The depots, which must come first."""
+    if "DEPOT" not in text.sections:
+        raise text.wrong("DEPOT_SECTION is missing")
     depots = []
     for line, words in text.sections.get("DEPOT", []):
         for word in words:
@@ -164,9 +166,7 @@ def _depots(text: _Text, n: int) -> list[int]:
                 raise text.wrong(f"DEPOT_SECTION has {word!r}, which is no whole number", line) from None
     depots = [one for one in depots if one != -1]
     if depots != list(range(1, len(depots) + 1)) or not depots or len(depots) > n:
-        raise text.wrong(
-            f"DEPOT_SECTION is {depots}; the depots must be the locations 1, 2, ..", text.lines.get("DEPOT")
-        )
+        raise text.wrong(f"DEPOT_SECTION is {depots}; the depots must be the locations 1, 2, ..", text.lines["DEPOT"])
     return depots
 
 

@@ -13,6 +13,8 @@ from partsopt.routing.pool import POOL_NODES, POOL_ROUTES
 from partsopt.routing.route_problem import NEVER, Floats, Ints, RouteProblem, SearchState
 from partsopt.routing.ruin import NEAREST, construct, iterate, join
 
+HOT, COLD = 4.0, 0.02
+
 
 class RuinSearch(NamedTuple):
     """A search under way: the problem, and the state that ``improve`` changes in place."""
@@ -307,6 +309,17 @@ def _joined(first: tuple[int, int, int], between: int, second: tuple[int, int, i
             f"the segments {first} and {second}, {between} apart, cannot be driven one after the other; report it"
         )
     return early, late, duration
+
+
+def temperatures(search: RuinSearch) -> tuple[float, float]:
+    """Where to begin and end an annealing, in units of cost: shares of the cost per client served by the best plan.
+
+    First plans cost up to two and a half times as much as good ones, some hardly more: descend a little before asking.
+    """
+    columns = best_columns(search)
+    served = sum(len(trip) for column in columns for trip in column.trips)
+    per_client = sum(column.cost for column in columns) / max(served, 1)
+    return HOT * per_client, COLD * per_client
 
 
 def driven_cost(search: RuinSearch) -> float:

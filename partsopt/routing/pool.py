@@ -1,4 +1,4 @@
-"""What a ruin-and-recreate search remembers, compiled: its best plan, and the days it met."""
+"""What a ruin-and-recreate search remembers, compiled: days before a step, its best plan, and the days it met."""
 
 from __future__ import annotations
 
@@ -27,6 +27,23 @@ def lean(function: Function) -> Function:
 
 
 @lean
+def touch(s: SearchState, v: int) -> None:
+    """Remember a vehicle's day as it was before this iteration."""
+    if s.is_touched[v]:
+        return
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+    s.is_touched[v] = 1
+    s.touched[s.counts[2]] = v
+    s.counts[2] += 1
+    s.saved_trips[v] = s.n_trips[v]
+    for k in range(s.n_trips[v]):
+        row = v * trips + k
+        s.saved_length[row] = s.length[row]
+        for i in range(s.length[row]):
+            s.saved_nodes[row, i] = s.nodes[row, i]
+
+
+@lean
 def keep_best(s: SearchState) -> None:
     """Remember the plan as it stands."""
     trips = s.saved_length.shape[0] // s.n_trips.shape[0]
@@ -41,7 +58,10 @@ def keep_best(s: SearchState) -> None:
 
 @lean
 def pool_touched(p: Any, s: SearchState) -> None:
-    """Keep the touched days as columns: of one set of clients and one vehicle type the cheapest."""
+    """Keep the touched days as columns: of one set of clients and one vehicle type the cheapest.
+
+    A full pool is emptied: days met later are days of better plans.
+    """
     trips = s.saved_length.shape[0] // s.n_trips.shape[0]
     size = np.uint64(s.pool_seen.shape[0])
     for i in range(s.counts[2]):
@@ -62,9 +82,12 @@ def pool_touched(p: Any, s: SearchState) -> None:
         if number >= 0:
             if s.cost[v] >= s.pool_cost[number] - 1e-9 or total != s.pool_start[number, 2]:
                 continue
-        elif s.counts[3] >= POOL_ROUTES or s.counts[4] + total > POOL_NODES:
-            continue
         else:
+            if s.counts[3] >= POOL_ROUTES or s.counts[4] + total > POOL_NODES:
+                s.counts[3] = s.counts[4] = 0
+                for place in range(s.pool_seen.shape[0]):
+                    s.pool_seen[place] = 0
+                slot = sign % size
             number = s.counts[3]
             s.counts[3] += 1
             s.pool_seen[slot] = np.uint64(number + 1)

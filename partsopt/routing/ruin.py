@@ -14,7 +14,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from partsopt.routing.pool import keep_best, lean, pool_touched
+from partsopt.routing.pool import keep_best, lean, pool_touched, touch
 from partsopt.routing.route_problem import NEVER, SearchState
 
 NEAREST = 200
@@ -23,10 +23,11 @@ MEAN_REMOVED = 10.0
 BLINK = 0.01
 SPLIT = 0.5
 KEEP_GROWING = 0.99
+REFIT = 0.5
 WAITING_TRIED = 12
 LOOKED_AT_FIRST = 4
 INFINITE = 1e300
-LAYOUT = 4191492229  # checksum of route_problem.py and pool.py: numba's cache notices changes of this file only
+LAYOUT = 2952501613  # checksum of route_problem.py and pool.py: numba's cache notices changes of this file only
 
 
 @numba.njit(cache=True)
@@ -98,7 +99,17 @@ def _refresh(p: Any, s: SearchState, v: int) -> None:
             e, late, d = join(p.opens[c], p.closes[c], p.service[c], p.travel[c, following], e, late, d)
             s.after[row, i, 0], s.after[row, i, 1], s.after[row, i, 2] = e, late, d
             following = c
-    # whole days: ahead[row] joins the trips before, behind[row] those after
+    s.driven[v] = length_driven
+    _refresh_day(p, s, v)
+
+
+@lean
+def _refresh_day(p: Any, s: SearchState, v: int) -> None:
+    """Join a vehicle's trips into its day: ahead[row] joins the trips before, behind[row] those after."""
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+    t = p.vehicle_type[v]
+    home = p.type_depot[t]
+    starts, ends = p.type_starts[t], p.type_ends[t]
     n_trips = s.n_trips[v]
     e, late, d = starts, ends, 0
     for k in range(n_trips):
@@ -114,11 +125,49 @@ def _refresh(p: Any, s: SearchState, v: int) -> None:
         s.behind[row, 0], s.behind[row, 1], s.behind[row, 2] = e, late, d
         te, tl, td = _trip(p, s, row, home)
         e, late, d = join(te, tl, td, p.type_reload[t] if k < n_trips - 1 else 0, e, late, d)
-    s.driven[v], s.spent[v], s.late[v], s.cost[v] = length_driven, duration, 0.0, 0.0
+    s.spent[v], s.late[v], s.cost[v] = duration, 0.0, 0.0
     if n_trips > 0:
         if s.counts[6]:
             s.spent[v], s.late[v] = _drive(p, s, v)
         s.cost[v] = _cost_as(p, s, v, t)
+
+
+@lean
+def _put_in(p: Any, s: SearchState, v: int, row: int, at: int, c: int) -> None:
+    """Put a client into a trip there is: only what its place changes is recomputed."""
+    t = p.vehicle_type[v]
+    home = p.type_depot[t]
+    n = s.length[row]
+    for i in range(n, at, -1):
+        s.nodes[row, i] = s.nodes[row, i - 1]
+        s.place_of[s.nodes[row, i]] = i
+        s.leg[row, i + 1] = s.leg[row, i]
+    for i in range(n, at - 1, -1):
+        for part in range(3):
+            s.after[row, i + 1, part] = s.after[row, i, part]
+    s.nodes[row, at] = c
+    s.length[row] = n + 1
+    s.row_of[c], s.place_of[c] = row, at
+    last = s.nodes[row, at - 1] if at > 0 else home
+    following = s.nodes[row, at + 1] if at < n else home
+    s.driven[v] += p.distance[last, c] + p.distance[c, following] - s.leg[row, at]
+    s.leg[row, at], s.leg[row, at + 1] = p.distance[last, c], p.distance[c, following]
+    for measure in range(p.loads.shape[1]):
+        s.load[row, measure] += p.loads[c, measure]
+    s.ready[row] = max(s.ready[row], p.release[c])
+    e, late, d = s.before[row, at, 0], s.before[row, at, 1], s.before[row, at, 2]
+    for i in range(at, n + 1):
+        one = s.nodes[row, i]
+        e, late, d = join(e, late, d, p.travel[last, one], p.opens[one], p.closes[one], p.service[one])
+        s.before[row, i + 1, 0], s.before[row, i + 1, 1], s.before[row, i + 1, 2] = e, late, d
+        last = one
+    e, late, d = s.after[row, at + 1, 0], s.after[row, at + 1, 1], s.after[row, at + 1, 2]
+    for i in range(at, -1, -1):
+        one = s.nodes[row, i]
+        e, late, d = join(p.opens[one], p.closes[one], p.service[one], p.travel[one, following], e, late, d)
+        s.after[row, i, 0], s.after[row, i, 1], s.after[row, i, 2] = e, late, d
+        following = one
+    _refresh_day(p, s, v)
 
 
 @lean
@@ -164,23 +213,6 @@ def _trip(p: Any, s: SearchState, row: int, home: int) -> tuple[int, int, int]:
     if s.ready[row] > e:
         e = s.ready[row]
     return e, late, d
-
-
-@lean
-def _touch(s: SearchState, v: int) -> None:
-    """Remember a vehicle's day as it was before this iteration."""
-    if s.is_touched[v]:
-        return
-    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
-    s.is_touched[v] = 1
-    s.touched[s.counts[2]] = v
-    s.counts[2] += 1
-    s.saved_trips[v] = s.n_trips[v]
-    for k in range(s.n_trips[v]):
-        row = v * trips + k
-        s.saved_length[row] = s.length[row]
-        for i in range(s.length[row]):
-            s.saved_nodes[row, i] = s.nodes[row, i]
 
 
 @lean
@@ -283,7 +315,7 @@ def _ruin(p: Any, s: SearchState) -> int:
         ruined[n_ruined] = row
         n_ruined += 1
         v = row // trips
-        _touch(s, v)
+        touch(s, v)
         n = s.length[row]
         top = min(float(n), longest)
         size = int(1.0 + _draw(s.draws) * top)
@@ -325,10 +357,16 @@ def _insert_best(p: Any, s: SearchState, c: int) -> bool:
     stamp = s.stamp[-1]
     beside = s.near.shape[1]
     looked = 0
-    for u in range(-beside, s.counts[0]):
+    u = -beside - 1
+    while True:
+        u += 1
+        if u < 0 and looked >= LOOKED_AT_FIRST:
+            u = 0
+        if u >= s.counts[0]:
+            break
         if u < 0:  # first the vehicles of the nearest clients, so that the rest is soon ruled out by distance
             other = s.near[c - p.n_depots, u + beside]
-            if looked >= LOOKED_AT_FIRST or s.out_place[other] >= 0:
+            if s.out_place[other] >= 0:
                 continue
             looked += 1
             v = s.row_of[other] // trips
@@ -465,23 +503,22 @@ def _insert_best(p: Any, s: SearchState, c: int) -> bool:
     if best_row < 0 or best >= p.price_out[c]:
         return False
     v = best_row // trips
-    _touch(s, v)
+    touch(s, v)
     if best_larger >= 0:
         partner = s.free[best_larger, s.n_free[best_larger] - 1]
         _exchange(p, s, v, partner)
         v, best_row = partner, partner * trips
-    if is_new:
-        for row in range(v * trips + s.n_trips[v], best_row, -1):
-            s.length[row] = s.length[row - 1]
-            for i in range(s.length[row - 1]):
-                s.nodes[row, i] = s.nodes[row - 1, i]
-        s.length[best_row] = 0
-        s.n_trips[v] += 1
-    for i in range(s.length[best_row], best_at, -1):
-        s.nodes[best_row, i] = s.nodes[best_row, i - 1]
-    s.nodes[best_row, best_at] = c
-    s.length[best_row] += 1
     _take_in(p, s, c)
+    if not is_new:
+        _put_in(p, s, v, best_row, best_at, c)
+        return True
+    for row in range(v * trips + s.n_trips[v], best_row, -1):
+        s.length[row] = s.length[row - 1]
+        for i in range(s.length[row - 1]):
+            s.nodes[row, i] = s.nodes[row - 1, i]
+    s.length[best_row] = 1
+    s.nodes[best_row, 0] = c
+    s.n_trips[v] += 1
     _use(p, s, v)
     _refresh(p, s, v)
     return True
@@ -565,8 +602,8 @@ def _larger(p: Any, s: SearchState, v: int, c: int) -> tuple[int, float]:
 def _exchange(p: Any, s: SearchState, v: int, w: int) -> None:
     """Let two vehicles exchange their days."""
     trips = s.saved_length.shape[0] // s.n_trips.shape[0]
-    _touch(s, v)
-    _touch(s, w)
+    touch(s, v)
+    touch(s, w)
     for k in range(max(s.n_trips[v], s.n_trips[w])):
         a, b = v * trips + k, w * trips + k
         n_a = s.length[a] if k < s.n_trips[v] else 0
@@ -685,7 +722,7 @@ def iterate(p: Any, s: SearchState, iterations: int, hot: float, cold: float, po
         for i in range(n_out):
             out_before[i] = s.out[i]
         removed = _ruin(p, s)
-        if s.counts[5]:
+        if s.counts[5] and _draw(s.draws) < REFIT:
             _exchange_types(p, s)
         _recreate(p, s, removed, WAITING_TRIED)
         if s.counts[5]:
@@ -694,10 +731,10 @@ def iterate(p: Any, s: SearchState, iterations: int, hot: float, cold: float, po
         for i in range(s.counts[0]):
             total += s.cost[s.used[i]]
         money = total + s.money[2]
+        if money < s.money[1] * (1.0 + pool_within):
+            pool_touched(p, s)
         if money < s.money[0] - heat * np.log(1.0 - _draw(s.draws)):
             s.money[0] = money
-            if money < s.money[1] * (1.0 + pool_within):
-                pool_touched(p, s)
             if money < s.money[1] - 1e-6:
                 s.money[1] = money
                 keep_best(s)

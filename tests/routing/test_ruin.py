@@ -222,3 +222,34 @@ def test_the_choice_uses_no_more_vehicles_than_there_are():
 def test_alike_vehicles_are_one_type():
     numbers, first = types_of([("a", 1), ("b", 1), ("a", 1)])
     assert (numbers.tolist(), first) == ([0, 1, 0], [0, 1])
+
+
+def test_the_bound_of_a_choice_without_an_answer_is_that_of_its_prices():
+    """Three clients, three days of two at 10 each: halves of all cost 15; a whole choice needs one day more."""
+    problem = problem_on_a_line([5, 6, 7], n_vehicles=3)
+    pairs = [Column(0, 10.0, ((1, 2),)), Column(0, 10.0, ((2, 3),)), Column(0, 10.0, ((1, 3),))]
+    incumbent = [pairs[0], Column(0, 11.0, ((3,),))]
+    choice = choose_columns(problem, pairs, incumbent, effort=1e-6)
+    assert (choice.columns, choice.cost) == (tuple(incumbent), 21.0)
+    assert choice.bound <= 15.0 + 1e-9
+    whole = choose_columns(problem, pairs, incumbent, effort=1.0)
+    assert (whole.cost, whole.bound) == (21.0, pytest.approx(21.0))
+
+
+@given(small_problems())
+@settings(max_examples=30, deadline=None)
+def test_the_bound_is_below_every_choice_of_the_days_met(problem):
+    """Brute force over all sets of at most four columns that visit each client once or leave it out."""
+    search = searched(problem, 60)
+    pool = columns_of(search)[:14]
+    choice = choose_columns(problem, pool, best_columns(search), effort=1.0)
+    assert choice.bound <= choice.cost + 1e-6
+    counts = np.bincount(problem.vehicle_type, minlength=len(problem.type_depot))
+    for size in range(5):
+        for some in itertools.combinations(pool, size):
+            visits = [one for column in some for trip in column.trips for one in trip]
+            kinds = np.bincount([column.vehicle_type for column in some], minlength=len(counts)) if some else counts * 0
+            if len(set(visits)) == len(visits) and (kinds <= counts).all():
+                left = set(range(problem.n_depots, len(problem.loads))) - set(visits)
+                cost = sum(column.cost for column in some) + sum(problem.price_out[one] for one in left)
+                assert choice.bound <= cost + 1e-6
