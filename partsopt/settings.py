@@ -212,10 +212,10 @@ class ReplenishParams:
         "how T is set: class (the days above) or cost (of each source and class, where orders and stock cost least)",
     )
     order_cost: dict[str, float] = setting(
-        {"dc": 50.0, "dealer": 20.0}, "cost: of an order on a source, whatever its lines", "money"
+        {"dc": 50.0, "dealer": 20.0}, "cost: of an order, whatever its lines, without supply.shared_order_cost", "money"
     )
     order_line_cost: dict[str, float] = setting(
-        {"dc": 5.0, "dealer": 2.0}, "cost: of placing and receiving an order line, beside supply.order_cost", "money"
+        {"dc": 5.0, "dealer": 2.0}, "cost: of placing and receiving a line where supply.order_cost is 0", "money"
     )
     level_review_days: bool = setting(
         True, "place reviews so that docks have the same work every day; false: by the hash of their names"

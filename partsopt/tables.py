@@ -321,6 +321,9 @@ SUPPLY = Table(
         ),
         "unit_cost": money("purchase cost per piece from this source", above=0),
         "order_cost": money("fixed cost of an order line", min=0, required=False, default=0.0),
+        "shared_order_cost": money(
+            "cost of an order on this source whatever its lines; blank: replenish.order_cost", min=0, required=False
+        ),
         "min_order_quantity": whole("smallest order", unit="pieces", min=1, required=False, default=1),
         "order_multiple": whole(
             "pack size; orders are multiples of it", unit="pieces", min=1, required=False, default=1
@@ -1399,8 +1402,10 @@ EXCESS_ACTIONS = Table(
         "excess_quantity": whole("pieces this line is about", unit="pieces", min=1),
         "value": money("their purchase cost", min=0),
         "recovered": money("what the action brings: purchases spared, price given back, sale; freight deducted"),
-        "keeping_is_worth": money("sales expected by the horizon, less holding and obsolescence until then"),
-        "saving": money("recovered less what keeping is worth; 0 where kept", min=0),
+        "sales_if_kept": money("purchases that its sales by the horizon would spare, and scrap of the rest", min=0),
+        "holding_if_kept": money("holding and obsolescence until it is sold, or to the horizon", min=0),
+        "keeping_is_worth": money("sales_if_kept less holding_if_kept"),
+        "saving": money("recovered less what keeping is worth: proceeds and holding avoided; 0 where kept", min=0),
         "write_off": money("purchase cost that does not come back; 0 where the piece stays in the network", min=0),
         "why": text("in a sentence"),
     },

@@ -120,6 +120,7 @@ def _show(
         "money_in_levels": round(money, 2),
         "system": runs.to_dict(orient="records"),
         "curve": None if curve_file is None else str(curve_file),
+        "here": [_here(scope, rows) for scope, rows in curve.groupby("scope", sort=True)],
         "exit_code": exit_code,
     }
     if as_json:
@@ -140,6 +141,27 @@ def _show(
         click.echo(f"  {scope if scope == 'network' else f'{scope} with its dealers'}")
         click.echo(f"    {'money':>18}   service  what the next step down gives up")
         for row in rows.iloc[shown].itertuples():
-            lost = f"{row.pairs_lower:,} levels lower; most {row.part_id} at {row.site_id}, {row.service_lost:.3%}"
+            many = f"{row.pairs_lower:,} level{'s' if row.pairs_lower != 1 else ''}"
+            lost = f"{many} lower; most {row.part_id} at {row.site_id}, {row.service_lost:.3%}"
             note = HERE if row.is_here else lost if row.pairs_lower else "the floors"
             click.echo(f"    {row.money:>18,.2f}  {row.service:8.3%}  {note}")
+        here = _here(scope, rows)
+        click.echo(
+            f"    the best levels serve {here['service_for_the_money']:.3%} for the money you have there, "
+            f"or as much as you do for {here['money_for_the_service']:,.2f}"
+        )
+
+
+def _here(scope: str, rows: pd.DataFrame) -> dict[str, Any]:
+    """Where one stands, and what the curve gives for that money and that service, straight between its points."""
+    import numpy as np
+
+    curve, here = rows[~rows["is_here"]], rows[rows["is_here"]].iloc[0]
+    money, service = curve["money"].to_numpy(), curve["service"].to_numpy()
+    return {
+        "scope": scope,
+        "money": round(float(here["money"]), 2),
+        "service": round(float(here["service"]), 6),
+        "service_for_the_money": round(float(np.interp(here["money"], money, service)), 6),
+        "money_for_the_service": round(float(np.interp(here["service"], service, money)), 2),
+    }

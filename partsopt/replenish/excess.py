@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from partsopt.replenish.lifecycle import DAYS_PER_MONTH, Held, kept_until, kept_worth, of_life, sales_of, worth_of
+from partsopt.replenish.lifecycle import DAYS_PER_MONTH, Held, kept_money, kept_until, of_life, sales_of, worth_of
 from partsopt.replenish.pairs import successors_of
 from partsopt.settings import ReplenishParams
 from partsopt.tables import EXCESS_ACTIONS, LIFECYCLES, SITE_PART, conform, empty
@@ -86,7 +86,9 @@ def excess_actions(
         at = row[last > first]
         names = np.full(len(at), action, dtype=object) if action else best[at]
         sold = np.where(names == "keep", 0.0, share[at] * unit_cost[at] * (last - first)[at])
-        worth = kept_worth(held, first, last)[at]
+        kept = kept_money(held, first, last)
+        sales, holding = kept.sales[at], kept.holding[at]
+        worth = sales - holding
         lines.append(
             pd.DataFrame(
                 {
@@ -95,7 +97,8 @@ def excess_actions(
                     "to_site_id": "",
                     "quantity": (last - first)[at],
                     "recovered": np.where(names == "keep", worth, sold),
-                    "keeping_is_worth": worth,
+                    "sales_if_kept": sales,
+                    "holding_if_kept": holding,
                     "why": _why_here(names, share[at], worth),
                 }
             )
@@ -348,6 +351,7 @@ def _moves(
         upper = top[giver] - before
         here = held.at(giver)
         recovered = (worth - freight)[pays][order]
+        kept = kept_money(here, upper - quantity, upper)
         lines.append(
             pd.DataFrame(
                 {
@@ -356,7 +360,8 @@ def _moves(
                     "to_site_id": takers["site_id"].to_numpy()[taker],
                     "quantity": quantity,
                     "recovered": recovered,
-                    "keeping_is_worth": kept_worth(here, upper - quantity, upper),
+                    "sales_if_kept": kept.sales,
+                    "holding_if_kept": kept.holding,
                     "why": _why_there(takers["site_id"].to_numpy()[taker], need[taker], freight[pays][order], params),
                 }
             )
@@ -414,13 +419,15 @@ def _why_here(action: npt.NDArray[np.object_], share: Floats, worth: Floats) -> 
 def _ranked(lines: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     known = rows.iloc[lines["row"].to_numpy()].reset_index(drop=True)
     value = known["unit_cost"] * lines["quantity"]
-    saving = (lines["recovered"] - lines["keeping_is_worth"]).clip(lower=0.0).where(lines["action"].ne("keep"), 0.0)
+    worth = lines["sales_if_kept"] - lines["holding_if_kept"]
+    saving = (lines["recovered"] - worth).clip(lower=0.0).where(lines["action"].ne("keep"), 0.0)
     stays_ours = lines["action"].isin(["keep", "rebalance"])
     table = lines.assign(
         site_id=known["site_id"],
         part_id=known["part_id"],
         lifecycle=known["lifecycle"],
         excess_quantity=lines["quantity"],
+        keeping_is_worth=worth,
         value=value,
         saving=saving,
         write_off=(value - lines["recovered"]).clip(lower=0.0).where(~stays_ours, 0.0),

@@ -146,10 +146,24 @@ def worth_of(
     return sales.pieces * gain + (kept - sales.pieces) * rest - sales.piece_years * per_year
 
 
+class Kept(NamedTuple):
+    """Money of keeping pieces: what their sales and the rest bring, and what holding them costs meanwhile."""
+
+    sales: Floats
+    holding: Floats
+
+
+def kept_money(held: Held, first: Wholes, last: Wholes) -> Kept:
+    """Money of keeping the pieces number ``first + 1`` to ``last``."""
+    sales = sales_of(first, last, held.mean_per_year, held.variance_to_mean, held.years, held.decline_per_year)
+    brought = worth_of(sales, last - first, held.gain, held.rest, 0.0)
+    return Kept(brought, sales.piece_years * held.per_year)
+
+
 def kept_worth(held: Held, first: Wholes, last: Wholes) -> Floats:
     """Money that keeping the pieces number ``first + 1`` to ``last`` is worth."""
-    sales = sales_of(first, last, held.mean_per_year, held.variance_to_mean, held.years, held.decline_per_year)
-    return worth_of(sales, last - first, held.gain, held.rest, held.per_year)
+    money = kept_money(held, first, last)
+    return money.sales - money.holding
 
 
 def kept_until(held: Held, disposal: Floats) -> Wholes:

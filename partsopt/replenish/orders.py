@@ -16,6 +16,7 @@ from partsopt.replenish.lastbuy import LastBuys, explained, last_buy_exceptions,
 from partsopt.replenish.levels import DemandAhead, Levels, demand_ahead, mean_between
 from partsopt.replenish.lifecycle import capped_levels, level_caps
 from partsopt.replenish.newparts import new_part_exceptions, with_new_parts
+from partsopt.replenish.oldpieces import with_old_pieces
 from partsopt.replenish.pairs import Pairs, pairs_of, rows_at, rows_of, sums_of
 from partsopt.replenish.policy import level_pairs, level_table, policy_of
 from partsopt.replenish.position import (
@@ -37,7 +38,8 @@ from partsopt.replenish.realised import widened_targets
 from partsopt.replenish.requests import Asked, Gap, Urgent, ask_dc, ask_urgent, joined
 from partsopt.replenish.review import Reviews, WorkingDays, due_in_days, set_reviews, working_days
 from partsopt.replenish.reviewplan import plan_reviews
-from partsopt.replenish.runout import left_over_exceptions, run_outs, worthless_in
+from partsopt.replenish.runout import Chain as ReplacedNumbers
+from partsopt.replenish.runout import chains_of, left_over_exceptions, run_outs, worthless_in
 from partsopt.replenish.sourcing import choose_sources, price_break_table, raised_quantity
 from partsopt.replenish.stocking import stocking_of
 from partsopt.replenish.storage import storage_exceptions
@@ -216,7 +218,9 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     sources = choose_sources(pairs, supply, price_breaks, carrier_lanes, class_days, target, params, today)
     chosen = sources.chosen
     working = working_days(calendars_of(holidays), pd.concat([sites["calendar"], chosen["source_calendar"]]), today)
-    plan = plan_reviews(pairs, chosen, class_days, target, review_calendar, last_review_days, params, today)
+    plan = plan_reviews(
+        pairs, chosen, class_days, target, review_calendar, last_review_days, rate_factors, params, today
+    )
     source_calendar = working.names.get_indexer(chosen["source_calendar"])
     reviews = set_reviews(plan.rhythm, plan.rhythms, _calendar_of(pairs, working), source_calendar, working, today)
     site_works = working.is_working[:, LONGEST_CLOSURE_DAYS][_calendar_of(pairs, working)]
@@ -242,8 +246,9 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     receipts = receipts_of(pairs, open_orders, urgent.serving, horizon, today)
     holdings = _holdings(pairs, chosen, reviews, booked, stock, on_hand, receipts, urgent, horizon)
     lines = lines_of_tonight(pairs, open_orders, urgent.asked.requests, today)
+    chain = chains_of(supersessions, pairs, today)
     asked, holdings, lines, waiting, refused = _ask_in_waves(
-        pairs, chosen, reviews, levels, holdings, booked, horizon, urgent.asked, lines, params, today
+        pairs, chosen, reviews, levels, holdings, booked, horizon, urgent.asked, lines, chain, params, today
     )
     position, superseded = _positions(pairs, holdings)
 
@@ -524,6 +529,7 @@ def _ask_in_waves(
     horizon: Wholes,
     urgent: Asked,
     lines: Lines,
+    chain: ReplacedNumbers,
     params: ReplenishParams,
     today: date,
 ) -> tuple[Asked, Holdings, Lines, list[pd.DataFrame], list[pd.DataFrame]]:
@@ -540,7 +546,9 @@ def _ask_in_waves(
         gap, too_large = _gap(wave == number, pairs, chosen, reviews, levels, holdings, horizon, params, today)
         placed = placed_tonight(pairs, chosen, reviews, levels, gap, no_last_buy, lines, params, today)
         gap, lines = placed.gap, placed.lines
-        asked.append(ask_dc(pairs, parent, gap, booked, minimum[gap.row], multiple[gap.row], today))
+        one = ask_dc(pairs, parent, gap, booked, minimum[gap.row], multiple[gap.row], today)
+        promised = holdings.backordered + holdings.reserved + holdings.receipts.committed + holdings.requested
+        asked.append(with_old_pieces(pairs, one, np.maximum(holdings.on_hand - promised, 0), chain))
         waiting.append(placed.put_off)
         refused += [too_large, placed.exceptions]
         holdings = holdings._replace(requested=holdings.requested + _requested(asked[-1], n))

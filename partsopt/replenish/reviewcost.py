@@ -7,6 +7,7 @@ classes of a source share. Where a site can handle only so many order lines a da
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from typing import NamedTuple
 
@@ -14,13 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from partsopt.errors import SettingsError
-from partsopt.replenish.levels import batch_of
-from partsopt.replenish.service import (
-    level_for_cycle_service_level,
-    level_for_fill_rate,
-    mean_on_hand,
-    order_chance,
-)
+from partsopt.replenish.chain import Delay, Demand, matched
+from partsopt.replenish.levels import levels_reaching
+from partsopt.replenish.service import mean_on_hand, order_chance
 from partsopt.tables import ABC_CLASSES
 
 Floats = npt.NDArray[np.float64]
@@ -63,49 +60,36 @@ class Periods(NamedTuple):
 
 
 def pair_costs(
-    mean_per_day: Floats,
-    variance_to_mean: Floats,
-    lead_days: Floats,
-    weights: Floats,
-    target: Floats,
-    minimum: Wholes,
-    multiple: Wholes,
-    holding_per_piece: Floats,
-    measure: str,
+    demand_at: Callable[[float], tuple[Demand, Delay]], target: Floats, holding_per_piece: Floats, measure: str
 ) -> PairCosts:
-    """Weigh every T for each pair, at the level that keeps its service target.
+    """Weigh every T for each pair, at the level that keeps its service target: that of the night.
 
     Parameters
     ----------
-    mean_per_day, variance_to_mean
-        Demand, shape (n,).
-    lead_days, weights
-        Possible lead times in calendar days and their chances, shape (n, k).
+    demand_at
+        Demand of the pairs over L and over T + L for a T in calendar days, and what their DC owes them.
     target, measure
         Service target, and what it is about: fill_rate or cycle_service_level.
-    minimum, multiple
-        Smallest order and pack.
     holding_per_piece
         Money for a piece and year.
 
     Notes
     -----
     The ``h (cycle + safety(T + L))`` of the usual formula, exact: holding times the mean of E(S - D(t))+ from L to
-    T + L.
+    T + L, the delay at the DC in its moments.
     """
-    n, held, chance = len(mean_per_day), [], []
-    over_lead = mean_per_day[:, None] * lead_days
-    for days in CALENDAR_DAYS.tolist():
-        over = over_lead + mean_per_day[:, None] * days
-        if measure == "fill_rate":
-            level = level_for_fill_rate(target, over_lead, over, variance_to_mean, weights) if n else np.zeros(0, int)
-        else:
-            level = level_for_cycle_service_level(target, over, variance_to_mean, weights) if n else np.zeros(0, int)
-        batch = batch_of(minimum, multiple, mean_per_day * days)
-        on_hand = mean_on_hand(np.maximum(level, 1), batch, over_lead, over, variance_to_mean, weights)
-        held.append(holding_per_piece * on_hand)
-        chance.append(order_chance(batch, mean_per_day * days, variance_to_mean))
-    return PairCosts(np.stack(held, axis=1), np.stack(chance, axis=1))
+    n = len(target)
+    held, chance = np.zeros((n, len(PERIODS))), np.zeros((n, len(PERIODS)))
+    for place, days in enumerate(CALENDAR_DAYS.tolist() if n else []):
+        part, delay = demand_at(days)
+        level = levels_reaching(target, part, delay, by_cycle=measure == "cycle_service_level")
+        seen = matched(part, delay)
+        on_hand = mean_on_hand(
+            level, seen.batch, seen.over_lead_time, seen.over_protection, seen.variance_to_mean, seen.weights
+        )
+        held[:, place] = holding_per_piece * on_hand
+        chance[:, place] = order_chance(part.batch, part.over_review, part.variance_to_mean)
+    return PairCosts(held, chance)
 
 
 def source_costs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -10,14 +11,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from partsopt.errors import SettingsError
-from partsopt.replenish.levels import batch_of
+from partsopt.replenish.chain import Delay, Demand, delay_of, no_delay, owed_by
+from partsopt.replenish.levels import DemandOver, batch_of, levels_reaching
 from partsopt.replenish.lifecycle import holding_rates
 from partsopt.replenish.pairs import Pairs
+from partsopt.replenish.ratefactors import with_rate_factors
 from partsopt.replenish.review import DAYS_OF_WEEK, Rhythm, review_shift
 from partsopt.replenish.reviewcost import (
+    CALENDAR_DAYS,
     CHOICES,
     PERIODS,
     WORKING_DAYS_PER_YEAR,
+    PairCosts,
     SourceCosts,
     cheapest_periods,
     pair_costs,
@@ -34,6 +39,7 @@ from partsopt.replenish.reviewdays import (
     rhythm_of,
 )
 from partsopt.replenish.service import lead_time_mixture, order_chance
+from partsopt.replenish.together import shares_of_dcs
 from partsopt.settings import ReplenishParams
 from partsopt.tables import (
     ABC_CLASSES,
@@ -69,6 +75,15 @@ LINES_OVER_CAPACITY = declare_exception(
 )
 
 
+ORDER_COST_ASSUMED = declare_exception(
+    "order_cost_assumed",
+    stage="replenish",
+    says="review periods are chosen by cost, and what orders or lines cost is assumed; money is that cost a year",
+    action="give supply.order_cost and supply.shared_order_cost, or correct replenish.order_cost and order_line_cost",
+)
+_NOBODY = pd.DataFrame(index=[])
+
+
 class Groups(NamedTuple):
     """Sites with a source, and which of them each pair belongs to; a group is one class of a source.
 
@@ -93,6 +108,14 @@ class ReviewPlan(NamedTuple):
     exceptions: pd.DataFrame
 
 
+class _ByCost(NamedTuple):
+    """Place in ``PERIODS`` of the T of each group, what decided it where lines are scarce, and what was assumed."""
+
+    period: Wholes
+    runs: list[dict[str, object]]
+    assumed: pd.DataFrame
+
+
 class _Expected(NamedTuple):
     """Chance of an order line of each pair in a review, and its possible lead times and their chances."""
 
@@ -108,6 +131,7 @@ def plan_reviews(
     target: Floats,
     review_calendar: pd.DataFrame,
     last_review_days: pd.DataFrame,
+    rate_factors: pd.DataFrame,
     params: ReplenishParams,
     today: date,
 ) -> ReviewPlan:
@@ -123,6 +147,8 @@ def plan_reviews(
         Input table: the planner's days, which win.
     last_review_days
         The table of the last night (REVIEW_DAYS): its days stay where docks allow it.
+    rate_factors
+        RATE_FACTORS: T by cost is weighed with the levels that the night would set.
     params
         The rule, and the costs of orders and lines.
     today
@@ -137,15 +163,18 @@ def plan_reviews(
     fixed = _planned(pairs, groups, review_calendar)
     by_cost = params.review_rule == "cost"
     days = class_days.astype(np.float64)
-    runs: list[dict[str, object]] = []
+    chosen_by_cost = _ByCost(np.zeros(0, dtype=np.int64), [], exceptions_of(ORDER_COST_ASSUMED, _NOBODY, what=[]))
     if by_cost:
-        period, runs = _periods_by_cost(pairs, chosen, groups, target, params)
-        days = (np.array(PERIODS) * 7 / 5)[period[groups.group]]
+        chosen_by_cost = _periods_by_cost(pairs, chosen, groups, target, rate_factors, params)
+        days = CALENDAR_DAYS[chosen_by_cost.period[groups.group]]
+    runs = chosen_by_cost.runs
     is_fixed = np.array([number in fixed for number in range(len(groups.site) * N_CLASSES)], dtype=bool)
     mean_days = np.array([1 / sum(1 / every for every, _ in fixed.get(g, ((1, 0),))) for g in range(len(is_fixed))])
     days = np.where(is_fixed[groups.group], mean_days[groups.group], days) if len(is_fixed) else days
     expected = _expected(pairs, chosen, days)
     last = _planned(pairs, groups, last_review_days) if params.keep_review_days else {}
+    if is_fixed[groups.group].all():
+        chosen_by_cost = chosen_by_cost._replace(assumed=chosen_by_cost.assumed.iloc[:0])
     rhythm_of_group = _rhythms(pairs, groups, fixed, last, days, expected, by_cost, params)
     rhythms = sorted(set(rhythm_of_group.values()))
     number_of = {rhythm: number for number, rhythm in enumerate(rhythms)}
@@ -157,7 +186,12 @@ def plan_reviews(
         table=_table(pairs, groups, rhythm_of_group, fixed, expected, by_cost, chosen, today),
         solver_runs=conform(pd.DataFrame(runs), SOLVER_RUNS) if runs else empty(SOLVER_RUNS),
         exceptions=pd.concat(
-            [_unmatched(pairs, groups, review_calendar), _over_capacity(pairs, expected, days)], ignore_index=True
+            [
+                _unmatched(pairs, groups, review_calendar),
+                _over_capacity(pairs, expected, days),
+                chosen_by_cost.assumed,
+            ],
+            ignore_index=True,
         ),
     )
 
@@ -234,55 +268,168 @@ def _lead_times(chosen: pd.DataFrame) -> tuple[Floats, Floats]:
 
 
 def _periods_by_cost(
-    pairs: Pairs, chosen: pd.DataFrame, groups: Groups, target: Floats, params: ReplenishParams
-) -> tuple[Wholes, list[dict[str, object]]]:
-    """Place in ``PERIODS`` of the T of each group, and what decided it where a site's lines are too many."""
+    pairs: Pairs,
+    chosen: pd.DataFrame,
+    groups: Groups,
+    target: Floats,
+    rate_factors: pd.DataFrame,
+    params: ReplenishParams,
+) -> _ByCost:
+    """The T of each group at the levels that the night would set: first of DCs, then of dealers, who wait for them."""
     rows = pairs.rows
-    kept = np.flatnonzero(rows["is_stocked"].to_numpy() & chosen["has_source"].to_numpy())
-    lead_days, weights = _lead_times(chosen)
     is_dc = rows["is_dc"].to_numpy()
-    costs = pair_costs(
-        rows["mean_per_day"].to_numpy()[kept],
-        rows["variance_to_mean"].to_numpy()[kept],
-        lead_days[kept],
-        weights[kept],
-        target[kept],
-        chosen["min_order_quantity"].to_numpy()[kept],
-        chosen["order_multiple"].to_numpy()[kept],
-        (holding_rates(pairs, params) * chosen["unit_cost"].to_numpy(dtype=np.float64))[kept],
-        params.service_measure,
+    kept = rows["is_stocked"].to_numpy() & chosen["has_source"].to_numpy()
+    costs = _order_costs(pairs, chosen, groups, params)
+    period = np.full(len(groups.site) * N_CLASSES, len(PERIODS) - 1)  # the longest where nothing is stocked
+    level = np.zeros(len(rows), dtype=np.int64)
+    runs, assumed = list[dict[str, object]](), list[pd.DataFrame]()
+    for kind in ("dc", "dealer"):
+        at = np.flatnonzero(kept & (is_dc == (kind == "dc")))
+        if not len(at):
+            continue
+        demand_at = _demand_of_kind(pairs, chosen, groups, rate_factors, at, period, level)
+        weighed = pair_costs(
+            demand_at,
+            target[at],
+            (holding_rates(pairs, params) * chosen["unit_cost"].to_numpy(dtype=np.float64))[at],
+            params.service_measure,
+        )
+        source, abc = groups.source[at], groups.group[at] % N_CLASSES
+        of_source = source_costs(weighed, source, abc, len(groups.site), costs.order, costs.line[at])
+        here = np.unique(source)
+        choice, told = _chosen_of_sites(pairs, groups, here, of_source)
+        for number in range(N_CLASSES):
+            period[here * N_CLASSES + number] = CHOICES[choice[here], number]
+        runs += told
+        assumed.append(_assumed(kind, costs, weighed, source, abc, at, here, choice, params))
+        if kind == "dc":
+            part, delay = demand_at(CALENDAR_DAYS[period[groups.group[at]]])
+            level[at] = levels_reaching(target[at], part, delay, params.service_measure == "cycle_service_level")
+    none = exceptions_of(ORDER_COST_ASSUMED, _NOBODY, what=[])
+    return _ByCost(period, runs, pd.concat([none, *assumed], ignore_index=True))
+
+
+def _demand_of_kind(
+    pairs: Pairs,
+    chosen: pd.DataFrame,
+    groups: Groups,
+    rate_factors: pd.DataFrame,
+    at: Wholes,
+    period: Wholes,
+    level: Wholes,
+) -> Callable[[float | Floats], tuple[Demand, Delay]]:
+    """Demand of some pairs by their T, and what their DCs owe them at the T and levels given of those."""
+    is_dc, parent = pairs.rows["is_dc"].to_numpy(), chosen["parent"].to_numpy()
+    below = np.flatnonzero((parent[at] >= 0) & ~is_dc[at])
+    above, number = np.unique(parent[at][below], return_inverse=True)
+    of = np.full(len(at), -1)
+    of[below] = number
+    share = shares_of_dcs(pairs.rows["mean_per_day"].to_numpy(dtype=np.float64), parent)[at]
+    days_above = CALENDAR_DAYS[period[groups.group[above]]]
+    owed = owed_by(_demand(pairs, chosen, rate_factors, above, days_above), level[above]) if len(above) else None
+
+    def demand_at(days: float | Floats) -> tuple[Demand, Delay]:
+        part = _demand(pairs, chosen, rate_factors, at, np.broadcast_to(days, len(at)))
+        return part, no_delay(len(at)) if owed is None else delay_of(part, of, share, owed)
+
+    return demand_at
+
+
+def _demand(pairs: Pairs, chosen: pd.DataFrame, rate_factors: pd.DataFrame, at: Wholes, days: Floats) -> Demand:
+    """Demand of some pairs at even rates, with the factors by which rates turn out."""
+    rows, source = pairs.rows.iloc[at], chosen.iloc[at]
+    lead_days, weights = _lead_times(source)
+    rate = rows["mean_per_day"].to_numpy(dtype=np.float64)[:, None]
+    review = np.broadcast_to(rate * days[:, None], lead_days.shape)
+    ratio = rows["variance_to_mean"].to_numpy()
+    abc = np.searchsorted(ABC_CLASSES, rows["abc_class"].to_numpy(dtype=str))
+    over = with_rate_factors(
+        DemandOver(rate * lead_days, rate * lead_days + review, review, weights, ratio),
+        rate_factors,
+        rows["is_dc"].to_numpy(),
+        abc,
     )
-    by_kind = np.array([params.order_line_cost[kind] for kind in KINDS])[is_dc.astype(np.int64)]
+    batch = batch_of(source["min_order_quantity"].to_numpy(), source["order_multiple"].to_numpy(), rate[:, 0] * days)
+    return Demand(over.over_lead_time, over.over_protection, over.variance_to_mean, over.weights, batch)
+
+
+class _OrderCosts(NamedTuple):
+    """Money for an order of each source, and for a line of each pair; and which of them are assumed."""
+
+    order: Floats
+    line: Floats
+    order_assumed: Flags
+    line_assumed: Flags
+
+
+def _order_costs(pairs: Pairs, chosen: pd.DataFrame, groups: Groups, params: ReplenishParams) -> _OrderCosts:
+    """What orders and lines cost: by supply where it says so, else by the settings."""
+    is_dc = pairs.rows["is_dc"].to_numpy().astype(np.int64)
     site_is_dc = pairs.sites["site_kind"].eq("dc").to_numpy().astype(np.int64)
-    weighed = source_costs(
-        costs,
-        groups.source[kept],
-        groups.group[kept] % N_CLASSES,
-        len(groups.site),
-        np.array([params.order_cost[kind] for kind in KINDS])[site_is_dc[groups.site]],
-        (by_kind + chosen["order_cost"].to_numpy())[kept],
+    by_kind = np.array([params.order_cost[kind] for kind in KINDS])[site_is_dc[groups.site]]
+    shared = np.full(len(groups.site), -1.0)
+    np.maximum.at(shared, groups.source, chosen["shared_order_cost"].fillna(-1.0).to_numpy(dtype=np.float64))
+    own = chosen["order_cost"].to_numpy(dtype=np.float64)
+    by_line = np.array([params.order_line_cost[kind] for kind in KINDS])[is_dc]
+    return _OrderCosts(np.where(shared >= 0, shared, by_kind), np.where(own > 0, own, by_line), shared < 0, own <= 0)
+
+
+def _assumed(
+    kind: str,
+    costs: _OrderCosts,
+    weighed: PairCosts,
+    source: Wholes,
+    abc: Wholes,
+    at: Wholes,
+    here: Wholes,
+    choice: Wholes,
+    params: ReplenishParams,
+) -> pd.DataFrame:
+    """One line for the sources and parts of a kind of site whose order costs are those of the settings."""
+    n_sources, n_lines = int(costs.order_assumed[here].sum()), int(costs.line_assumed[at].sum())
+    if not n_sources and not n_lines:
+        return exceptions_of(ORDER_COST_ASSUMED, _NOBODY, what=[])
+    of_source = source_costs(
+        weighed._replace(holding=np.zeros_like(weighed.holding)),
+        source,
+        abc,
+        len(costs.order),
+        np.where(costs.order_assumed, costs.order, 0.0),
+        np.where(costs.line_assumed, costs.line, 0.0)[at],
     )
+    said = (
+        f"{kind}s: {n_sources:,} of {len(here):,} sources are taken to cost {params.order_cost[kind]:g} an order, "
+        f"{n_lines:,} of {len(at):,} parts {params.order_line_cost[kind]:g} a line"
+    )
+    money = float(of_source.money[here, choice[here]].sum())
+    return exceptions_of(ORDER_COST_ASSUMED, pd.DataFrame(index=[0]), what=[said], money=money)
+
+
+def _chosen_of_sites(
+    pairs: Pairs, groups: Groups, here: Wholes, weighed: SourceCosts
+) -> tuple[Wholes, list[dict[str, object]]]:
+    """The choice of T of some sources, site by site, and what decided it where a site's lines are too many."""
     capacity = pairs.sites["order_lines_per_day"].to_numpy()
     choice = np.zeros(len(groups.site), dtype=np.int64)
     runs: list[dict[str, object]] = []
-    for site in np.unique(groups.site).tolist():
+    for site in np.unique(groups.site[here]).tolist():
         at = np.flatnonzero(groups.site == site)
-        here = SourceCosts(*(one[at] for one in weighed))
-        free = cheapest_periods(here)
+        costs = SourceCosts(*(one[at] for one in weighed))
+        free = cheapest_periods(costs)
         choice[at] = free.choice
         if np.isnan(capacity[site]):
             continue
         try:
-            got = cheapest_periods(here, float(capacity[site]))
+            got = cheapest_periods(costs, float(capacity[site]))
         except SettingsError:  # told by lines_over_capacity
-            choice[at] = np.lexsort((here.money, here.lines_per_day), axis=1)[:, 0]
+            choice[at] = np.lexsort((costs.money, costs.lines_per_day), axis=1)[:, 0]
             continue
         choice[at] = got.choice
         if (got.choice == free.choice).all():
             continue
         name = str(pairs.site_ids[site])
-        wanted = float(here.lines_per_day[np.arange(len(at)), free.choice].sum())
-        busiest = float(here.most_lines[np.arange(len(at)), free.choice].max())
+        wanted = float(costs.lines_per_day[np.arange(len(at)), free.choice].sum())
+        busiest = float(costs.most_lines[np.arange(len(at)), free.choice].max())
         gap = (got.objective - got.bound) / got.objective if got.objective > 0 else 0.0
         runs.append(
             {
@@ -299,7 +446,7 @@ def _periods_by_cost(
                 f"{got.objective - free.objective:,.2f} a year more; at most {gap:.2%} less is possible",
             }
         )
-    return CHOICES[choice].ravel(), runs
+    return choice, runs
 
 
 def _expected(pairs: Pairs, chosen: pd.DataFrame, days: Floats) -> _Expected:

@@ -313,6 +313,7 @@ def _chosen(pairs: Pairs, weighed: pd.DataFrame, lanes: pd.DataFrame, params: Re
         "lead_time_sd_days": np.zeros(n),
         "unit_cost": rows["part_cost"].to_numpy().copy(),
         "order_cost": np.zeros(n),
+        "shared_order_cost": np.full(n, np.nan),
         "min_order_quantity": np.ones(n, dtype=np.int64),
         "order_multiple": np.ones(n, dtype=np.int64),
         "source_calendar": np.full(n, "", dtype=object),

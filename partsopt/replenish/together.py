@@ -47,11 +47,7 @@ class Chain(NamedTuple):
 def chain_of(pairs: Pairs, chosen: pd.DataFrame, over: DemandOver, cap: Wholes) -> Chain:
     """The chain of the chosen sources. A DC's demand is its own forecast, or its dealers' where they add up to more."""
     rate, parent = pairs.rows["mean_per_day"].to_numpy(dtype=np.float64), chosen["parent"].to_numpy(dtype=np.int64)
-    below = np.flatnonzero(parent >= 0)
-    on_dc = np.maximum(np.bincount(parent[below], weights=rate[below], minlength=len(rate)), rate)
-    share = np.zeros(len(rate))
-    asked = on_dc[parent[below]]
-    share[below] = np.divide(rate[below], asked, out=np.zeros(len(below)), where=asked > 0)
+    share = shares_of_dcs(rate, parent)
     batch = batch_of(
         chosen["min_order_quantity"].to_numpy(),
         chosen["order_multiple"].to_numpy(),
@@ -61,6 +57,21 @@ def chain_of(pairs: Pairs, chosen: pd.DataFrame, over: DemandOver, cap: Wholes) 
     fixed = pairs.rows["fixed_level"].to_numpy()
     cap = np.where(fixed >= 0, fixed, cap)
     return Chain(demand, parent, chosen["wave"].to_numpy(), share, rate, cap, fixed)
+
+
+def shares_of_dcs(rate: Floats, parent: Wholes) -> Floats:
+    """The part of the demand on the DC-part above that is each pair's; 0 where there is none.
+
+    Examples
+    --------
+    >>> shares_of_dcs(np.array([4.0, 1.0, 1.0]), np.array([-1, 0, 0])).tolist()
+    [0.0, 0.25, 0.25]
+    """
+    below = np.flatnonzero(parent >= 0)
+    on_dc = np.maximum(np.bincount(parent[below], weights=rate[below], minlength=len(rate)), rate)
+    share, asked = np.zeros(len(rate)), on_dc[parent[below]]
+    share[below] = np.divide(rate[below], asked, out=np.zeros(len(below)), where=asked > 0)
+    return share
 
 
 def delay_at(chain: Chain, rows: Wholes, level: Wholes) -> Delay:

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partsopt.errors import SettingsError
+from partsopt.replenish.chain import Demand, no_delay
+from partsopt.replenish.levels import batch_of
 from partsopt.replenish.reviewcost import CHOICES, PERIODS, SourceCosts, cheapest_periods, pair_costs, source_costs
 from partsopt.replenish.service import mean_on_hand, order_chance
 from tests import reference as twin
@@ -29,10 +31,14 @@ def weighed(parts, order_cost, line_cost, target=0.9):
     column = {name: np.array([part[name] for part in parts], dtype=float) for name in parts[0]}
     packs = column["multiple"].astype(np.int64)
     n = len(parts)
-    costs = pair_costs(
-        column["rate"], column["ratio"], column["lead"][:, None], np.ones((n, 1)), np.full(n, target), packs, packs,
-        column["holding"], "fill_rate",
-    )  # fmt: skip
+
+    def demand_at(days):
+        over, lead = column["rate"] * days, column["rate"] * column["lead"]
+        batch = batch_of(packs, packs, over)
+        part = Demand(lead[:, None], (lead + over)[:, None], column["ratio"], np.ones((n, 1)), batch)
+        return part, no_delay(n)
+
+    costs = pair_costs(demand_at, np.full(n, target), column["holding"], "fill_rate")
     zero = np.zeros(n, dtype=np.int64)
     return source_costs(costs, zero, column["class"].astype(np.int64), 1, np.array([order_cost]), np.full(n, line_cost))
 

@@ -7,7 +7,10 @@ import pandas as pd
 import pytest
 
 from partsopt.errors import SettingsError
+from partsopt.replenish.levels import levels_reaching
 from partsopt.replenish.orders import replenish_sites
+from partsopt.replenish.reviewcost import pair_costs
+from partsopt.replenish.service import level_for_fill_rate
 from partsopt.settings import settings_from
 from tests.replenish.network import TODAY, night, tables, with_params
 
@@ -169,3 +172,43 @@ def test_days_are_placed_anew_where_a_dock_has_grown_lopsided():
     off = with_params(dc_review_period_days=WEEKLY, keep_review_days=False)
     anew = replenish_sites(**given, today=TODAY, period="month", params=off, last_review_days=mondays).review_days
     pd.testing.assert_frame_equal(anew, plan.review_days)
+
+
+def test_t_by_cost_is_weighed_with_the_levels_of_the_night():
+    """A dealer whose DC always owes needs more stock: the costs are of the levels that the night sets at that T."""
+    forecasts = [{"site_id": site, "part_id": "P1", "mean_per_period": 6.0} for site in ("D01", "DC1")]
+    params = with_params(review_rule="cost", dc_service_target={"A": 0.5, "B": 0.5, "C": 0.5})
+    given = tables(forecasts=forecasts)
+    pairs_seen = []
+
+    def weighed(demand_at, target, holding, measure):
+        part, delay = demand_at(7.0)
+        pairs_seen.append((levels_reaching(target, part, delay), delay.mean.copy()))
+        return pair_costs(demand_at, target, holding, measure)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("partsopt.replenish.reviewplan.pair_costs", weighed)
+        replenish_sites(**given, today=TODAY, period="month", params=params)
+    at_dc, at_dealer = pairs_seen
+    assert at_dc[1].tolist() == [0.0]
+    assert at_dealer[1][0] > 0
+    free = level_for_fill_rate([0.95], [[6 * 12 / 365.25 * 4]], [[6 * 12 / 365.25 * 11]], [1.0])
+    assert at_dealer[0][0] > free[0]
+
+
+def test_assumed_order_costs_are_told_and_given_ones_count():
+    forecasts = [{"part_id": f"P{i}", "mean_per_period": 9.0} for i in range(3)]
+    assumed = night(params=with_params(review_rule="cost"), forecasts=forecasts)
+    [told] = assumed.exceptions[assumed.exceptions["code"] == "order_cost_assumed"].to_dict("records")
+    assert told["what"] == "dcs: 1 of 1 sources are taken to cost 50 an order, 3 of 3 parts 5 a line"
+    assert told["money"] > 0
+    assert "order_cost_assumed" not in set(night(forecasts=forecasts).exceptions["code"])
+
+    def given_costs(shared):
+        supply = [{"part_id": f"P{i}", "order_cost": 0.01, "shared_order_cost": shared} for i in range(3)]
+        return night(params=with_params(review_rule="cost"), forecasts=forecasts, supply=supply)
+
+    dear, cheap = given_costs(5000.0), given_costs(0.0)
+    assert "order_cost_assumed" not in set(dear.exceptions["code"])
+    assert set(dear.review_days["review_period_days"]) == {28.0}
+    assert cheap.review_days["review_period_days"].max() < 3.0
