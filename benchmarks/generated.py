@@ -44,4 +44,59 @@ def refinery(n_series: int = 3000, seed: int = 1) -> Array:
     return np.where(generator.random((n_series, 56)) < chance * trend * shutdown, np.ceil(size), 0.0)
 
 
-GENERATED = {"like military": military, "like automotive": automotive, "like refinery": refinery}
+def consumables(n_series: int = 3000, seed: int = 1) -> Array:
+    """48 months of fast parts, the market 15 % up in summer and down in winter, growing by a half in 4 years."""
+    generator = np.random.default_rng(seed)
+    months = np.arange(48)
+    market = 1.008**months * np.exp(0.15 * np.sin(2 * np.pi * months / 12))
+    rate = np.exp(generator.normal(np.log(6.0), 1.3, (n_series, 1))) * market
+    rate = rate * np.exp(np.cumsum(0.06 * generator.standard_normal((n_series, 48)), axis=1))
+    excess = generator.gamma(1.5, 1.5, (n_series, 1)) + 0.1
+    return generator.negative_binomial(rate / excess, 1.0 / (1.0 + excess)).astype(np.float64)
+
+
+def declining(n_series: int = 4000, seed: int = 1) -> Array:
+    """60 months of spares of machines no longer made: 2 % less every month, and one part in 150 ends each month."""
+    generator = np.random.default_rng(seed)
+    months = np.arange(60)
+    chance = np.clip(generator.gamma(0.8, 0.25, (n_series, 1)), 0.005, 0.95)
+    ends = generator.geometric(1.0 / 150.0, (n_series, 1))
+    size = np.exp(generator.normal(0.8, 0.9, (n_series, 1)) + 0.7 * generator.standard_normal((n_series, 60)))
+    sells = generator.random((n_series, 60)) < chance * 0.98**months * (months < ends)
+    return np.where(sells, np.ceil(size), 0.0)
+
+
+def growing(n_series: int = 3500, seed: int = 1) -> Array:
+    """40 months of a young make: 1.5 % more every month, a third of the parts new within that time."""
+    generator = np.random.default_rng(seed)
+    months = np.arange(40)
+    rate = generator.gamma(0.6, 2.5, (n_series, 1)) * 1.015**months
+    rate = rate * np.exp(np.cumsum(0.08 * generator.standard_normal((n_series, 40)), axis=1))
+    excess = generator.gamma(1.0, 1.0, (n_series, 1)) + 0.1
+    demand = generator.negative_binomial(np.maximum(rate, 1e-9) / excess, 1.0 / (1.0 + excess)).astype(np.float64)
+    begins = np.where(generator.random(n_series) < 1.0 / 3.0, generator.integers(1, 28, n_series), 0)[:, None]
+    demand[months < begins] = np.nan
+    return demand
+
+
+def project(n_series: int = 5000, seed: int = 1) -> Array:
+    """48 months of a manufacturer's parts: heavy-tailed sizes, and a market that wanders around a level."""
+    generator = np.random.default_rng(seed)
+    market = np.zeros(48)
+    for month in range(1, 48):
+        market[month] = 0.7 * market[month - 1] + 0.12 * generator.standard_normal()
+    chance = np.clip(generator.beta(0.5, 3.0, (n_series, 1)), 0.003, 0.95)
+    size = np.exp(generator.normal(1.5, 1.5, (n_series, 1)) + 1.2 * generator.standard_normal((n_series, 48)))
+    sells = generator.random((n_series, 48)) < chance * np.minimum(np.exp(market), 1.0 / chance)
+    return np.where(sells, np.ceil(size), 0.0)
+
+
+GENERATED = {
+    "like military": military,
+    "like automotive": automotive,
+    "like refinery": refinery,
+    "consumables": consumables,
+    "declining": declining,
+    "growing": growing,
+    "project": project,
+}

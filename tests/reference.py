@@ -189,6 +189,25 @@ def reference_pinball(quantile: float, actual: float, level: float) -> float:
     return level * (actual - quantile) if actual > quantile else (1 - level) * (quantile - actual)
 
 
+def reference_discounted_mean(index: list[float], discount: float) -> float:
+    """Mean with the last value weighing 1 and each one before ``discount`` times the next."""
+    weights = [discount**age for age in reversed(range(len(index)))]
+    return sum(w * one for w, one in zip(weights, index, strict=True)) / sum(weights)
+
+
+def reference_discounted_trend(index: list[float], discount: float, level: float, horizon: int) -> float:
+    """Weighted least squares line over its mean, from the age of the level to the middle of the horizon."""
+    ages = list(reversed(range(len(index))))
+    weights = [discount**age for age in ages]
+    mean_age = sum(w * age for w, age in zip(weights, ages, strict=True)) / sum(weights)
+    mean = reference_discounted_mean(index, discount)
+    rows = list(zip(weights, ages, index, strict=True))
+    slope = -sum(w * (age - mean_age) * (one - mean) for w, age, one in rows)
+    slope /= sum(w * (age - mean_age) ** 2 for w, age, _ in rows)
+    level_age = sum(level**age * age for age in ages) / sum(level**age for age in ages)
+    return slope / mean * (level_age + (horizon + 1) / 2)
+
+
 def reference_chance_alive(sold: list[float], share: list[float], ends: float, pause: float) -> float:
     """Beta-geometric death by adding up, for every period of the last silence, that the series ended just then."""
     gaps, silence, seen, n, chances = [], 0.0, 0.0, 0, []

@@ -106,19 +106,24 @@ def discounted_rates(
 
 
 @njit(cache=True, nogil=True)
-def chances_alive(demand: Array, time: Array, starts: Array, ends: float, pause: float, out: Array) -> None:
+def chances_alive(
+    demand: Array, time: Array, starts: Array, origins: Array, ends: Array, pause: float, out: Array
+) -> None:
     """Chance that each series still sells, by how long it has been silent.
 
     Parameters
     ----------
     demand, time, starts
         As for :func:`discounted_rates`.
+    origins
+        Columns from an origin on are not known there, shape (origins,), rising.
     ends
-        Chance that a series ends in a period.
+        Chances that a series ends in a period, to choose from, shape (ends,).
     pause
         A period is silent with this chance at least, however regularly the series sold.
     out
-        Written: shape (series,); 1 where demand came back from a silence as long before, or never came at all.
+        Written: shape (origins, series, ends); 1 where demand came back from a silence as long before, or never came at
+        all.
 
     Notes
     -----
@@ -127,24 +132,35 @@ def chances_alive(demand: Array, time: Array, starts: Array, ends: float, pause:
     chance*: Fader, Hardie & Shang (2010), Marketing Science 29, 1086-1108, with one chance of ending for all.
     """
     has_time = time.size > 0
+    odds = np.zeros(len(ends))
     for i in range(len(demand)):
-        sold = seen = silent = longest = odds = 0.0
-        for t in range(starts[i], demand.shape[1]):
-            y = demand[i, t]
-            if isnan(y):
-                continue
-            e = time[i, t] if has_time else 1.0
-            if y > 0.0:
-                if sold > 0.0:
-                    longest = max(longest, silent)
-                sold += 1.0
-                silent = odds = 0.0
-            elif sold > 0.0 and e > 0.0:
-                silent += e
-                chance = max((seen - sold + 0.5) / (seen + 1.0), pause)
-                odds = min((odds + ends * e) / (chance if e == 1.0 else chance**e), 1e300)
-            seen += e
-        out[i] = 1.0 / (1.0 + odds) if silent > longest else 1.0
+        sold = seen = silent = longest = 0.0
+        odds[:] = 0.0
+        t = starts[i]
+        for place in range(len(origins)):
+            while t < origins[place]:
+                y = demand[i, t]
+                e = time[i, t] if has_time else 1.0
+                t += 1
+                if isnan(y):
+                    continue
+                if y > 0.0:
+                    if sold > 0.0:
+                        longest = max(longest, silent)
+                    sold += 1.0
+                    if silent > 0.0:
+                        silent = 0.0
+                        odds[:] = 0.0
+                elif sold > 0.0 and e > 0.0:
+                    silent += e
+                    chance = max((seen - sold + 0.5) / (seen + 1.0), pause)
+                    if e != 1.0:
+                        chance = chance**e
+                    for j in range(len(ends)):
+                        odds[j] = min((odds[j] + ends[j] * e) / chance, 1e300)
+                seen += e
+            for j in range(len(ends)):
+                out[place, i, j] = 1.0 / (1.0 + odds[j]) if silent > longest else 1.0
 
 
 @njit(cache=True, nogil=True)
@@ -395,7 +411,8 @@ def total_quantiles(
                 share = log(mean[i] / shorter) / log(learnt / shorter)
             for j in range(n):
                 low, high = max(before[j] + 0.5, 1e-300), max(reached[j] + 0.5, 1e-300)
-                out[i, j] = exp((1.0 - share) * log(low) + share * log(high)) - 0.5
+                between = exp((1.0 - share) * log(low) + share * log(high)) - 0.5
+                out[i, j] = min(max(between, before[j]), reached[j])
         else:
             smooth_levels(learnt, ratios[i, last], levels, z, before)
             smooth_levels(mean[i], ratios[i, last], levels, z, smooth)

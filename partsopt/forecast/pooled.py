@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from partsopt.forecast.kernels import chances_alive, credibility_weights, discounted_rates, weighted_means
+from partsopt.forecast.market import Market, expected_moves, market_of, season_at
 from partsopt.forecast.ratios import RatioTable, binned_ratios, cells
 from partsopt.forecast.spread import FIRST_TERMS, spread_of, spread_weights
 
@@ -19,7 +20,7 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 DISCOUNTS = np.array([1.0, 0.97, 0.93, 0.86, 0.72, 0.45])
 KEY = 2
 """Place in DISCOUNTS of the rate by which series are alike."""
-MARKET = 3
+MARKET = 4
 """Place in DISCOUNTS of the rate that tells the level of the whole market."""
 SLOW = 1
 """Place in DISCOUNTS of the rate that groups are averaged on."""
@@ -44,8 +45,16 @@ CLASS_DEMANDS = 50.0
 FREQUENCIES = np.array([0.1, 0.25, 0.5, 0.75, 0.95])
 """Shares of periods with demand up to which dispersion is alike."""
 WILD = 100.0
-ENDS = 5e-4
-"""Chance that a series ends in a period, beyond what the discounts have learnt; only long silences feel it."""
+CALM = 0.25
+"""Power of dispersion by which a series weighs less."""
+ENDINGS = np.array([1.25e-4, 2.5e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3])
+"""Chances that a series ends in a period, to choose from; only silences longer than any before feel it."""
+USUAL_ENDING, ENDING_SPREAD = 2, 1.0
+"""Place of the usual one, and how far from it, in logarithms, others usually lie."""
+NEVER = -1.0
+"""Stands for the rate of a series without any demand."""
+LEAST_ALIVE = 0.5
+"""Totals of series that sold on with less than this chance teach nothing else."""
 PAUSE = 1.0 / 3.0
 """Chance of a silent period, at least: a part that sold in every period may pause, or its export may."""
 LARGEST_RELATIVE = 20.0
@@ -79,11 +88,13 @@ class Learnt(NamedTuple):
     horizons
         Periods, shape (horizons,), rising.
     strata
-        Rates up to which each stratum reaches, shape (strata - 1,).
+        Rates up to which each stratum reaches, shape (strata - 1,); the first is NEVER.
     weights
         Shape (horizons, strata, rates), at today's level of the market.
     key_factor
         What the rate that decides the stratum is multiplied by to stand at that level.
+    ending
+        Chance that a series ends in a period.
     spread
         Weights of what widens a total (``spread_of``), shape (horizons, terms).
     relative
@@ -98,12 +109,15 @@ class Learnt(NamedTuple):
         Median size of a demand, pieces.
     group_means
         Mean rate of every group by code, demands of a series' size per period, shape (codes,) for each grouping.
+    season
+        Factor of each of the coming periods, the same every year; empty where none shows.
     """
 
     horizons: Array
     strata: Array
     weights: Array
     key_factor: float
+    ending: float
     spread: Array
     relative: Array
     frequency: float
@@ -111,6 +125,7 @@ class Learnt(NamedTuple):
     n_totals: int
     usual_size: float
     group_means: list[Array]
+    season: Array
 
 
 class _Origin(NamedTuple):
@@ -125,6 +140,8 @@ class _Origin(NamedTuple):
     ratio: Array
     size: Array
     time: Array
+    n_demands: Array
+    alive: Array
 
 
 def usual_rate(rates: Array) -> float:
@@ -249,6 +266,14 @@ def first_weights(n_rates: int) -> Array:
     return np.concatenate([np.full(n_own, 0.9 / n_own), np.full(n_rates - n_own, 0.1 / (n_rates - n_own))])
 
 
+def without_season(history: History, season: Array) -> History:
+    """Demand over the season of its period."""
+    if not len(season):
+        return history
+    n_periods = history.demand.shape[1]
+    return history._replace(demand=history.demand / season_at(season, -n_periods, n_periods))
+
+
 def learn(history: History, groups: list[Group], value: Array | None, period: str) -> Learnt:
     """Learn weights, dispersion and ratios on rolling origins inside the history.
 
@@ -270,42 +295,45 @@ def learn(history: History, groups: list[Group], value: Array | None, period: st
     frequency = float((moments[:, 5] / np.maximum(moments[:, 0], 1.0)).mean())
     origins = {horizon: _origins(n_periods, horizon) for horizon in HORIZONS[period]}
     ends = sorted({n_periods, *(end for some in origins.values() for end in some)})
-    known = _known(history, ends, groups, frequency, usual_size, relative)
+    market = _market(history, moments, shrunk_dispersion(shown, relative), period)
+    seasonless = without_season(history, market.season)
+    known = _known(seasonless, ends, groups, frequency, usual_size, relative)
     worth = np.ones(len(history.demand)) if value is None else _weights_of(value)
+    now, ending = known[n_periods], USUAL_ENDING
     strata, shape, n_totals = np.empty(0), (0, 0), 0
     horizons: list[float] = []
     weights: list[Array] = []
-    levels, spreads, parts = [], [], []
+    spreads, parts, moves = [], [], []
     for horizon, some in origins.items():
-        rows = [_rows(history, known[end], end, horizon, worth) for end in some]
-        if sum(len(one.total) for one in rows) < FEWEST_ROWS:
+        expected, came = expected_moves(market, np.array([*some, n_periods]), horizon)
+        seen = _all_rows(history, known, some, horizon, worth, expected, came)
+        if len(seen.total) < FEWEST_ROWS:
             break
-        seen = _Rows(*(np.concatenate(one) for one in zip(*rows, strict=True)))
-        key = seen.rates[:, KEY]
         if not horizons:
-            n_totals, shape, strata = len(seen.total), cells(len(seen.total)), _strata(key)
-        stratum = np.searchsorted(strata, key)
+            n_totals, shape, strata = len(seen.total), cells(len(seen.total)), _strata(seen.key)
+            ending = _ending(seen, strata)
+        seen = _faded(seen, ending)
+        stratum = np.searchsorted(strata, seen.key)
         seen.weight[is_wild(seen.rates, seen.total / horizon, stratum, seen.size)] = 0.0
         found = _weights(seen, float(horizon), stratum, len(strata) + 1)
         weights.append(found if not weights else OWN_SHARE * found + (1.0 - OWN_SHARE) * weights[0])
-        mean = horizon * np.maximum(_weighted(seen.rates, key, strata, weights[-1]), 1e-9)
-        levels.append(_level(seen, mean))
-        mean *= levels[-1]
-        at = seen.weight > 0
+        mean = horizon * np.maximum(_weighted(seen.rates, seen.key, strata, weights[-1]), 1e-9) * seen.move
+        at = (seen.weight > 0) & (seen.key > NEVER)
         spreads.append(spread_weights(seen.total[at], mean[at], seen.ratio[at], seen.time[at], float(horizon)))
         horizons.append(float(horizon))
+        moves.append(expected[-1])
         if shape[0]:
             spread = spread_of(spreads[-1], mean, seen.ratio, seen.time, float(horizon))
             parts.append(binned_ratios(seen.total, mean, spread, shape))
-    now = known[n_periods]
     if not horizons:
-        horizons, levels, spreads = [1.0], [1.0], [FIRST_TERMS]
+        horizons, spreads, moves = [1.0], [FIRST_TERMS], [1.0]
         weights = [first_weights(now.rates.shape[1])[None, :]]
     return Learnt(
         np.array(horizons),
         strata,
-        np.stack(weights) * now.factors * np.array(levels)[:, None, None],
+        np.stack(weights) * now.factors * np.array(moves)[:, None, None],
         float(now.factors[KEY]),
+        float(ENDINGS[ending]),
         np.stack(spreads),
         relative,
         frequency,
@@ -313,6 +341,7 @@ def learn(history: History, groups: list[Group], value: Array | None, period: st
         n_totals,
         usual_size,
         now.means,
+        market.season,
     )
 
 
@@ -328,20 +357,19 @@ def apply(learnt: Learnt, history: History, groups: list[Group]) -> tuple[Array,
         Mean and variance over mean, shape (series, horizons), the mean rising; number of demands, shape (series,).
     """
     n_periods = history.demand.shape[1]
-    (own,), (moments,) = rates_and_moments(history, [n_periods], learnt.frequency, learnt.usual_size)
+    seasonless = without_season(history, learnt.season)
+    (own,), (moments,) = rates_and_moments(seasonless, [n_periods], learnt.frequency, learnt.usual_size)
     time, size = moments[:, 0], moments[:, 6]
     shown = own_dispersion(moments)
     n_demands, ratio = shown.n_demands, shrunk_dispersion(shown, learnt.relative)
     rates = with_groups(own, groups, learnt.group_means, learnt.frequency, size)
-    key = rates[:, KEY] * learnt.key_factor
+    key = np.where(n_demands > 0, rates[:, KEY] * learnt.key_factor, NEVER)
     rate = np.column_stack([_weighted(rates, key, learnt.strata, weights) for weights in learnt.weights])
     never = n_demands == 0
     rate[never] = np.minimum(rate[never], learnt.usual_size / (1.0 + time[never, None]))
     mean = rate * learnt.horizons
     np.maximum.accumulate(mean, axis=1, out=mean)
-    alive = np.empty(len(mean))
-    chances_alive(history.demand, history.time, history.starts, ENDS, PAUSE, alive)
-    mean *= alive[:, None]
+    mean *= still_alive(history, [n_periods], np.array([learnt.ending]))[0]
     spread = np.column_stack(
         [
             spread_of(weights, mean[:, place], ratio, time, float(learnt.horizons[place]))
@@ -362,16 +390,22 @@ def _weights_of(value: Array) -> Array:
 class _Rows(NamedTuple):
     """Totals that came, and what was known before of their series, shape (rows, ...).
 
+    ``rates`` are multiplied by what the market did, and ``move`` is what was expected of it over what it did; ``key``
+    decides the stratum; ``alive`` has a column for each of ENDINGS.
+
     The weight falls with the fourth root of the series' dispersion: faster, and series whose past looked calm by luck
     count most and the mean comes out too high; not at all, and wild series pull it too low.
     """
 
     rates: Array
+    key: Array
     total: Array
     ratio: Array
     weight: Array
     size: Array
     time: Array
+    alive: Array
+    move: Array
 
 
 def _origins(n_periods: int, horizon: int) -> range:
@@ -385,33 +419,95 @@ def _known(
 ) -> dict[int, _Origin]:
     """The series as they were known at each origin."""
     rates, moments = rates_and_moments(history, ends, frequency, usual_size)
+    alive = still_alive(history, ends, ENDINGS)
     known = {}
-    for end, own, sums in zip(ends, rates, moments, strict=True):
+    for end, own, sums, one in zip(ends, rates, moments, alive, strict=True):
         size = sums[:, 6]
         market = market_factors(own)
         factors = np.concatenate([market, np.ones(len(groups) + 1)])
         means = group_means(own[:, SLOW] * market[SLOW] / size, groups, frequency)
         weighed = with_groups(own, groups, means, frequency, size) * factors
         ratio = shrunk_dispersion(own_dispersion(sums), relative)
-        known[end] = _Origin(weighed, means, factors, ratio, size, sums[:, 0])
+        known[end] = _Origin(weighed, means, factors, ratio, size, sums[:, 0], sums[:, 5], one)
     return known
 
 
-def _rows(history: History, origin: _Origin, end: int, horizon: int, worth: Array) -> _Rows:
-    """One origin: what was known of each series, and the total that came, of those observed throughout."""
-    total = history.demand[:, end : end + horizon].sum(axis=1)
-    at = np.isfinite(total) & (origin.time > 0) & (history.starts < end)
-    if history.time.size:
-        at &= (history.time[:, end : end + horizon] >= 1.0).all(axis=1)
-    size = origin.size[at]
-    ratio = origin.ratio[at]
-    weight = worth[at] / ratio**0.25
-    return _Rows(origin.rates[at], total[at], ratio, weight, size, origin.time[at])
+def still_alive(history: History, ends: list[int], endings: Array) -> Array:
+    """Chance that each series still sells at some origins, for each chance of ending, (origins, series, endings)."""
+    out = np.empty((len(ends), len(history.demand), len(endings)))
+    columns = np.array(ends, dtype=np.int64)
+    chances_alive(history.demand, history.time, history.starts, columns, endings, PAUSE, out)
+    return out
+
+
+def _market(history: History, moments: Array, ratio: Array, period: str) -> Market:
+    seen = np.isfinite(history.demand) & (np.arange(history.demand.shape[1]) >= history.starts[:, None])
+    exposure = np.where(seen, history.time, 0.0) if history.time.size else seen.astype(np.float64)
+    return market_of(
+        history.demand, exposure, moments[:, 1] / np.maximum(moments[:, 0], 1e-9), ratio**-CALM, ratio, period
+    )
+
+
+def _all_rows(
+    history: History, known: dict[int, _Origin], ends: range, horizon: int, worth: Array, expected: Array, came: Array
+) -> _Rows:
+    """The totals over a horizon after all its origins, of series observed throughout, and what was known before."""
+    parts = []
+    for end, told, real in zip(ends, expected, came, strict=False):
+        origin = known[end]
+        total = history.demand[:, end : end + horizon].sum(axis=1)
+        at = np.isfinite(total) & (origin.time > 0) & (history.starts < end)
+        if history.time.size:
+            at &= (history.time[:, end : end + horizon] >= 1.0).all(axis=1)
+        rates, ratio = origin.rates[at], origin.ratio[at]
+        weight = worth[at] * ratio**-CALM
+        parts.append(
+            _Rows(
+                rates * real, stratum_key(rates, origin.n_demands[at]), total[at], ratio, weight, origin.size[at],
+                origin.time[at], origin.alive[at], np.full(len(ratio), told / real),
+            )
+        )  # fmt: skip
+    if not parts:
+        n_rates = next(iter(known.values())).rates.shape[1]
+        return _Rows(np.empty((0, n_rates)), *(np.empty(0),) * 6, np.empty((0, len(ENDINGS))), np.empty(0))
+    return _Rows(*(np.concatenate(one) for one in zip(*parts, strict=True)))
+
+
+def _faded(seen: _Rows, ending: int) -> _Rows:
+    """Rates faded by the chance that their series still sells; those that rather do not teach nothing."""
+    lasts = seen.alive[:, ending] >= LEAST_ALIVE
+    if not lasts.all():
+        seen = _Rows(*(one[lasts] for one in seen))
+    return seen._replace(rates=seen.rates * seen.alive[:, ending, None])
+
+
+def _ending(seen: _Rows, strata: Array) -> int:
+    """Place in ENDINGS of what tells best how much silent series sold, the usual one where they tell little.
+
+    Poisson quasi-likelihood of the totals whose series may have ended, with a normal prior on the logarithm.
+    """
+    stratum = np.searchsorted(strata, seen.key)
+    touched = (seen.alive[:, -1] < 1.0) & ~is_wild(seen.rates, seen.total, stratum, seen.size)
+    found = _weights(seen, 1.0, stratum, len(strata) + 1)
+    mean = np.maximum(_weighted(seen.rates, seen.key, strata, found), 1e-9)[touched, None] * seen.alive[touched]
+    told = ((seen.total[touched, None] * np.log(mean) - mean) / seen.ratio[touched, None]).sum(axis=0)
+    away = np.log(ENDINGS / ENDINGS[USUAL_ENDING]) / ENDING_SPREAD
+    return int(np.argmax(told - 0.5 * away**2))
+
+
+def stratum_key(rates: Array, n_demands: Array) -> Array:
+    """What decides the stratum: the rate at KEY, and NEVER without any demand, which makes a stratum of its own.
+
+    Were those that never sold among the others, their totals would be told too low and those of the others too high.
+    """
+    return np.where(n_demands > 0, rates[:, KEY], NEVER)
 
 
 def _strata(key: Array) -> Array:
-    n_strata = int(np.clip(len(key) // STRATUM_ROWS, 1, MOST_STRATA))
-    return np.quantile(key, np.arange(1, n_strata) / n_strata)
+    sold = key[key > NEVER]
+    n_strata = int(np.clip(len(sold) // STRATUM_ROWS, 1, MOST_STRATA))
+    edges = np.quantile(sold, np.arange(1, n_strata) / n_strata) if n_strata > 1 else np.empty(0)
+    return np.concatenate([[NEVER], edges])
 
 
 def _upper_quartile(values: Array) -> float:
@@ -462,10 +558,3 @@ def _weighted(rates: Array, key: Array, strata: Array, weights: Array) -> Array:
     out = np.empty(len(rates))
     weighted_means(rates, strata, key, weights, out)
     return out
-
-
-def _level(seen: _Rows, mean: Array) -> float:
-    """What totals came to against their means: how the market was seen to rise or fall by this horizon."""
-    expected = float((seen.weight * mean).sum())
-    found = float((seen.weight * seen.total).sum()) / expected if expected > 0 else 1.0
-    return float(np.clip(found, 0.5, 2.0))

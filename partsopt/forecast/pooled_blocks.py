@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from partsopt.forecast.market import season_at
 from partsopt.forecast.pooled import MOST_SERIES, Group, History, apply, learn
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
@@ -15,6 +16,8 @@ LEAST_TOTALS = 1000
 """Past totals below which series are not pooled, but each takes the method that suits its own history."""
 USUAL_HORIZON = {"month": 0, "week": 1}
 """Place among the learnt horizons of about a month, the usual protection interval."""
+QUARTER = {"month": 3, "week": 13}
+"""Periods over whose season the mean is taken."""
 PRICE_BANDS = 10
 
 
@@ -79,9 +82,15 @@ def pooled_means(
     if learnt.n_totals < LEAST_TOTALS:
         return none
     place = min(USUAL_HORIZON[period], len(learnt.horizons) - 1)
+    periods = learnt.horizons[place] * _season_over(learnt.season, int(learnt.horizons[place]), QUARTER[period])
     parts = []
     for at in blocks:
         mean, ratio, _ = apply(learnt, history_of(at), [Group(one.codes[at], one.n_codes) for one in groups])
-        parts.append((mean[:, place] / learnt.horizons[place], ratio[:, place], ratio[:, 0]))
+        parts.append((mean[:, place] / periods, ratio[:, place], ratio[:, 0]))
     found, ratio, one_step = (np.concatenate(one) for one in zip(*parts, strict=True))
     return PooledMeans(found, ratio, one_step, learnt.n_totals, n_learnt)
+
+
+def _season_over(season: Array, horizon: int, quarter: int) -> float:
+    """Season of the periods of a horizon over that of the coming quarter."""
+    return float(season_at(season, 0, horizon).mean() / season_at(season, 0, quarter).mean())

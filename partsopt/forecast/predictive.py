@@ -28,12 +28,13 @@ ROWS_AT_ONCE = 65_536
 """Series to which what was learnt is applied at once; more take memory and no less time."""
 REFERENCE = 1
 """Place among the learnt horizons of the one that ``rate`` and ``variance_to_mean`` speak of, where there is one."""
-_METHODS = np.array(["pooled", "pooled", "zero"])
+_METHODS = np.array(["pooled", "pooled", "zero", "pooled"])
 _REASONS = np.array(
     [
         "Own demand, older periods counting less, and what alike series sell, weighted by what past totals came to.",
         "No demand in the history; what alike series without demand came to sell.",
         "No series has any demand in the history.",
+        "Own demand, older periods counting less, and what alike series sell, weighted; and the season of all series.",
     ]
 )
 
@@ -56,6 +57,8 @@ class Predictive:
         Weight of the table's quantiles against those of the negative binomial.
     reason
         How the rate was found, the place of the sentence about it, shape (series,).
+    season
+        Market's factor of each coming period, the same every year; empty where none shows.
     """
 
     horizons: Array
@@ -64,6 +67,7 @@ class Predictive:
     table: RatioTable | None
     table_weight: float
     reason: Array
+    season: Array
 
     @property
     def method(self) -> Array:
@@ -88,8 +92,8 @@ class Predictive:
 
     def mean(self, horizon: Array | float) -> Array:
         """Expected total over ``horizon`` periods, pieces, shape (series,)."""
-        ahead = self._ahead(horizon)
-        reached = np.concatenate([[0.0], self.horizons])
+        ahead = self._season_until(self._ahead(horizon))
+        reached = self._season_until(np.concatenate([[0.0], self.horizons]))
         totals = np.column_stack([np.zeros(len(self.means)), self.means])
         upper = np.clip(np.searchsorted(reached, ahead), 1, len(reached) - 1)
         row = np.arange(len(totals))
@@ -144,6 +148,14 @@ class Predictive:
         mean = self.step_mean(step)
         next_one = np.zeros(len(mean), dtype=np.int64)
         return whole_pieces(self._quantiles(mean, mean[:, None], self.ratios[:, :1], next_one, levels))
+
+    def _season_until(self, ahead: Array) -> Array:
+        """Periods ahead, each counting as much as the market's season says."""
+        if not len(self.season):
+            return ahead
+        year = len(self.season)
+        summed = np.concatenate([[0.0], np.cumsum(self.season)])
+        return ahead // year * summed[-1] + np.interp(ahead % year, np.arange(year + 1), summed)
 
     def _ahead(self, horizon: Array | float) -> Array:
         ahead = np.broadcast_to(np.asarray(horizon, dtype=np.float64), (len(self.means),))
@@ -240,7 +252,8 @@ def fit_predictive(
     n_series = len(history.demand)
     groupings = [_group(one) for one in (groups or {}).values() if one is not None]
     if n_series == 0:
-        return Predictive(np.ones(1), np.empty((0, 1)), np.empty((0, 1)), None, 0.0, np.empty(0, dtype=np.int64))
+        no_reason = np.empty(0, dtype=np.int64)
+        return Predictive(np.ones(1), np.empty((0, 1)), np.empty((0, 1)), None, 0.0, no_reason, np.empty(0))
     n_sample = min(n_series, MOST_SERIES)
     sample = np.arange(n_sample) * n_series // n_sample
     learnt = learn(
@@ -254,9 +267,10 @@ def fit_predictive(
         at = slice(first, first + ROWS_AT_ONCE)
         applied.append(apply(learnt, history.of(at), [Group(one.codes[at], one.n_codes) for one in groupings]))
     means, ratios, n_demands = (np.concatenate(one) for one in zip(*applied, strict=True))
-    reason = np.where(n_demands > 0, 0, 1 if learnt.frequency > 0 else 2).astype(np.int8)
+    sold = 3 if len(learnt.season) else 0
+    reason = np.where(n_demands > 0, sold, 1 if learnt.frequency > 0 else 2).astype(np.int8)
     weight = TABLE_WEIGHT * learnt.n_totals / (learnt.n_totals + TABLE_TOTALS)
-    return Predictive(learnt.horizons, means, ratios, learnt.table, weight, reason)
+    return Predictive(learnt.horizons, means, ratios, learnt.table, weight, reason, learnt.season)
 
 
 def _group(codes: Array) -> Group:

@@ -140,9 +140,10 @@ def test_the_table_is_averaged_with_the_distribution():
 def alive_after(demand, share=None, ends=1e-3, pause=0.25) -> float:
     rows = np.array([demand], dtype=float)
     time = np.empty((0, 0)) if share is None else np.array([share], dtype=float)
-    out = np.empty(1)
-    chances_alive(rows, time, np.zeros(1, dtype=np.int64), ends, pause, out)
-    return float(out[0])
+    out = np.empty((1, 1, 1))
+    origins = np.array([len(demand)])
+    chances_alive(rows, time, np.zeros(1, dtype=np.int64), origins, np.array([ends]), pause, out)
+    return float(out[0, 0, 0])
 
 
 @settings(max_examples=80, deadline=None)
