@@ -481,6 +481,9 @@ class RoutingParams:
     unloading_s_per_piece: int = setting(0, "unloading time of each piece, on top of the stop's service_min", "seconds")
     detour_factor: float = setting(1.3, "road distance over great-circle distance, where no travel row is given")
     speed_km_per_hour: float = setting(55.0, "average speed, where no travel row is given", "km per hour")
+    estimate_travel: bool = setting(True, "false: a pair of sites that lacks in travel is refused by name")
+    road_engine: str = setting("none", "who completes travel: none, osrm, valhalla (servers), valhalla_in_process")
+    road_engine_at: str = setting("", "address of that server, or Valhalla's configuration file")
     own_vehicle_radius_km: float = setting(400.0, "dealers farther from the DC by road than this go by carrier", "km")
     first_loading_min: float = setting(
         30.0,
@@ -530,6 +533,10 @@ class RoutingParams:
         for name in ("speed_km_per_hour", "own_vehicle_radius_km"):
             _need(getattr(self, name) > 0, f"routing.{name}", getattr(self, name), "above 0")
         clock_minutes("routing.stock_wave_at", self.stock_wave_at)
+        _choice("routing.road_engine", self.road_engine, ("none", "osrm", "valhalla", "valhalla_in_process"))
+        if self.road_engine in ("osrm", "valhalla"):
+            is_address = self.road_engine_at.startswith(("http://", "https://"))
+            _need(is_address, "routing.road_engine_at", self.road_engine_at, "the address of the server, http://...")
 
 
 @dataclass(frozen=True, kw_only=True)

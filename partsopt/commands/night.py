@@ -60,6 +60,7 @@ def _run(
     from partsopt.store.lock import run_lock
     from partsopt.store.memory import keep_memory
     from partsopt.store.promises import read_past_promises
+    from partsopt.store.roads import on_roads
     from partsopt.store.runs import publish_plan, run_id_of
 
     keep_memory()
@@ -77,6 +78,7 @@ def _run(
         before, carried = read_last_night(runs, day)
         known = {**inputs.tables, **before, "past_promises": promises}
         inputs = inputs._replace(tables=known, files=(*inputs.files, *past, *carried))
+        inputs = on_roads(inputs, settings.routing, runs / ".roads")
         plan = plan_night(inputs.tables, inputs.rejects, settings, day, watch)
         watch("write", "")
         run_id = run_id_of(inputs.files, settings, day)

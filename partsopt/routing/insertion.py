@@ -188,27 +188,44 @@ def in_time(
 
     The cost is that of distance, driving time and the day's fixed cost: an estimate, since waiting may absorb time.
     """
-    delivery = problem.deliveries[one]
-    before, behind, here = openings.before, openings.behind, delivery.place
-    to_s = np.where(before == here, 0, problem.travel_s[before, here] + openings.base_s) + openings.own_s
-    on_s = np.where(behind == here, 0, problem.travel_s[here, behind] + delivery.service_s) + delivery.pieces_s
-    departs_s = np.maximum(np.maximum(openings.free_s, delivery.released_s), openings.from_s)
-    starts_s = np.maximum(departs_s + openings.spent_s + to_s, delivery.opens_s)
+    before, behind, here = openings.before, openings.behind, problem.deliveries[one].place
+    to_s, on_s, departs_s, starts_s = _reached(problem, one, openings)
     fits = (departs_s <= openings.latest_from_s) & (starts_s <= latest_s[one]) & (starts_s + on_s <= openings.until_s)
     distance_m = problem.distance_m
     longer_m = distance_m[before, here] + distance_m[here, behind] - distance_m[before, behind]
     return fits, longer_m * openings.per_m + (to_s + on_s) * openings.per_s + openings.fixed
 
 
+def reached_s(problem: DayProblem, one: int, openings: Openings) -> NDArray[np.int64]:
+    """When the stop behind each opening is reached at the earliest, with a delivery put there."""
+    _, on_s, _, starts_s = _reached(problem, one, openings)
+    return starts_s + on_s
+
+
+def _reached(problem: DayProblem, one: int, openings: Openings) -> tuple[NDArray[np.int64], ...]:
+    """Seconds on the way there and on from it; and when the trip departs and its unloading starts at the earliest."""
+    delivery = problem.deliveries[one]
+    before, behind, here = openings.before, openings.behind, delivery.place
+    to_s = np.where(before == here, 0, problem.travel_s[before, here] + openings.base_s) + openings.own_s
+    on_s = np.where(behind == here, 0, problem.travel_s[here, behind] + delivery.service_s) + delivery.pieces_s
+    departs_s = np.maximum(np.maximum(openings.free_s, delivery.released_s), openings.from_s)
+    return to_s, on_s, departs_s, np.maximum(departs_s + openings.spent_s + to_s, delivery.opens_s)
+
+
+def may_bring(problem: DayProblem, one: int, openings: Openings) -> NDArray[np.bool_]:
+    """Which openings are on a vehicle that may bring a delivery."""
+    may = np.zeros(len(problem.vans), dtype=bool)
+    may[list(problem.deliveries[one].vehicles)] = True
+    return may[openings.vehicle]
+
+
 def has_room(problem: DayProblem, one: int, openings: Openings) -> NDArray[np.bool_]:
     """Which openings have the kg and m3 for a delivery, on a vehicle that may bring it."""
     delivery = problem.deliveries[one]
-    may = np.zeros(len(problem.vans), dtype=bool)
-    may[list(delivery.vehicles)] = True
     return (
         (openings.grams + delivery.grams <= openings.most_grams)
         & (openings.cm3 + delivery.cm3 <= openings.most_cm3)
-        & may[openings.vehicle]
+        & may_bring(problem, one, openings)
     )
 
 
@@ -263,25 +280,3 @@ def relaxed_days(problem: DayProblem, trips: Trips, latest_s: Sequence[int]) -> 
         Relaxed(one, openings_of(one, trips, latest_s)) for one in (problem, endless, again)
     )
     return as_it_is, without_end, with_trip
-
-
-def vehicles_asked(
-    problem: DayProblem, one: int, relaxed: Sequence[Relaxed], latest_s: Sequence[int], most: int
-) -> list[int]:
-    """The vehicles nearest to taking a delivery: by load missing, by shift missing, by way; a few of each."""
-    able = set(problem.deliveries[one].vehicles)
-    asked: list[int] = []
-    for number, (day, openings) in enumerate(relaxed):
-        fits, cost = in_time(day, one, openings, latest_s)
-        if number == 0:
-            share = np.maximum(
-                (openings.grams + problem.deliveries[one].grams) / openings.most_grams,
-                (openings.cm3 + problem.deliveries[one].cm3) / openings.most_cm3,
-            )
-            cost = np.maximum(share, 1.0) * 1e9 + cost
-        else:
-            fits &= has_room(day, one, openings)
-        rows = np.flatnonzero(fits)
-        ranked = dict.fromkeys(openings.vehicle[rows[np.argsort(cost[rows], kind="stable")]].tolist())
-        asked += [vehicle for vehicle in ranked if vehicle in able][:most]
-    return sorted(set(asked))

@@ -267,8 +267,7 @@ def plan_origin(origin_id: str, parcels: list[Parcel], network: Network) -> Orig
     found = search_day(day.problem, network.params) if network.search is None else network.search(day)
     on_board, routes, stops = vehicle_rows(day, found, parcels, network.vehicles)
     fates = []
-    is_small = len(day.problem.vans) <= reasons.ALL_ASKED
-    relaxed = () if is_small else relaxed_days(day.problem, found.trips, found.latest_s)
+    relaxed = relaxed_days(day.problem, found.trips, found.latest_s)
     for number, parcel in enumerate(parcels):
         fate, pick = on_board.get(number), day.chosen[number]
         if fate is None and pick is not None:

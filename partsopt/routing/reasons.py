@@ -5,12 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from partsopt.routing.insertion import UNLIMITED, Relaxed, cheapest_place, vehicles_asked
-from partsopt.routing.stops import CM3_PER_M3, GRAMS_PER_KG, Parcel, Place
-from partsopt.routing.timetable import Broken, DayProblem, Trips, Van, largest_load, times_of_day, times_of_trip
+import numpy as np
 
-ALL_ASKED = 24
-MOST_ASKED = 3
+from partsopt.routing.insertion import (
+    UNLIMITED,
+    Openings,
+    Relaxed,
+    day_with,
+    has_room,
+    in_time,
+    may_bring,
+    reached_s,
+    relaxed_days,
+)
+from partsopt.routing.stops import CM3_PER_M3, GRAMS_PER_KG, Parcel, Place
+from partsopt.routing.timetable import (
+    Broken,
+    DayProblem,
+    Trips,
+    TripTimes,
+    Van,
+    largest_load,
+    times_of_day,
+    times_of_trip,
+)
+
 SECONDS_PER_MINUTE = 60
 
 
@@ -109,7 +128,8 @@ def full(
     ways = changes_that_admit(problem, one, trips, latest_s, vehicle_ids, relaxed)
     vehicles = "the vehicle is" if len(problem.vans) == 1 else f"all {len(problem.vans)} vehicles are"
     if not ways:
-        return f"{vehicles} full, and no stop could wait for it; one more vehicle would take it"
+        like = vehicle_ids[problem.deliveries[one].vehicles[0]]
+        return f"{vehicles} full, and no stop could wait for it; one more vehicle like {like} would take it"
     return f"{vehicles} full; it would fit with {', or '.join(way.says for way in ways)}"
 
 
@@ -121,70 +141,115 @@ def changes_that_admit(
     vehicle_ids: Sequence[str],
     relaxed: Sequence[Relaxed] = (),
 ) -> list[Change]:
-    """The smallest change of each kind (load, shift, one more trip) that lets one vehicle take a delivery.
+    """The smallest change of each kind (load, shift, one more trip) of a single vehicle that lets it take a delivery.
 
-    Each has been applied: the delivery fits into the plan given, and nothing on board is later than it may be.
-    With ``relaxed`` days, only the vehicles nearest to taking it are asked, not all.
+    Each has been applied: the delivery fits into the plan given, and nothing on board is later than it may be. None
+    smaller of its kind would do: the openings of all vehicles are tried in the order of the least change that each
+    could need, until that reaches the change found. Loads are compared by their share of the vehicle.
+
+    Parameters
+    ----------
+    relaxed
+        What :func:`relaxed_days` says of the plan, where several deliveries are asked about.
     """
-    load, shift, trip = [], [], []
-    asked: Sequence[int] = problem.deliveries[one].vehicles
-    if relaxed:
-        asked = vehicles_asked(problem, one, relaxed, latest_s, MOST_ASKED)
-    for number in asked:
-        van, vehicle_id = problem.vans[number], vehicle_ids[number]
-        roomy = replace(van, grams=UNLIMITED, cm3=UNLIMITED)
-        for grams, cm3 in _loads_needed(problem, one, trips[number], number, roomy, latest_s):
-            wider = replace(van, grams=max(grams, van.grams), cm3=max(cm3, van.cm3))
-            if any(
-                wider.grams > problem.deliveries[each].largest_grams for day in trips[number] for each in (*day, one)
-            ):
-                continue
-            share = max(wider.grams / van.grams, wider.cm3 / van.cm3)
-            more = [
-                *([f"{_kg(wider.grams - van.grams)}"] if wider.grams > van.grams else []),
-                *([f"{_m3(wider.cm3 - van.cm3)}"] if wider.cm3 > van.cm3 else []),
-            ]
-            load.append((share, number, wider, f"{' and '.join(more)} more on {vehicle_id}"))
-        longer = replace(van, end_s=UNLIMITED)
-        placed = cheapest_place(_with(problem, number, longer), one, trips, latest_s, [number])
-        if placed is not None:
-            times = times_of_day(_with(problem, number, longer), number, placed.trips[number], latest_s)
-            if not isinstance(times, Broken) and times[-1].returns_s > van.end_s:
-                more_s = times[-1].returns_s - van.end_s
-                whose = "the dock's hours" if van.ends_with_dock else f"{vehicle_id}'s shift"
-                says = f"{_minutes(more_s)} more of {whose}"
-                shift.append((more_s, number, replace(van, end_s=van.end_s + more_s), says))
-        again = replace(van, max_trips=van.max_trips + 1)
-        trip.append((0, number, again, f"one more trip of {vehicle_id}"))
-    found = []
-    for kind in (load, shift, trip):
-        for _, number, van, says in sorted(kind, key=lambda way: (way[0], way[1])):
-            placed = cheapest_place(_with(problem, number, van), one, trips, latest_s, [number])
-            if placed is not None:
-                found.append(Change(number, van, says, placed.trips))
-                break
-    return found
+    as_it_is, without_end, with_trip = relaxed or relaxed_days(problem, trips, latest_s)
+    asked = _Asked(problem, one, trips, latest_s, vehicle_ids)
+    found = [_least_load(asked, as_it_is), _least_shift(asked, as_it_is, without_end), _more_trips(asked, with_trip)]
+    return [change for change in found if change is not None]
 
 
-def _loads_needed(
-    problem: DayProblem,
-    one: int,
-    day: tuple[tuple[int, ...], ...],
-    number: int,
-    roomy: Van,
-    latest_s: Sequence[int],
-) -> list[tuple[int, int]]:
-    """Loads of the trips that could take a delivery if weight and volume were no matter, grams and cm3."""
-    needed = []
-    relaxed = _with(problem, number, roomy)
-    for place, trip in enumerate(day):
-        for at in range(len(trip) + 1):
-            longer = (*trip[:at], one, *trip[at:])
-            changed = (*day[:place], longer, *day[place + 1 :])
-            if not isinstance(times_of_day(relaxed, number, changed, latest_s), Broken):
-                needed.append(largest_load(problem, longer))
-                break
-    return needed
+@dataclass(frozen=True)
+class _Asked:
+    """A delivery left out of a plan."""
+
+    problem: DayProblem
+    one: int
+    trips: Trips
+    latest_s: Sequence[int]
+    vehicle_ids: Sequence[str]
+
+    def day(self, openings: Openings, row: int) -> tuple[int, tuple[tuple[int, ...], ...]]:
+        """The vehicle of an opening, and its day with the delivery."""
+        return day_with(self.trips, self.one, openings, row)
+
+    def times(self, number: int, van: Van, day: tuple[tuple[int, ...], ...]) -> list[TripTimes] | Broken:
+        """Times of a day of a vehicle that was changed."""
+        return times_of_day(_with(self.problem, number, van), number, day, self.latest_s)
+
+    def plan(self, number: int, day: tuple[tuple[int, ...], ...]) -> Trips:
+        """The plan with that day."""
+        return (*self.trips[:number], day, *self.trips[number + 1 :])
+
+
+def _least_load(asked: _Asked, as_it_is: Relaxed) -> Change | None:
+    problem, openings = asked.problem, as_it_is.openings
+    delivery = problem.deliveries[asked.one]
+    grams, cm3 = openings.grams + delivery.grams, openings.cm3 + delivery.cm3
+    least = np.maximum(grams / openings.most_grams, cm3 / openings.most_cm3)
+    fits = in_time(problem, asked.one, openings, asked.latest_s)[0] & may_bring(problem, asked.one, openings)
+    best: Change | None = None
+    best_share = np.inf
+    for row in _in_order(fits, least):
+        if least[row] >= best_share:
+            break
+        number, day = asked.day(openings, row)
+        van = problem.vans[number]
+        loads = [largest_load(problem, trip) for trip in day]
+        wider = replace(
+            van, grams=max(van.grams, *(load[0] for load in loads)), cm3=max(van.cm3, *(load[1] for load in loads))
+        )
+        share = max(wider.grams / van.grams, wider.cm3 / van.cm3)
+        too_heavy = any(wider.grams > problem.deliveries[each].largest_grams for trip in day for each in trip)
+        if share >= best_share or too_heavy or isinstance(asked.times(number, wider, day), Broken):
+            continue
+        more = [
+            *([f"{_kg(wider.grams - van.grams)}"] if wider.grams > van.grams else []),
+            *([f"{_m3(wider.cm3 - van.cm3)}"] if wider.cm3 > van.cm3 else []),
+        ]
+        says = f"{' and '.join(more)} more on {asked.vehicle_ids[number]}"
+        best, best_share = Change(number, wider, says, asked.plan(number, day)), share
+    return best
+
+
+def _least_shift(asked: _Asked, as_it_is: Relaxed, without_end: Relaxed) -> Change | None:
+    """As the rule: an opening that is reached so many seconds too late needs a shift longer by these at least."""
+    problem, openings = asked.problem, without_end.openings
+    fits = in_time(without_end.problem, asked.one, openings, asked.latest_s)[0]
+    fits &= has_room(problem, asked.one, openings)
+    least = np.maximum(reached_s(problem, asked.one, openings) - as_it_is.openings.until_s, 0)
+    best: Change | None = None
+    best_s = UNLIMITED
+    for row in _in_order(fits, least):
+        if least[row] >= best_s:
+            break
+        number, day = asked.day(openings, row)
+        van = problem.vans[number]
+        times = asked.times(number, replace(van, end_s=UNLIMITED), day)
+        if isinstance(times, Broken) or not van.end_s < times[-1].returns_s < van.end_s + best_s:
+            continue
+        best_s = times[-1].returns_s - van.end_s
+        whose = "the dock's hours" if van.ends_with_dock else f"{asked.vehicle_ids[number]}'s shift"
+        longer = replace(van, end_s=times[-1].returns_s)
+        best = Change(number, longer, f"{_minutes(best_s)} more of {whose}", asked.plan(number, day))
+    return best
+
+
+def _more_trips(asked: _Asked, with_trip: Relaxed) -> Change | None:
+    problem, openings = asked.problem, with_trip.openings
+    fits = in_time(with_trip.problem, asked.one, openings, asked.latest_s)[0]
+    fits &= has_room(problem, asked.one, openings) & (openings.at < 0)
+    for row in _in_order(fits, openings.vehicle):
+        number, day = asked.day(openings, row)
+        again = replace(problem.vans[number], max_trips=problem.vans[number].max_trips + 1)
+        if not isinstance(asked.times(number, again, day), Broken):
+            return Change(number, again, f"one more trip of {asked.vehicle_ids[number]}", asked.plan(number, day))
+    return None
+
+
+def _in_order(fits: np.ndarray, least: np.ndarray) -> list[int]:
+    """Rows that fit, those of the least change first."""
+    rows = np.flatnonzero(fits)
+    return [int(row) for row in rows[np.argsort(least[rows], kind="stable")]]
 
 
 def _with(problem: DayProblem, number: int, van: Van) -> DayProblem:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from partsopt.errors import InputError
 from partsopt.settings import RoutingParams
 
 EARTH_RADIUS_M = 6_371_008.8
@@ -42,6 +43,11 @@ def travel_between(site_ids: Sequence[str], sites: pd.DataFrame, travel: pd.Data
     -------
     Travel
         Whole metres (nearest) and whole seconds (rounded up), zero on the diagonal.
+
+    Raises
+    ------
+    InputError
+        A pair lacks in travel, and the settings do not let it be estimated.
     """
     places = sites.set_index("site_id").loc[list(site_ids)]
     great_circle = great_circle_m(places["latitude"].to_numpy(float), places["longitude"].to_numpy(float))
@@ -56,7 +62,19 @@ def travel_between(site_ids: Sequence[str], sites: pd.DataFrame, travel: pd.Data
     distance_m[start, end] = rows["distance_m"].to_numpy()
     travel_s[start, end] = rows["travel_min"].to_numpy() * 60
     is_estimated[start, end] = False
+    if is_estimated.any() and not params.estimate_travel:
+        _refuse_holes(site_ids, is_estimated)
     return Travel(np.rint(distance_m).astype(np.int64), np.ceil(np.round(travel_s, 6)).astype(np.int64), is_estimated)
+
+
+def _refuse_holes(site_ids: Sequence[str], is_hole: NDArray[np.bool_]) -> None:
+    holes = np.argwhere(is_hole).tolist()
+    named = ", ".join(f"{site_ids[start]} to {site_ids[end]}" for start, end in holes[:3])
+    more = f" and {len(holes) - 3} more pairs" if len(holes) > 3 else ""
+    raise InputError(
+        f"travel has no row from {named}{more}, and routing.estimate_travel is false. Remedy: give the pairs, name a "
+        "road engine (routing.road_engine), or let them be estimated."
+    )
 
 
 def great_circle_m(latitude: NDArray[np.float64], longitude: NDArray[np.float64]) -> NDArray[np.float64]:

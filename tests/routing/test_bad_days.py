@@ -66,6 +66,16 @@ def test_an_unknown_dealer_is_refused_by_name(tables: dict[str, Any], said: str)
         plan(night(**{**DAY, **tables}))
 
 
+def test_a_hole_in_the_matrix_is_refused_by_its_pair():
+    """Nothing leads from D1 to D2: estimated by default, refused by name where the table is said to be whole."""
+    roads = [*leg("DC", "D1", 30, 40), *leg("DC", "D2", 20, 30), *leg("D2", "D1", 15, 20)[:1]]
+    tables = night(**{**DAY, "travel": roads})
+    assert plan(tables).exceptions["what"].tolist() == ["1 of 6 pairs of sites estimated by great circle"]
+    with pytest.raises(InputError, match=r"travel has no row from D1 to D2, and routing.estimate_travel is false"):
+        plan(tables, estimate_travel=False)
+    assert plan(night(**DAY), estimate_travel=False).delivery_lines["carried_by"].eq("vehicle").all()
+
+
 def test_a_release_after_the_last_wave_says_when_it_is_packed():
     """Placed at 17:00, packed two hours of opening time later: tomorrow. Placed at 14:30: today, but too late to go."""
     late = [

@@ -1,0 +1,193 @@
+"""Road engines behind a local server that speaks their formats."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+
+import pandas as pd
+import pytest
+
+from partsopt.errors import InputError, SettingsError
+from partsopt.settings import RoutingParams
+from partsopt.store.readers import Inputs
+from partsopt.store.roads import on_roads, with_roads
+from partsopt.tables import REJECTS, SITES, TRAVEL, VEHICLES, conform, empty
+from tests.routing.nights import leg, site, van
+
+
+class Engine(BaseHTTPRequestHandler):
+    """A map on which a degree is 100 km and a km takes a minute; nothing leads to places north of 60 degrees."""
+
+    questions: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        self.questions.append(self.path)
+        assert path.startswith("/table/v1/driving/")
+        places = [tuple(map(float, one.split(",")))[::-1] for one in path.rsplit("/", 1)[1].split(";")]
+        given = dict(one.split("=") for one in query.split("&"))
+        assert given["annotations"] == "duration,distance"
+        starts, ends = ([places[int(k)] for k in given[name].split(";")] for name in ("sources", "destinations"))
+        km = [[self.km(a, b) for b in ends] for a in starts]
+        self.answer({
+            "code": "Ok",
+            "distances": [[None if one is None else one * 1000 for one in row] for row in km],
+            "durations": [[None if one is None else one * 60 for one in row] for row in km],
+        })  # fmt: skip
+
+    def do_POST(self) -> None:
+        self.questions.append(self.path)
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        assert (self.path, asked["costing"], asked["units"]) == ("/sources_to_targets", "truck", "kilometers")
+        self.answer(matrix(asked))
+
+    @staticmethod
+    def km(a: tuple[float, ...], b: tuple[float, ...]) -> float | None:
+        return None if b[0] > 60 and a != b else 100 * (abs(a[0] - b[0]) + abs(a[1] - b[1]))
+
+    def answer(self, said: object) -> None:
+        body = json.dumps(said).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def matrix(asked: dict[str, Any]) -> dict[str, Any]:
+    """Valhalla's answer: a row for each source, distance in km, time in seconds, null where there is no way."""
+    sources, targets = ([(one["lat"], one["lon"]) for one in asked[name]] for name in ("sources", "targets"))
+    return {
+        "sources_to_targets": [
+            [
+                {"from_index": i, "to_index": j, "distance": km, "time": None if km is None else km * 60}
+                for j, b in enumerate(targets)
+                for km in [Engine.km(a, b)]
+            ]
+            for i, a in enumerate(sources)
+        ]
+    }
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    Engine.questions.clear()
+    answering = ThreadingHTTPServer(("127.0.0.1", 0), Engine)
+    thread = threading.Thread(target=answering.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{answering.server_port}"
+    answering.shutdown()
+    answering.server_close()
+    thread.join()
+
+
+def network(*more: dict[str, Any]) -> dict[str, pd.DataFrame]:
+    sites = [site("DC", "dc"), site("D1", north=30.5), site("D2", east=121.0), *more]
+    return {
+        "sites": conform(pd.DataFrame(sites), SITES),
+        "vehicles": conform(pd.DataFrame([van()]), VEHICLES),
+        "travel": conform(pd.DataFrame(leg("DC", "D1", 7, 9)), TRAVEL),
+    }
+
+
+def params(engine: str, at: str) -> RoutingParams:
+    return RoutingParams(road_engine=engine, road_engine_at=at)
+
+
+@pytest.mark.parametrize("engine", ["osrm", "valhalla"])
+def test_an_engine_completes_the_table_and_is_asked_once(server: str, tmp_path: Path, engine: str):
+    found = with_roads(network(), params(engine, server), tmp_path).set_index(["from_id", "to_id"])
+    assert len(found) == 6
+    assert tuple(found.loc[("DC", "D1")]) == (7000.0, 9.0)  # a given row stays
+    assert tuple(found.loc[("D1", "D2")]) == pytest.approx((150_000.0, 150.0))
+    asked = len(Engine.questions)
+    again = with_roads(network(), params(engine, server), tmp_path).set_index(["from_id", "to_id"])
+    pd.testing.assert_frame_equal(again, found)
+    assert len(Engine.questions) == asked == 1
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(b"half a file")
+    with_roads(network(), params(engine, server), tmp_path)
+    assert len(Engine.questions) == 2
+
+
+def test_a_moved_site_is_asked_again(server: str, tmp_path: Path):
+    with_roads(network(), params("osrm", server), tmp_path)
+    with_roads(network(site("D3", north=29.5)), params("osrm", server), tmp_path)
+    assert len(Engine.questions) == 2
+
+
+@pytest.mark.parametrize("engine", ["osrm", "valhalla"])
+def test_a_hole_is_refused_by_name(server: str, tmp_path: Path, engine: str):
+    tables = network(site("D9", north=60.5))
+    reach = RoutingParams(road_engine=engine, road_engine_at=server, own_vehicle_radius_km=9000.0)
+    with pytest.raises(InputError, match=r"no way from D1 to D9, D2 to D9, DC to D9\. Remedy: correct latitude"):
+        with_roads(tables, reach, tmp_path)
+    given = [*leg("DC", "D9", 7, 9), *leg("D1", "D9", 7, 9), *leg("D2", "D9", 7, 9)]
+    filled = {**tables, "travel": conform(pd.DataFrame(given), TRAVEL)}
+    assert len(with_roads(filled, reach, tmp_path)) == 12
+
+
+def test_many_places_are_asked_in_blocks(server: str, tmp_path: Path):
+    more = [site(f"E{k:03d}", north=30 + k / 1000) for k in range(70)]
+    found = with_roads(network(*more), params("osrm", server), tmp_path)
+    assert len(found) == 73 * 72
+    assert len(Engine.questions) == 4
+
+
+def test_a_server_that_is_down_is_named(tmp_path: Path):
+    with pytest.raises(InputError, match=r"the road engine does not answer at http://127\.0\.0\.1:9/table"):
+        with_roads(network(), params("osrm", "http://127.0.0.1:9"), tmp_path)
+
+
+def test_valhalla_in_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    class Actor:
+        def __init__(self, config: str) -> None:
+            assert config == "valhalla.json"
+
+        def matrix(self, asked: dict[str, Any]) -> dict[str, Any]:
+            return matrix(asked)
+
+    library = ModuleType("valhalla")
+    library.Actor = Actor  # type: ignore[attr-defined] # a stand-in for the library
+    monkeypatch.setitem(sys.modules, "valhalla", library)
+    found = with_roads(network(), params("valhalla_in_process", "valhalla.json"), tmp_path)
+    assert len(found) == 6
+    monkeypatch.setitem(sys.modules, "valhalla", None)
+    with pytest.raises(InputError, match=r"pip install 'partsopt\[roads\]'"):
+        with_roads(network(), params("valhalla_in_process", "valhalla.json"), tmp_path)
+
+
+def test_the_answer_is_among_the_files_of_the_night(server: str, tmp_path: Path):
+    inputs = Inputs(network(), empty(REJECTS), (), ())
+    asked = on_roads(inputs, params("osrm", server), tmp_path)
+    assert [(one.name, one.table, one.rows) for one in asked.files] == [("roads (osrm)", "travel", 6)]
+    assert len(asked.tables["travel"]) == 6
+    assert on_roads(inputs, RoutingParams(), tmp_path) is inputs
+
+
+def test_without_an_engine_the_table_stays(tmp_path: Path):
+    tables = {**network(), "travel": empty(TRAVEL)}
+    assert with_roads(tables, RoutingParams(), tmp_path) is tables["travel"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "at", "said"),
+    [
+        ("google", "", "routing.road_engine is .google."),
+        ("osrm", "", "routing.road_engine_at is .*must be the address of the server, http://"),
+        ("osrm", "file:map", "routing.road_engine_at is .*must be the address of the server"),
+    ],
+)
+def test_settings_that_name_no_engine_are_refused(engine: str, at: str, said: str):
+    with pytest.raises(SettingsError, match=said):
+        params(engine, at)
