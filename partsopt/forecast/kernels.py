@@ -67,8 +67,8 @@ def discounted_rates(
     pieces, exposed = np.empty(n_discounts), np.empty(n_discounts)
     has_time = time.size > 0
     for i in range(len(demand)):
-        pieces[:] = 0.0
-        exposed[:] = 0.0
+        for j in range(n_discounts):  # assigning slices takes long to compile
+            pieces[j], exposed[j] = 0.0, 0.0
         m0 = m1 = m2 = m3 = m4 = m5 = 0.0
         t = starts[i]
         for place in range(n_ends):
@@ -380,11 +380,13 @@ def total_quantiles(
     smooth, before, reached = np.empty(n), np.empty(n), np.empty(n)
     for i in range(len(mean)):
         last = min(place[i], n_horizons - 1)
-        reached[:] = -0.5
+        for j in range(n):
+            reached[j] = -0.5
         for at in range(last + 1):
             m = means[i, at]
             smooth_levels(m, ratios[i, at], levels, z, smooth)
-            before[:] = reached
+            for j in range(n):
+                before[j] = reached[j]
             has_table = table_weight > 0.0 and m > 0.0
             if has_table:
                 lower, low_class, upper, high_class, share = _cells(m, ratios[i, at], centres, edges, at)
@@ -402,7 +404,8 @@ def total_quantiles(
                     reached[j] = max(reached[j], reached[j - 1])
         learnt = means[i, last]
         if mean[i] == learnt:
-            out[i] = reached
+            for j in range(n):
+                out[i, j] = reached[j]
             continue
         if last > 0 and mean[i] < learnt:
             shorter = means[i, last - 1]

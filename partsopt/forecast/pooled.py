@@ -556,5 +556,5 @@ def _weights(seen: _Rows, horizon: float, stratum: Array, n_strata: int) -> Arra
 
 def _weighted(rates: Array, key: Array, strata: Array, weights: Array) -> Array:
     out = np.empty(len(rates))
-    weighted_means(rates, strata, key, weights, out)
+    weighted_means(rates, strata, np.ascontiguousarray(key), weights, out)  # one kind of array: compiled once
     return out

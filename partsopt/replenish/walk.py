@@ -213,8 +213,9 @@ def demand_at_random(
 
     At a time the last order that has come in was placed between L and T + L ago, with equal chance.
     """
-    below[:] = 0.0
     longest = 0
+    for x in range(len(below)):
+        below[x] = 0.0
     for j in range(len(weights)):
         for t in range(len(RANDOM_TIMES)):
             if weights[j] == 0.0:
@@ -258,7 +259,8 @@ def owed_pmf(
             widest = max(widest, last * (protection[j] - lead[j]))
     reach = demand_pmf(widest, ratio, RARELY, first)
     top = max(longest - level, 0)
-    owed[: top + 1] = 0.0
+    for b in range(top + 1):
+        owed[b] = 0.0
     early = min(max(reach - level, 0), batch)  # positions that demand may take down to 0
     if early < batch:
         low, high = level + early, level + batch - 1
@@ -379,10 +381,9 @@ def owed_walk(
             continue
         used, mean[i], variance[i], owing[i] = gathered(owed, top, of_row, chance_of_row)
         if filled + used > len(pieces):
-            more = np.empty(2 * len(pieces), dtype=np.int64)
-            more[:filled] = pieces[:filled]
-            more_chance = np.empty(2 * len(pieces))
-            more_chance[:filled] = chance[:filled]
+            more, more_chance = np.empty(2 * len(pieces), dtype=np.int64), np.empty(2 * len(pieces))
+            for place in range(filled):  # assigning slices takes seconds to compile
+                more[place], more_chance[place] = pieces[place], chance[place]
             pieces, chance = more, more_chance
         for place in range(used):
             pieces[filled + place], chance[filled + place] = of_row[place], chance_of_row[place]
@@ -529,14 +530,16 @@ def chain_walk(
     )
     for i in range(n):
         start[i] = filled
-        n_late = 0
-        if of[i] >= 0 and late_mean[i] > 0.0 and protection[i].max() <= EXACT_UP_TO:
+        n_late, largest = 0, 0.0
+        for j in range(k):
+            largest = max(largest, protection[i, j])
+        if of[i] >= 0 and late_mean[i] > 0.0 and largest <= EXACT_UP_TO:
             first, last = owed_start[of[i]], owed_start[of[i] + 1]
             if last > first:
                 n_late = thinned(
                     owed_pieces[first:last], owed_chance[first:last], last - first, share[i], concentration[i], late
                 )
-                if n_late * (protection[i].max() + batch[i]) > MOST_SUMMED:
+                if n_late * (largest + batch[i]) > MOST_SUMMED:
                     n_late = 0
         used = level_walk(
             lead[i], protection[i], variance_to_mean[i], weights[i], batch[i], lowest[i], highest[i], floor[i], cap[i],
@@ -548,11 +551,13 @@ def chain_walk(
         if filled + used > len(level):
             size = 2 * (filled + used)
             more_level, more_fill, more_cycle = np.empty(size, dtype=np.int64), np.empty(size), np.empty(size)
-            more_level[:filled], more_fill[:filled], more_cycle[:filled] = level[:filled], fill[:filled], cycle[:filled]
+            for place in range(filled):
+                more_level[place], more_fill[place], more_cycle[place] = level[place], fill[place], cycle[place]
             level, fill, cycle = more_level, more_fill, more_cycle
-        level[filled : filled + used] = row_level[:used]
-        fill[filled : filled + used] = row_fill[:used]
-        cycle[filled : filled + used] = row_cycle[:used]
+        for place in range(used):
+            level[filled + place] = row_level[place]
+            fill[filled + place] = row_fill[place]
+            cycle[filled + place] = row_cycle[place]
         filled += used
     start[n] = filled
     return start, level[:filled].copy(), fill[:filled].copy(), cycle[:filled].copy()
