@@ -23,7 +23,7 @@ MAX_FIGURES = 300_000_000
     required=True,
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Parquet file: series_id, period (a date, its first day), quantity (pieces).",
+    help="Parquet (or CSV) file: series_id, period (a date, its first day), quantity (pieces).",
 )
 @click.option(
     "--period", required=True, type=click.Choice(["month", "week", "day"]), help="Length of a period of the file."

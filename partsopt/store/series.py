@@ -8,6 +8,7 @@ demand, a blank quantity is not known, and the last period of the file is the en
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,7 +33,11 @@ HISTORY_AT_MOST: Mapping[str, int] = {"month": 120, "week": 260, "day": 1096}
 MAX_ROWS = 400_000_000
 MAX_CELLS = 300_000_000
 MAX_QUANTITY = 1e12
-MAX_YEARS = 100
+MAX_YEARS, MAX_YEARS_APART = 100, 20
+MONTHS_TELL = 6
+"""So many days that all begin a month are no daily demand."""
+MAX_FAULTS = 20
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
 ROWS_AT_ONCE = 262_144
 QUANTITY_NAMES = ("quantity", "qty")
 GROUP_NAMES = ("part_group", "group")
@@ -66,7 +71,7 @@ class LongDemand:
 
 
 def read_long_demand(file: Path, period: str) -> LongDemand:
-    """Read long demand from a Parquet file.
+    """Read long demand from a Parquet file, or from a CSV file (UTF-8) where the name ends so.
 
     Parameters
     ----------
@@ -83,8 +88,9 @@ def read_long_demand(file: Path, period: str) -> LongDemand:
         The file cannot be read, lacks columns or rows, or rows break a rule; every rule is named
         with its first rows, all at once.
     """
-    table, quantity_name = _read(file)
-    complaints = Complaints(file.name, table, quantity_name)
+    table, lines = _read_csv(file) if file.suffix.lower() == ".csv" else (_read(file), None)
+    quantity_name = table.column_names[-1]
+    complaints = Complaints(file.name, table, lines)
     series_ids, series = _series(table.column("series_id"))
     complaints.add("series_id", series < 0, "must be given", "give every row the series it belongs to")
     period_number, days = _period_numbers(table.column("period"), period, complaints)
@@ -92,6 +98,7 @@ def read_long_demand(file: Path, period: str) -> LongDemand:
     complaints.stop_here()
     first, last = int(period_number.min()), int(period_number.max())
     _check_span(file, days)
+    _check_frequency(file, days, period)
     number = period_number - first
     key = series * (last - first + 1) + number
     complaints.add(
@@ -127,15 +134,16 @@ def read_long_demand(file: Path, period: str) -> LongDemand:
 class Complaints:
     """Broken rules of one file, gathered until :meth:`stop_here` raises them all."""
 
-    def __init__(self, file: str, table: pa.Table, quantity_name: str) -> None:
-        self._file, self._table, self._quantity_name = file, table, quantity_name
+    def __init__(self, file: str, table: pa.Table, lines: Array | None = None) -> None:
+        self._file, self._table, self._lines = file, table, lines
         self._violations: list[Violation] = []
 
     def add(self, column: str, broken: Array, rule: str, remedy: str) -> None:
         """Note the rows that break a rule: the first few by name, the others by their number."""
         rows = np.flatnonzero(broken)
         for row in rows[:MAX_LINES_NAMED]:
-            self._violations.append(self._violation(int(row) + 1, column, self._said(column, int(row)), rule, remedy))
+            line = int(row) + 1 if self._lines is None else int(self._lines[row])
+            self._violations.append(self._violation(line, column, self._said(column, int(row)), rule, remedy))
         if len(rows) > MAX_LINES_NAMED:
             more = f"breaks the same rule in {len(rows) - MAX_LINES_NAMED:,} more rows: {column} {rule}"
             self._violations.append(self._violation(0, "", "", more, remedy))
@@ -159,7 +167,33 @@ class Complaints:
         return f"{said}, series {series}"
 
 
-def _read(file: Path) -> tuple[pa.Table, str]:
+def _read_csv(file: Path) -> tuple[pa.Table, Array]:
+    """The three columns of a CSV file as text, and the physical line of each row."""
+    from partsopt.settings import ReadParams
+    from partsopt.store.csv_sheets import read_csv_sheet
+    from partsopt.tables import Table, text
+
+    _check_exists(file)
+    columns = {
+        "series_id": text("the series"),
+        "period": text("its first day"),
+        **{name: text("pieces", required=False) for name in QUANTITY_NAMES},
+    }
+    declared = Table(name="demand", says="long demand", key=(), columns=columns)
+    sheet = read_csv_sheet(file.read_bytes(), file.name, declared, ReadParams())
+    faults = [*sheet.faults, *sheet.malformed]
+    if faults:
+        raise InputError(f"{file.name} is refused; nothing was written.", faults[:MAX_FAULTS])
+    quantity_name = next((name for name in QUANTITY_NAMES if name in sheet.cells), None)
+    if quantity_name is None:
+        raise InputError(f"{file.name} lacks quantity (or qty). {SHAPE}.")
+    if not sheet.n_rows:
+        raise InputError(f"{file.name} has no rows. {SHAPE}.")
+    named = {name: sheet.cells[name].cast(pa.string()) for name in ("series_id", "period", quantity_name)}
+    return pa.table(named), sheet.lines
+
+
+def _read(file: Path) -> pa.Table:
     _check_exists(file)
     try:
         source = pq.ParquetFile(file)
@@ -189,12 +223,12 @@ def _read(file: Path) -> tuple[pa.Table, str]:
     except (pa.ArrowException, OSError, MemoryError) as error:
         reason = str(error).partition("\n")[0].rstrip(".")
         raise InputError(f"{file} cannot be read as Parquet ({reason}). Write the file again.") from None
-    return table, quantity_name
+    return table.select(wanted)
 
 
 def _check_exists(file: Path) -> None:
     if not file.is_file():
-        raise InputError(f"{file} is not a file. Give the path of a Parquet file.")
+        raise InputError(f"{file} is not a file. Give the path of a Parquet (or CSV) file.")
 
 
 def _check_types(file: Path, schema: pa.Schema, quantity_name: str) -> None:
@@ -207,7 +241,9 @@ def _check_types(file: Path, schema: pa.Schema, quantity_name: str) -> None:
         ),
         (
             quantity_name,
-            lambda kind: pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind),
+            lambda kind: (
+                _is_text(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+            ),
             "numbers",
         ),
     )
@@ -254,6 +290,10 @@ def _encoded(column: pa.ChunkedArray) -> tuple[pa.Array, Array]:
 def _series(column: pa.ChunkedArray) -> tuple[pa.Array, Array]:
     """Sorted distinct ids, and each row's place among them (-1: blank)."""
     values, place = _encoded(column)
+    if _is_text(values.type):
+        trimmed = pc.call_function("utf8_trim_whitespace", [values.cast(pa.large_string())])
+        is_blank = _known(pc.call_function("utf8_length", [trimmed]), blank=0) == 0
+        place = np.where((place >= 0) & is_blank[place], -1, place)
     used = np.zeros(len(values), dtype=np.bool_)
     used[place[place >= 0]] = True
     order = _known(pc.call_function("array_sort_indices", [values]), blank=0)
@@ -335,10 +375,31 @@ def _check_span(file: Path, days: Array) -> None:
             f"{file.name} has periods from {first} to {last}, more than {MAX_YEARS} years. "
             "One of these dates is a slip: the last one is taken as the end of every series. Correct it."
         )
+    rising = np.unique(days)
+    apart = np.diff(rising)
+    if len(apart) and int(apart.max()) > MAX_YEARS_APART * 366:
+        place = int(apart.argmax())
+        before, after = (np.datetime64(int(day), "D") for day in rising[place : place + 2])
+        raise InputError(
+            f"{file.name} has no row between {before} and {after}, more than {MAX_YEARS_APART} years. One of these "
+            "dates is a slip: the last one is taken as the end of every series. Correct it."
+        )
+
+
+def _check_frequency(file: Path, days: Array, period: str) -> None:
+    """Days that all begin a month are months."""
+    firsts = days.astype("datetime64[D]").astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    if period == "day" and len(days) >= MONTHS_TELL and (firsts == days).all():
+        raise InputError(
+            f"{file.name} has demand on first days of a month alone ({len(days):,} of them), which are not days but "
+            "months. Give --period month."
+        )
 
 
 def _quantities(column: pa.ChunkedArray, name: str, complaints: Complaints) -> Array:
     """Pieces as floats; NaN where blank."""
+    if _is_text(column.type):
+        return _quantities_of_text(column, name, complaints)
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     whole = column.cast(pa.float64(), safe=False).combine_chunks()
@@ -346,6 +407,25 @@ def _quantities(column: pa.ChunkedArray, name: str, complaints: Complaints) -> A
     quantity = held[whole.offset : whole.offset + len(whole)].copy()
     if whole.null_count:
         quantity[_blank(whole)] = np.nan
+    _complain_of(quantity, name, complaints)
+    return quantity
+
+
+def _quantities_of_text(column: pa.ChunkedArray, name: str, complaints: Complaints) -> Array:
+    values, place = _encoded(column)
+    said = [(text or "").strip() for text in values.to_pylist()]
+    is_number = np.array([not text or NUMBER.fullmatch(text) is not None for text in said], dtype=np.bool_)
+    pieces = np.array(
+        [float(text) if text and good else np.nan for text, good in zip(said, is_number, strict=True)], dtype=np.float64
+    )
+    broken = np.append(~is_number, False)[place]
+    complaints.add(name, broken, "must be a number", "give pieces such as 3, or leave the cell blank")
+    quantity = np.append(pieces, np.nan)[place]
+    _complain_of(quantity, name, complaints)
+    return quantity
+
+
+def _complain_of(quantity: Array, name: str, complaints: Complaints) -> None:
     with np.errstate(invalid="ignore"):
         complaints.add(name, np.isinf(quantity), "must be finite", "give pieces, or leave the cell blank")
         complaints.add(
@@ -355,7 +435,6 @@ def _quantities(column: pa.ChunkedArray, name: str, complaints: Complaints) -> A
         complaints.add(
             name, finite & (quantity > MAX_QUANTITY), f"must be at most {MAX_QUANTITY:.0e}", "correct the slip"
         )
-    return quantity
 
 
 def _repeated(key: Array) -> Array:

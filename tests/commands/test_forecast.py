@@ -208,11 +208,12 @@ def test_refused_demand_is_2_and_writes_nothing(tmp_path, capsys):
         ),
         ({"period": np.repeat(MONTHS[:1], 36)}, "must be there once for a series"),
         ({"quantity": [np.inf] * 36}, "must be finite. Remedy: give pieces, or leave the cell blank"),
-        ({"quantity": ["3"] * 36}, "must be stored as numbers"),
+        ({"quantity": ["3"] * 35 + ["three"]}, 'quantity is "three, series A"; it must be a number'),
+        ({"quantity": [True] * 36}, "must be stored as numbers"),
         ({"series_id": [1.5] * 36}, "must be stored as text or whole numbers"),
         ({"series_id": [None, *["A"] * 35]}, "must be given. Remedy: give every row the series it belongs to"),
     ],
-    ids=["month ends", "a period twice", "infinite", "text", "fractional ids", "no id"],
+    ids=["month ends", "a period twice", "infinite", "text", "truth", "fractional ids", "no id"],
 )
 def test_what_a_stranger_may_give_is_refused_with_its_remedy(tmp_path, capsys, columns, said):
     usual = {"series_id": ["A"] * 36, "period": MONTHS, "quantity": [1] * 36}
@@ -224,7 +225,7 @@ def test_what_a_stranger_may_give_is_refused_with_its_remedy(tmp_path, capsys, c
 
 def test_a_file_that_is_not_there_and_one_without_rows_are_refused(tmp_path, capsys):
     assert forecast(tmp_path / "gone.parquet", tmp_path / "out.parquet") == 2
-    assert "gone.parquet is not a file. Give the path of a Parquet file." in capsys.readouterr().err
+    assert "gone.parquet is not a file. Give the path of a Parquet (or CSV) file." in capsys.readouterr().err
     none = pa.table(
         {"series_id": pa.array([], pa.string()), "period": MONTHS[:0], "quantity": pa.array([], pa.int64())}
     )

@@ -198,8 +198,8 @@ def test_a_slip_in_the_century_is_refused(tmp_path):
         ),
         ({"series_id": ["A"], "period": [3], "quantity": [1]}, 'period is "int64"; it must be stored as dates'),
         (
-            {"series_id": ["A"], "period": ["2026-01-01"], "quantity": ["1"]},
-            'quantity is "string"; it must be stored as numbers',
+            {"series_id": ["A"], "period": ["2026-01-01"], "quantity": [True]},
+            'quantity is "bool"; it must be stored as numbers',
         ),
         (
             {"series_id": [1.5], "period": ["2026-01-01"], "quantity": [1]},
@@ -217,7 +217,7 @@ def test_what_is_no_parquet_file_is_refused(tmp_path):
     (tmp_path / "demand.parquet").write_text("series_id,period,quantity\n")
     with pytest.raises(InputError, match="cannot be read as Parquet"):
         read_long_demand(tmp_path / "demand.parquet", "month")
-    with pytest.raises(InputError, match=r"absent.parquet is not a file\. Give the path of a Parquet file"):
+    with pytest.raises(InputError, match=r"absent.parquet is not a file\. Give the path of a Parquet \(or CSV\)"):
         read_long_demand(tmp_path / "absent.parquet", "month")
 
 
@@ -295,3 +295,18 @@ def test_a_failed_write_leaves_what_was_there(tmp_path):
         write_series_forecasts(file, failing())
     assert file.read_text() == "old"
     assert [one.name for one in tmp_path.iterdir()] == ["out.parquet"]
+
+
+def test_numbers_stored_as_text_are_read_and_slips_are_named_by_row(tmp_path):
+    columns = {"series_id": ["A"] * 3, "period": ["2026-01-01", "2026-02-01", "2026-03-01"]}
+    read = read_long_demand(written(tmp_path, columns | {"quantity": ["1", " ", "2.5"]}), "month")
+    np.testing.assert_array_equal(read.demand, [[1.0, np.nan, 2.5]])
+    with pytest.raises(InputError, match=r'line 3: quantity is "1,000, series A"; it must be a number'):
+        read_long_demand(written(tmp_path, columns | {"quantity": ["1", "", "1,000"]}), "month")
+
+
+def test_a_blank_name_is_no_series(tmp_path):
+    with pytest.raises(InputError, match=r'line 2: series_id is " "; it must be given'):
+        read_long_demand(
+            written(tmp_path, {"series_id": ["A", " "], "period": ["2026-01-01"] * 2, "quantity": [1, 2]}), "month"
+        )
