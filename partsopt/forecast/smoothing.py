@@ -132,12 +132,14 @@ def _search(
     n_constants, season = len(best), len(first)
     seasons, none = np.empty(season), np.empty(0)
     point, tried, base = np.empty(n_constants), np.empty(n_constants), np.empty(n_constants)
-    least = -1.0
-    for start in range(2**n_constants + 1):
-        is_last = start == 2**n_constants
+    least, per_axis = -1.0, 4 if n_constants == 2 else 2
+    for start in range(per_axis**n_constants + 1):
+        is_last = start == per_axis**n_constants
+        rest = start
         for place in range(n_constants):
-            point[place] = best[place] if is_last else 0.75 if start >> place & 1 else 0.25
+            point[place] = best[place] if is_last else (rest % per_axis + 0.5) / per_axis
             base[place] = point[place]
+            rest //= per_axis
         here, move, since, width = -1.0, -1, 0, FIRST_WIDTH
         while width > LAST_WIDTH:
             for place in range(n_constants):
