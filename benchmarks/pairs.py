@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -29,7 +30,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from partsopt.forecast.network import Orders, Region, fit_shares, rate_of_pairs
-from partsopt.forecast.predictive import Predictive, fit_predictive
+from partsopt.forecast.predictive import fit_predictive
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -154,10 +155,14 @@ def network_of_pairs(drawn: Drawn, n_dealers: int, n_parts: int) -> str:
     pair_dealer = np.repeat(np.arange(n_dealers), n_parts)
     pair_network = dc_of_dealer[pair_dealer] * n_parts + np.tile(np.arange(n_parts), n_dealers)
     rates = rate_of_pairs(shares, region, pair_dealer, pair_network, at_dc.mean(AHEAD) / AHEAD, at_dc.variance_to_mean)
-    alone = Predictive(
-        np.array([AHEAD]), AHEAD * rates.mean[:, None], rates.variance_to_mean[:, None], None, 0.0,
-        np.zeros(len(rates.mean), dtype=np.int8),
-    )  # fmt: skip
+    alone = replace(
+        at_dc,
+        horizons=np.array([AHEAD]),
+        means=AHEAD * rates.mean[:, None],
+        ratios=rates.variance_to_mean[:, None],
+        table=None,
+        season=np.empty(0),
+    )
     quantiles = alone.quantiles(AHEAD, LEVELS)
     summed = np.bincount(pair_network, weights=AHEAD * rates.mean, minlength=n_networks)
     apart = float(np.abs(summed / np.maximum(at_dc.mean(AHEAD), 1e-300) - 1.0).max())
