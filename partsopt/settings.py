@@ -254,6 +254,11 @@ class ReplenishParams:
     network_budget: float = setting(
         0.0, "system, network: money that all levels may cost, instead of that target; 0: by target", "money"
     )
+    budget_counts: str = setting(
+        "stock",
+        "system: what a budget pays for: stock (the levels and what is expected to be owed, which together lie on "
+        "shelves or are on order) or levels (their worth alone)",
+    )
     system_weights: dict[str, float] = setting(
         {"lines": 0.5, "units": 0.0, "value": 0.5, "criticality": 0.0},
         "system: what a part's fill rate counts for: its demands, pieces, value, or demands times criticality",
@@ -416,6 +421,7 @@ class ReplenishParams:
             )
             _need(budget >= 0, f"replenish.system_budget.{kind}", budget, "0 or more")
         _choice("replenish.system_scope", self.system_scope, ("kind", "network"))
+        _choice("replenish.budget_counts", self.budget_counts, ("stock", "levels"))
         target, budget = self.network_service_target, self.network_budget
         _need(0 < target < 1, "replenish.network_service_target", target, "above 0 and below 1, such as 0.99")
         _need(budget >= 0, "replenish.network_budget", budget, "0 or more")

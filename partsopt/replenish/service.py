@@ -322,6 +322,39 @@ def mean_on_hand(
     return held
 
 
+def mean_owed(
+    level: npt.ArrayLike,
+    batch: npt.ArrayLike,
+    mean: npt.ArrayLike,
+    variance_to_mean: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+) -> Floats:
+    """Expected pieces owed after a demand, E(D - s)+, averaged over the positions S .. S + Q - 1.
+
+    Parameters
+    ----------
+    level, batch
+        S and Q, whole pieces, shape (n,).
+    mean, variance_to_mean, weights
+        Demand over T + L for what is owed at the end of a cycle; as in :func:`cycle_service_level`.
+
+    Examples
+    --------
+    >>> mean_owed([1, 0], [1, 2], [1.0, 1.0], [1.0, 1.0]).round(6).tolist()  # exp(-1), and its mean with 1
+    [0.367879, 0.68394]
+    """
+    level, columns, spread, chance = _rows(level, mean, variance_to_mean, weights)
+    batch = np.broadcast_to(np.asarray(batch, dtype=np.float64), level.shape)
+    held = on_hand_walk(level.astype(np.int64), batch.astype(np.int64), *_solid(columns, spread, chance))
+    owed = held - level - (batch - 1) / 2 + (columns * chance).sum(axis=1)
+    left_open = np.flatnonzero(np.isnan(held))
+    if len(left_open):
+        at, low, many = spread[left_open, None], level[left_open, None], batch[left_open, None]
+        short = second_loss(low, columns[left_open], at) - second_loss(low + many, columns[left_open], at)
+        owed[left_open] = (short / many * chance[left_open]).sum(axis=1)
+    return np.maximum(owed, 0.0)
+
+
 def order_chance(batch: npt.ArrayLike, mean_over_review: npt.ArrayLike, variance_to_mean: npt.ArrayLike) -> Floats:
     """Probability that a review orders the part: that demand since the last one uses up the position's spare pieces.
 

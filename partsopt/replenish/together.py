@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +12,23 @@ import pandas as pd
 from partsopt.errors import SettingsError
 from partsopt.replenish.chain import Delay, Demand, delay_of, matched, no_delay, owed_by
 from partsopt.replenish.curve import CurvePoints, curve_points
-from partsopt.replenish.families import Answer, Network, Variants, held, laid_out, network_levels, weighed_levels
+from partsopt.replenish.families import (
+    Answer,
+    Network,
+    Variants,
+    entries_after,
+    held,
+    highest_price,
+    laid_out,
+    network_levels,
+    response,
+    weighed_levels,
+)
 from partsopt.replenish.levels import DemandOver, Levels, batch_of, levels_reaching, promised_by
 from partsopt.replenish.pairs import Pairs
+from partsopt.replenish.service import mean_owed
 from partsopt.replenish.storage import levels_within, room_of, said_of_rents
-from partsopt.replenish.targets import Staircases, SystemLevels, service_weights, staircases_of
+from partsopt.replenish.targets import ROUNDING, Staircases, SystemLevels, checked_goal, service_weights, staircases_of
 from partsopt.settings import ReplenishParams
 from partsopt.tables import ABC_CLASSES, EXCHANGE_CURVE, SOLVER_RUNS, conform, empty
 
@@ -25,6 +38,9 @@ Flags = npt.NDArray[np.bool_]
 
 DAYS_PER_YEAR = 365.0
 KINDS = ("dc", "dealer")  # what dealers wait for depends on the levels of the DCs
+MOST_ROUNDS = 20  # of a budget that also pays for what is owed; three are usual
+
+Chosen = TypeVar("Chosen")
 
 
 class Chain(NamedTuple):
@@ -153,16 +169,73 @@ def _by_kind(
         room = room_of(pairs, rows, matched(chain.demand.at(rows), delay), stairs)
         weight, target = widened_weights(plain, params.system_service_target[kind], factor)
         if budget > 0:
-            got, rent = levels_within(stairs, cost, weight, room, budget=budget)
+            demand, worth = matched(chain.demand.at(rows), delay), _worth_owed(cost, params)
+            low = stairs.level[stairs.start[:-1]]
+            (got, rent), owed = within_budget(
+                lambda money: levels_within(stairs, cost, weight, room, budget=money),  # noqa: B023  # called at once
+                lambda found: (found[0].money, owed_worth(demand, found[0].order_up_to_level, worth)),  # noqa: B023  # at once
+                budget,
+                float(cost @ low) + owed_worth(demand, low, worth),
+            )
         else:
+            owed = 0.0
             try:
                 got, rent = levels_within(stairs, cost, weight, room, target=target)
             except SettingsError:  # the widened target is out of reach; if the plain one is too, that is refused
                 got, rent = levels_within(stairs, cost, plain, room, target=params.system_service_target[kind])
         level[rows], reached[rows] = got.order_up_to_level, plain @ got.fill_rate
-        run = _run_of(f"levels of the {kind}s", got, budget > 0, factor)
+        run = _run_of(f"levels of the {kind}s", got, budget > 0, factor, owed)
         runs.append(run | {"why": f"{run['why']}{said_of_rents(room, rent, budget > 0)}"})
     return level, reached, runs
+
+
+def owed_worth(demand: Demand, level: Wholes, unit_cost: Floats) -> float:
+    """Money in the pieces that are expected to be owed at the end of a cycle."""
+    if not unit_cost.any():
+        return 0.0
+    owed = mean_owed(level, demand.batch, demand.over_protection, demand.variance_to_mean, demand.weights)
+    return float(owed @ unit_cost)
+
+
+def _worth_owed(unit_cost: Floats, params: ReplenishParams) -> Floats:
+    """Money that a budget pays for a piece that is owed."""
+    return unit_cost if params.budget_counts == "stock" else np.zeros(len(unit_cost))
+
+
+def within_budget(
+    choose: Callable[[float], Chosen], spent_on: Callable[[Chosen], tuple[float, float]], budget: float, least: float
+) -> tuple[Chosen, float]:
+    """The levels that a budget pays together with what is expected to be owed, and the money of the latter.
+
+    Stock and orders under way are the levels plus what is owed, so two choices of one budget hold the same stock on
+    average, however much of its worth each leaves its customers waiting for.
+
+    Parameters
+    ----------
+    choose
+        The best levels for some money.
+    spent_on
+        Money of such levels, and that of what is owed at them; the cheaper the levels, the more.
+    budget
+        Money for both.
+    least
+        Money of the lowest levels with what is owed at them.
+
+    Raises
+    ------
+    SettingsError
+        The budget does not pay the lowest levels; the text says what would.
+    """
+    checked_goal(None, budget, least, 1.0, 1.0)
+    left, got = budget, choose(budget)
+    money, owed = spent_on(got)
+    for _ in range(MOST_ROUNDS):
+        if money + owed <= budget * (1 + ROUNDING):
+            break
+        left = max(min(left, budget - owed), least - owed)
+        got = choose(left)
+        money, owed = spent_on(got)
+    return got, owed
 
 
 def _over_network(
@@ -178,8 +251,24 @@ def _over_network(
     _, target = widened_weights(plain, params.network_service_target, factor)
     budget = params.network_budget
     if budget > 0:
-        got = network_levels(network, budget=budget)
+        cost = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows]
+        own = _worth_owed(cost * (1.0 - _share_of_dealers(pairs, chain, rows)), params)
+
+        def owed_at(variant: Wholes, entry: Wholes) -> float:
+            """What customers are owed; what a DC owes its dealers is theirs, and on its shelf."""
+            level[rows] = held(network, len(rows), variant, entry).level
+            return owed_worth(matched(chain.demand.at(rows), delay_at(chain, rows, level)), level[rows], own)
+
+        dearest = highest_price(network)
+        lowest = response(network, dearest)
+        got, owed = within_budget(
+            lambda money: network_levels(network, budget=money),
+            lambda found: (found.money, owed_at(found.variant, found.entry)),
+            budget,
+            lowest.money + owed_at(lowest.variant, entries_after(network, dearest)),
+        )
     else:
+        owed = 0.0
         try:
             got = network_levels(network, target=target)
         except SettingsError:  # the widened target is out of reach; if the plain one is too, that is refused
@@ -188,7 +277,7 @@ def _over_network(
     here = held(network, len(rows), got.variant, got.entry)
     level[rows] = here.level
     reached[rows] = (here.service * np.divide(plain, weight, out=np.zeros(len(rows)), where=weight > 0)).sum()
-    return level, reached, [_run_of("levels of the network", got, budget > 0, factor)]
+    return level, reached, [_run_of("levels of the network", got, budget > 0, factor, owed)]
 
 
 def widened_weights(weight: Floats, target: float, factor: Floats) -> tuple[Floats, float]:
@@ -219,10 +308,11 @@ def widened_weights(weight: Floats, target: float, factor: Floats) -> tuple[Floa
     return lifted / total, 1.0 - (1.0 - target) / total
 
 
-def _run_of(name: str, got: SystemLevels | Answer, by_budget: bool, factor: Floats) -> dict[str, object]:
+def _run_of(name: str, got: SystemLevels | Answer, by_budget: bool, factor: Floats, owed: float) -> dict[str, object]:
     aim = "service for the budget" if by_budget else "money for the service"
     proof = "no other levels are better" if got.status == "optimal" else f"at most {got.gap:.4%} better is possible"
     weighed = " with the levels of DCs that were weighed" if isinstance(got, Answer) else ""
+    besides = f" and {owed:,.2f} for what is owed" if by_budget else ""
     if (factor < 1).any():
         weighed += f"; classes whose promises failed count up to {1 / factor.min():.3g} times"
     return {
@@ -234,7 +324,7 @@ def _run_of(name: str, got: SystemLevels | Answer, by_budget: bool, factor: Floa
         "bound": got.bound,
         "gap": got.gap,
         "solutions": got.nodes,
-        "why": f"{aim}: {got.money:,.2f} for {got.service:.4%} of weighted fill rate; {proof}{weighed}",
+        "why": f"{aim}: {got.money:,.2f}{besides} for {got.service:.4%} of weighted fill rate; {proof}{weighed}",
     }
 
 
@@ -272,12 +362,10 @@ def _network_of(
     weighed. A dealer whose DC is not among the rows is a family of its own. Weights are divided by ``factor``.
     """
     n = len(rows)
-    place = np.full(len(pairs.keys), -1)
-    place[rows] = np.arange(n)
     is_dc, parent = pairs.rows["is_dc"].to_numpy()[rows], chain.parent[rows]
-    above = np.where((parent >= 0) & ~is_dc, place[parent], -1)
-    served = np.bincount(above[above >= 0], weights=chain.share[rows][above >= 0], minlength=n)
-    weight, _ = widened_weights(_weights(pairs, chosen, rows, params, np.maximum(1.0 - served, 0.0)), 0.0, factor)
+    above = _heads_of(pairs, chain, rows)
+    plain = _weights(pairs, chosen, rows, params, 1.0 - _share_of_dealers(pairs, chain, rows))
+    weight, _ = widened_weights(plain, 0.0, factor)
     cost = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows]
 
     heads, alone = np.flatnonzero(is_dc), np.flatnonzero(~is_dc & (above < 0))
@@ -310,6 +398,22 @@ def _network_of(
     money = np.where(head >= 0, cost[family] * dc_level, 0.0)
     variants = Variants(family, head, dc_level, money, dc_service, row_start, row, cost[row], weight[row], at_dealers)
     return laid_out(variants), weight
+
+
+def _heads_of(pairs: Pairs, chain: Chain, rows: Wholes) -> Wholes:
+    """The place among some rows of each dealer's DC, -1 where it is not among them."""
+    place = np.full(len(pairs.keys), -1)
+    place[rows] = np.arange(len(rows))
+    is_dealer = ~pairs.rows["is_dc"].to_numpy()[rows]
+    parent = chain.parent[rows]
+    return np.where((parent >= 0) & is_dealer, place[parent], -1)
+
+
+def _share_of_dealers(pairs: Pairs, chain: Chain, rows: Wholes) -> Floats:
+    """Share of each row's demand that is that of dealers among the rows, at most 1."""
+    above = _heads_of(pairs, chain, rows)
+    served = np.bincount(above[above >= 0], weights=chain.share[rows][above >= 0], minlength=len(rows))
+    return np.minimum(served, 1.0)
 
 
 def exchange_curve_of(

@@ -324,3 +324,21 @@ def test_compound_distribution_matches_convolutions():
 def test_too_many_demands_for_the_recursion_are_refused():
     with pytest.raises(ValueError, match=r"mean_demands is 800; it must be below 700"):
         service.compound_poisson_pmf(800, [0, 1], 3)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 30), st.integers(1, 6), st.floats(0.01, 15), st.floats(0.01, 15), st.sampled_from([1.0, 2.7]))
+def test_pieces_owed_are_those_of_every_position_and_lead_time(level, batch, one, other, ratio):
+    got = service.mean_owed([level], [batch], [[one, other]], [ratio], [0.3, 0.7])[0]
+    expected = sum(
+        weight * twin.shortfall(at, mean, ratio) / batch
+        for weight, mean in ((0.3, one), (0.7, other))
+        for at in range(level, level + batch)
+    )
+    assert got == pytest.approx(expected, abs=1e-9)
+
+
+def test_pieces_owed_of_large_demand_are_not_walked():
+    """A mean of 900 pieces is beyond the walk: second-order losses answer, and the sum over positions is the same."""
+    by_position = [service.expected_shortfall(at, 900.0, 3.0) for at in range(950, 960)]
+    assert service.mean_owed([950], [10], [900.0], [3.0])[0] == pytest.approx(np.mean(by_position))
