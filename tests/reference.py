@@ -1126,3 +1126,23 @@ def serial_cost(levels: list[int], holding: list[float], pmfs: list[list[float]]
         return total
 
     return cost(len(levels) - 1, levels[-1])
+
+
+def owed_by_a_pack(lead: float, review: float, ratio: float, level: int, batch: int) -> tuple[float, float]:
+    """Mean and mean square of the pieces that a DC owes at a random time, every position of its pack in loops."""
+    moments = (0.06943184420297371, 0.33000947820757187, 0.6699905217924281, 0.9305681557970262)
+    weights = (0.17392742256872692, 0.32607257743127307, 0.32607257743127307, 0.17392742256872692)
+    after = [pmf(k, lead, ratio) for k in range(far(lead, ratio))]
+    owed = [
+        [sum(chance * max(y - left, 0) ** power for y, chance in enumerate(after)) for power in (1, 2)]
+        for left in range(level + batch)
+    ]
+    mean = square = 0.0
+    for moment, weight in zip(moments, weights, strict=True):
+        before = [pmf(k, moment * review, ratio) for k in range(far(moment * review, ratio))]
+        for position in range(level, level + batch):
+            for x, one in enumerate(before):
+                short, squared = owed[max(position - x, 0)]
+                mean += weight / batch * one * short
+                square += weight / batch * one * squared
+    return mean, square

@@ -23,10 +23,7 @@ NEGLIGIBLE = 1e-17  # probability below which a walk over a DC's backorders ends
 LONGEST_STAIRS = 8192  # levels and neighbouring positions of one part; a longer staircase is left open
 EXACT_UP_TO = 400.0  # mean demand of a dealer over T + L; above, its sum with what the DC owes is matched by moments
 MOST_SUMMED = 150_000  # pieces owed to a dealer times its mean demand and batch; beyond, moments again
-MOST_POSITIONS = 8  # of a batch that demand may take down to 0; more are sampled evenly
-MOST_ADDED = (
-    200_000  # products of demand before and over the lead time for a position; a DC-part with more is left open
-)
+MOST_ADDED = 200_000  # products of demand before and over the lead time; with more, pieces are counted by the lot
 MOST_OWED = 128  # outcomes of what a DC owes
 ALONE = 8  # of which the first stand one by one
 MOST_LATE = 512  # pieces that a DC owes one dealer
@@ -244,13 +241,14 @@ def owed_pmf(
     weights: Floats,
     first: Floats,
     pmf: Floats,
+    room: Floats,
     owed: Floats,
 ) -> int:
     """Fill ``owed[b]``, b above 0, with P(the DC owes b) for positions S .. S + batch - 1; its length.
 
     Demand between two reviews takes the position down to 0 and no further, for pieces owed beyond it are ordered at
-    once: where that matters the demand up to then (``first``) and that over the lead time (``pmf``) are added up.
-    -1 where size leaves it open.
+    once: where that matters the demand up to then (``first``) and that over the lead time (``pmf``) are added up
+    (:func:`add_owed`), pieces counted by lots of ``step`` where they are many. ``room`` is to work in.
     """
     last = RANDOM_TIMES[len(RANDOM_TIMES) - 1]
     widest = 0.0
@@ -273,22 +271,62 @@ def owed_pmf(
         if weights[j] == 0.0:
             continue
         n = demand_pmf(lead[j], ratio, LEFT_OUT, pmf)
+        by_lot = 1
         for t in range(len(RANDOM_TIMES)):
             n_first = demand_pmf(RANDOM_TIMES[t] * (protection[j] - lead[j]), ratio, LEFT_OUT, first)
-            if n * n_first > MOST_ADDED:
-                return -1
-            looked = min(early, MOST_POSITIONS)
-            chance = weights[j] * RANDOM_TIME_WEIGHTS[t] / batch * early / looked
-            for place in range(looked):
-                at = level + ((2 * place + 1) * early) // (2 * looked)
-                taken = 0.0
-                for x in range(min(at, n_first)):
-                    taken += first[x]
-                    for b in range(1, min(n - at + x, top + 1)):
-                        owed[b] += chance * first[x] * pmf[at - x + b]
-                for b in range(1, min(n, top + 1)):
-                    owed[b] += chance * max(1.0 - taken, 0.0) * pmf[b]
+            step = max(int(math.ceil(math.sqrt((level + early) * n / MOST_ADDED))), by_lot)
+            if step > by_lot:
+                n, by_lot = lotted(pmf, n, step, by_lot), step
+            n_first = lotted(first, n_first, step, 1)
+            last = (level + early - 1) // step + 1
+            room[: last + 1] = 0.0
+            for at in range(level, level + early):
+                low, beyond = at // step, (at % step) / step
+                room[low] += 1.0 - beyond
+                room[low + 1] += beyond
+            chance = weights[j] * RANDOM_TIME_WEIGHTS[t] / batch
+            add_owed(room[: last + 1], first[:n_first], pmf[:n], chance, step, top, room[last + 1 :], owed)
     return top + 1
+
+
+@njit(cache=True, nogil=True)
+def lotted(pmf: Floats, n: int, step: int, was: int) -> int:
+    """Count pieces by lots of ``step`` instead of ``was``, each between two lots by its distance; the new length."""
+    if step == was:
+        return n
+    last = ((n - 1) * was) // step + 1
+    for x in range(n):
+        chance = pmf[x]
+        pmf[x] = 0.0
+        low, beyond = (x * was) // step, ((x * was) % step) / step
+        pmf[low] += chance * (1.0 - beyond)
+        pmf[low + 1] += chance * beyond
+    return last + 1
+
+
+@njit(cache=True, nogil=True)
+def add_owed(
+    positions: Floats, first: Floats, pmf: Floats, chance: float, step: int, top: int, sums: Floats, owed: Floats
+) -> None:
+    """Add what is owed when demand has taken each position down, to 0 at most, and the lead time's demand followed.
+
+    ``sums[y]`` adds up the chances that both demands are y and the first left something of the position; a position
+    one higher has one more of the first, so that all positions cost no more than one sum.
+    """
+    n, n_first, last = len(pmf), len(first), len(positions)
+    sums[: last + n] = 0.0
+    taken = 0.0
+    most = top // step
+    for at in range(last):
+        weight = chance * positions[at]
+        if weight > 0.0:
+            rest = max(1.0 - taken, 0.0)
+            for b in range(1, min(most + 1, n)):
+                owed[b * step] += weight * (sums[at + b] + rest * pmf[b])
+        if at < n_first:
+            taken += first[at]
+            for k in range(n):
+                sums[at + k] += first[at] * pmf[k]
 
 
 @njit(cache=True, nogil=True)
@@ -366,7 +404,7 @@ def owed_walk(
     pieces, chance = np.empty(n * 8 + MOST_OWED, dtype=np.int64), np.empty(n * 8 + MOST_OWED)
     mean, variance, owing = np.empty(n), np.empty(n), np.empty(n)
     below, owed = np.empty(LONGEST_STAIRS + 2), np.empty(LONGEST_STAIRS + 2)
-    first, pmf = np.empty(LONGEST_STAIRS), np.empty(LONGEST_STAIRS)
+    first, pmf, room = np.empty(LONGEST_STAIRS), np.empty(LONGEST_STAIRS + 1), np.empty(4 * LONGEST_STAIRS)
     of_row, chance_of_row = np.empty(MOST_OWED + 1, dtype=np.int64), np.empty(MOST_OWED + 1)
     for i in range(n):
         start[i] = filled
@@ -375,10 +413,7 @@ def owed_walk(
         if longest < 0:
             mean[i], variance[i], owing[i] = np.nan, np.nan, np.nan
             continue
-        top = owed_pmf(below, longest, level[i], batch[i], *demand, first, pmf, owed)
-        if top < 0:
-            mean[i], variance[i], owing[i] = np.nan, np.nan, np.nan
-            continue
+        top = owed_pmf(below, longest, level[i], batch[i], *demand, first, pmf, room, owed)
         used, mean[i], variance[i], owing[i] = gathered(owed, top, of_row, chance_of_row)
         if filled + used > len(pieces):
             more, more_chance = np.empty(2 * len(pieces), dtype=np.int64), np.empty(2 * len(pieces))

@@ -67,6 +67,25 @@ def test_promise_is_near_what_a_replay_gives(case, dc_fill_rate, too_high):
     assert 100 * (endless - replayed) == pytest.approx(too_high, abs=0.1)
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    st.floats(0.05, 3), st.floats(0.5, 6), st.floats(0.5, 8), st.sampled_from([1.0, 2.5]), st.integers(0, 25),
+    st.integers(1, 12),
+)  # fmt: skip
+def test_what_a_dc_owes_is_summed_over_every_position_of_its_pack(rate, lead, review, ratio, level, batch):
+    """Each position S .. S + Q - 1, taken down to 0 at most before the lead time's demand, by plain loops."""
+    owed = owed_by(demand(rate, lead, review, ratio, batch), [level])
+    mean, square = twin.owed_by_a_pack(rate * lead, rate * review, ratio, level, batch)
+    assert owed.mean[0] == pytest.approx(mean, abs=2e-5)
+    assert owed.variance[0] == pytest.approx(square - mean**2, abs=2e-3)
+
+
+def test_many_pieces_are_counted_by_the_lot():
+    """15 a day in orders of several pieces, packs of 200, no stock: within a tenth of a piece of the whole sum."""
+    owed = owed_by(demand(15.0, 10, 20, 8.0, 200), [0])
+    assert owed.mean[0] == pytest.approx(127.5253, abs=0.01)  # every product of both demands added up
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.floats(0.05, 2), st.integers(1, 10), st.floats(0.2, 6), st.integers(0, 10), st.floats(0, 3), st.integers(1, 5)
