@@ -5,12 +5,12 @@
 The demand file has ``series_id``, ``period`` and ``qty``; the items file ``series_id``, ``price`` and
 ``lead_time_weeks`` (with ``--period month`` ``lead_time_months``). The first ``--fit`` periods become a data directory
 with one DC; ``partsopt levels`` sets levels with class targets 98 / 95 / 90, and again with the system approach under
-the worth of those levels. Both are then replayed over the ``--test`` periods after (default: all): T is one period, no
+the worth of those levels, which pays for the pieces expected to be owed too (``replenish.budget_counts``). Both are then replayed over the ``--test`` periods after (default: all): T is one period, no
 minimum, what is short is owed, and the orders under way at the start are the demand of the last lead time. Parts
 without a demand in the fitted periods have no level and are left out; their share of the held-out demand is printed.
 Weights are fixed beforehand: half demands, half value. ``standard_error`` is that of promised minus realised, parts
-being independent: a few parts whose demand grows many times over decide it. ``--half 0`` and ``--half 1`` take half of
-the parts, by a hash of their number.
+being independent: a few parts whose demand grows many times over decide it. ``--half``, ``--salt`` and ``--skip`` cut
+the set otherwise.
 """
 
 from __future__ import annotations
@@ -48,11 +48,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--period", choices=tuple(DAYS), default="week")
     parser.add_argument("--fit", type=int, default=100, help="periods to fit; the rest is held out")
     parser.add_argument("--test", type=int, default=0, help="periods held out; 0: all that are left")
-    parser.add_argument("--half", choices=("0", "1"), help="half of the parts")
+    parser.add_argument("--skip", type=int, default=0, help="periods at the start that are left out")
+    parser.add_argument("--half", choices=("0", "1"), help="half of the parts, by a hash of --salt and their number")
+    parser.add_argument("--salt", default="", help="other halves for another word")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="SECTION.KEY=VALUE")
     parser.add_argument("--out", type=Path, required=True, help="the CSV file to write")
     options = parser.parse_args(arguments)
-    pieces, price, lead = read_set(options.demand, options.items, options.period, options.half)
+    pieces, price, lead = read_set(options.demand, options.items, options.period, options.half, options.salt)
+    pieces = pieces[:, options.skip :]
     pieces = pieces[:, : options.fit + options.test] if options.test else pieces
     seen = pieces[:, : options.fit].sum(axis=1) > 0
     unseen_share = pieces[~seen, options.fit :].sum() / max(pieces[:, options.fit :].sum(), 1)
@@ -70,13 +73,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def read_set(
-    demand: Path, items: Path, period: str = "week", half: str | None = None
+    demand: Path, items: Path, period: str = "week", half: str | None = None, salt: str = ""
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pieces (parts, periods), price and lead time in periods of each part."""
     lines = pd.read_parquet(demand)
     wide = lines.pivot_table(index="series_id", columns="period", values="qty", aggfunc="sum").fillna(0)
     if half is not None:
-        wide = wide[[zlib.crc32(str(name).encode()) % 2 == int(half) for name in wide.index]]
+        wide = wide[[zlib.crc32((salt + str(name)).encode()) % 2 == int(half) for name in wide.index]]
     known = pd.read_parquet(items).set_index("series_id").loc[wide.index]
     pieces = np.ceil(wide.to_numpy(dtype=np.float64)).clip(0).astype(np.int64)
     return pieces, known["price"].to_numpy(dtype=np.float64), known[f"lead_time_{period}s"].to_numpy().astype(np.int64)

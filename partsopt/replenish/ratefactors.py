@@ -26,9 +26,10 @@ KINDS = ("dealer", "dc")  # by is_dc
 FACTORS = (0.0, 0.5, 1.0, 2.0, 4.0)  # and the largest, a setting
 QUARTER = {"month": 3, "week": 13}  # periods of a total
 HALF_YEAR = {"month": 6, "week": 26}  # periods of history that a forecast from an earlier day has at least
-MOST_QUARTERS = 3  # earlier days, a quarter apart
-MOST_SERIES = 10_000  # forecast again; parts are taken evenly, each with all its sites
-LEAST_TOTALS = 200  # of a class and kind of site; fewer teach nothing
+MOST_QUARTERS = 6  # earlier days, a quarter apart
+MOST_SERIES = 5_000  # forecast again; parts are taken evenly, each with all its sites
+LEAST_TOTALS = 200  # of a kind of site; fewer teach nothing
+BORROWED = 200.0  # totals of all classes of the kind that stand beside those of a class with no share of the demand
 LEAST_SEEN = 3.0  # totals that a factor above 1 must stand for
 NEGLIGIBLE = 1e-4  # a smaller share is none
 ROUNDS = 300  # of the estimation of shares, which converges without end
@@ -44,7 +45,7 @@ class Hindsight(NamedTuple):
 
 
 def hindsights_of(demand_series: pd.DataFrame, series: pd.DataFrame, today: date, period: str) -> list[Hindsight]:
-    """What was known one, two and three quarters ago, of at most 10,000 series; fewer where the history is short.
+    """What was known one to six quarters ago, of at most 5,000 series; fewer where the history is short.
 
     At least half a year of the longest history lies before an earlier day.
     """
@@ -119,16 +120,23 @@ def rate_factors_of(quarters: pd.DataFrame, largest: float) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        RATE_FACTORS; no rows of a kind and class with fewer than 200 totals.
+        RATE_FACTORS; no rows of a kind of site with fewer than 200 totals. A class borrows 200 totals of all classes.
     """
     found = []
-    for (kind, name), rows in quarters.groupby(["site_kind", "abc_class"], sort=True):
-        if len(rows) >= LEAST_TOTALS:
-            total, mean, ratio = (rows[column].to_numpy() for column in ("total", "mean", "variance_to_mean"))
-            factor, share = factor_shares(total, mean, ratio, largest)
+    grid = np.array([*FACTORS, largest])
+    for kind, of_kind in quarters.groupby("site_kind", sort=True):
+        if len(of_kind) < LEAST_TOTALS:
+            continue
+        total, mean, ratio = (of_kind[column].to_numpy() for column in ("total", "mean", "variance_to_mean"))
+        likelihood = _likelihood(total, mean, ratio, grid)
+        usual = _likeliest(likelihood, np.zeros(len(grid)))
+        for name in sorted(of_kind["abc_class"].unique()):
+            rows = of_kind["abc_class"].eq(name).to_numpy()
+            others = 1.0 - float(mean[rows].sum() / mean.sum())
+            factor, share = _balanced(grid, _likeliest(likelihood[rows], BORROWED * others * usual))
             found.append(
                 pd.DataFrame(
-                    {"site_kind": kind, "abc_class": name, "factor": factor, "share": share, "n_totals": len(rows)}
+                    {"site_kind": kind, "abc_class": name, "factor": factor, "share": share, "n_totals": rows.sum()}
                 )
             )
     return conform(pd.concat(found, ignore_index=True), RATE_FACTORS) if found else empty(RATE_FACTORS)
@@ -156,21 +164,36 @@ def factor_shares(total: Wholes, mean: Floats, variance_to_mean: Floats, largest
     >>> bool(share[-1] > 0.03), round(float(factor @ share), 9)
     (True, 1.0)
     """
-    factor = np.array([*FACTORS, largest])
-    likelihood = np.stack([_probability(total, mean * one, variance_to_mean) for one in factor], axis=1)
-    likelihood = np.maximum(likelihood / likelihood.max(axis=1, keepdims=True), 1e-300)
-    kept = np.full(len(factor), True)
+    grid = np.array([*FACTORS, largest])
+    return _balanced(grid, _likeliest(_likelihood(total, mean, variance_to_mean, grid), np.zeros(len(grid))))
+
+
+def _likelihood(total: Wholes, mean: Floats, variance_to_mean: Floats, grid: Floats) -> Floats:
+    """Probability of each total under each factor, over the largest of its row; shape (n, factors)."""
+    likelihood = np.stack([_probability(total, mean * one, variance_to_mean) for one in grid], axis=1)
+    return np.asarray(np.maximum(likelihood / likelihood.max(axis=1, keepdims=True), 1e-300))
+
+
+def _likeliest(likelihood: Floats, borrowed: Floats) -> Floats:
+    """Shares of the factors that make the totals most probable, beside ``borrowed`` totals of known factor."""
+    seen = len(likelihood) + borrowed.sum()
+    grid = np.array([*FACTORS, np.inf])
+    kept = (borrowed > 0) if borrowed.any() else np.full(len(grid), True)
     while True:
         share = np.where(kept, 1.0 / kept.sum(), 0.0)
         for _ in range(ROUNDS):
             belief = likelihood * share
-            share = (belief / belief.sum(axis=1, keepdims=True)).mean(axis=0)
-        weak = np.flatnonzero(kept & (factor > 1) & (share * len(total) < LEAST_SEEN))
+            share = ((belief / belief.sum(axis=1, keepdims=True)).sum(axis=0) + borrowed * kept) / seen
+        weak = np.flatnonzero(kept & (grid > 1) & (share * seen < LEAST_SEEN))
         if not len(weak):
-            break
+            return share
         kept[weak[-1]] = False
-    share[share < NEGLIGIBLE] = 0.0
-    factor, share = factor[share > 0], share[share > 0] / share.sum()
+
+
+def _balanced(grid: Floats, share: Floats) -> tuple[Floats, Floats]:
+    """The factors that have a share, divided by their mean, and their shares."""
+    share = np.where(share < NEGLIGIBLE, 0.0, share)
+    factor, share = grid[share > 0], share[share > 0] / share.sum()
     average = float(factor @ share)
     return (factor / average, share) if average > 0 else (np.ones(1), np.ones(1))
 

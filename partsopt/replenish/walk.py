@@ -24,6 +24,8 @@ LONGEST_STAIRS = 8192  # levels and neighbouring positions of one part; a longer
 EXACT_UP_TO = 400.0  # mean demand of a dealer over T + L; above, its sum with what the DC owes is matched by moments
 MOST_SUMMED = 150_000  # pieces owed to a dealer times its mean demand and batch; beyond, moments again
 MOST_ADDED = 200_000  # products of demand before and over the lead time; with more, pieces are counted by the lot
+MOST_LOTS = 600  # in which a demand on a DC too large to walk is counted
+TEN_SDS = 10.0  # standard deviations that such a demand reaches
 MOST_OWED = 128  # outcomes of what a DC owes
 ALONE = 8  # of which the first stand one by one
 MOST_LATE = 512  # pieces that a DC owes one dealer
@@ -274,7 +276,7 @@ def owed_pmf(
         by_lot = 1
         for t in range(len(RANDOM_TIMES)):
             n_first = demand_pmf(RANDOM_TIMES[t] * (protection[j] - lead[j]), ratio, LEFT_OUT, first)
-            step = max(int(math.ceil(math.sqrt((level + early) * n / MOST_ADDED))), by_lot)
+            step = max(math.ceil(math.sqrt((level + early) * n / MOST_ADDED)), by_lot)
             if step > by_lot:
                 n, by_lot = lotted(pmf, n, step, by_lot), step
             n_first = lotted(first, n_first, step, 1)
@@ -285,8 +287,83 @@ def owed_pmf(
                 room[low] += 1.0 - beyond
                 room[low + 1] += beyond
             chance = weights[j] * RANDOM_TIME_WEIGHTS[t] / batch
-            add_owed(room[: last + 1], first[:n_first], pmf[:n], chance, step, top, room[last + 1 :], owed)
+            add_owed(room[: last + 1], first[:n_first], pmf[:n], 0, chance, step, top, room[last + 1 :], owed)
     return top + 1
+
+
+@njit(cache=True, nogil=True)
+def demand_lots(mean: float, ratio: float, step: int, pmf: Floats) -> tuple[int, int]:
+    """Fill ``pmf`` with demand counted by lots of ``step``; the first lot with a chance, and the length.
+
+    Any mean: begins at its far side, where the chance is found by logarithms of factorials, and ends with all of it
+    but what is ten standard deviations off.
+    """
+    if mean <= 0.0:
+        pmf[0] = 1.0
+        return 0, 1
+    spread = TEN_SDS * math.sqrt(mean * ratio)
+    start, end = max(int(mean - spread), 0), int(mean + spread + 2 * TEN_SDS * (ratio - 1.0)) + 1
+    n = end // step + 2
+    if n > len(pmf):
+        return 0, -1
+    pmf[:n] = 0.0
+    if ratio - 1.0 < 1e-9:
+        q, log_chance = 0.0, start * math.log(mean) - mean - math.lgamma(start + 1.0)
+    else:
+        q, size = 1.0 - 1.0 / ratio, mean / (ratio - 1.0)
+        log_chance = math.lgamma(start + size) - math.lgamma(size) - math.lgamma(start + 1.0)
+        log_chance += start * math.log(q) - size * math.log(ratio)
+    chance, per_step, total = math.exp(log_chance), mean * (1.0 - q), 0.0
+    for x in range(start, end + 1):
+        low, beyond = x // step, (x % step) / step
+        pmf[low] += chance * (1.0 - beyond)
+        pmf[low + 1] += chance * beyond
+        total += chance
+        chance *= (per_step + x * q) / (x + 1)
+    for lot in range(n):
+        pmf[lot] /= total
+    return start // step, n
+
+
+@njit(cache=True, nogil=True)
+def owed_lots(
+    level: int,
+    batch: int,
+    lead: Floats,
+    protection: Floats,
+    ratio: float,
+    weights: Floats,
+    first: Floats,
+    pmf: Floats,
+    room: Floats,
+    owed: Floats,
+) -> tuple[int, int]:
+    """:func:`owed_pmf` of demand too large to walk, in lots; pieces of a lot and the length, -1: spread too far."""
+    most = protection.max()
+    if ratio > 1e4 or most > 1e8:
+        return 1, -1
+    longest = int(most + TEN_SDS * math.sqrt(most * ratio) + 2 * TEN_SDS * (ratio - 1.0)) + 1
+    step = longest // MOST_LOTS + 1
+    top = longest // step + 1
+    owed[: top + 1] = 0.0
+    held = min(batch, max(longest - level, 0))  # further positions owe nothing
+    last = (level + held) // step + 2 if held > 0 else 0
+    room[:last] = 0.0
+    for at in range(level, level + held):
+        low, beyond = at // step, (at % step) / step
+        room[low] += 1.0 - beyond
+        room[low + 1] += beyond
+    for j in range(len(weights)):
+        if weights[j] == 0.0:
+            continue
+        low, n = demand_lots(lead[j], ratio, step, pmf)
+        for t in range(len(RANDOM_TIMES)):
+            _, n_first = demand_lots(RANDOM_TIMES[t] * (protection[j] - lead[j]), ratio, step, first)
+            if n < 0 or n_first < 0:
+                return step, -1
+            chance = weights[j] * RANDOM_TIME_WEIGHTS[t] / batch
+            add_owed(room[:last], first[:n_first], pmf[:n], low, chance, 1, top, room[last:], owed)
+    return step, top + 1
 
 
 @njit(cache=True, nogil=True)
@@ -306,12 +383,21 @@ def lotted(pmf: Floats, n: int, step: int, was: int) -> int:
 
 @njit(cache=True, nogil=True)
 def add_owed(
-    positions: Floats, first: Floats, pmf: Floats, chance: float, step: int, top: int, sums: Floats, owed: Floats
+    positions: Floats,
+    first: Floats,
+    pmf: Floats,
+    low: int,
+    chance: float,
+    step: int,
+    top: int,
+    sums: Floats,
+    owed: Floats,
 ) -> None:
     """Add what is owed when demand has taken each position down, to 0 at most, and the lead time's demand followed.
 
-    ``sums[y]`` adds up the chances that both demands are y and the first left something of the position; a position
-    one higher has one more of the first, so that all positions cost no more than one sum.
+    ``low`` is the first entry of ``pmf`` with a chance. ``sums[y]`` adds up the chances that both demands are y and the
+    first left something of the position; a position one higher has one more of the first, so that all positions cost no
+    more than one sum.
     """
     n, n_first, last = len(pmf), len(first), len(positions)
     sums[: last + n] = 0.0
@@ -325,8 +411,9 @@ def add_owed(
                 owed[b * step] += weight * (sums[at + b] + rest * pmf[b])
         if at < n_first:
             taken += first[at]
-            for k in range(n):
-                sums[at + k] += first[at] * pmf[k]
+            if first[at] > 0.0:
+                for k in range(low, n):
+                    sums[at + k] += first[at] * pmf[k]
 
 
 @njit(cache=True, nogil=True)
@@ -409,12 +496,17 @@ def owed_walk(
     for i in range(n):
         start[i] = filled
         demand = lead[i], protection[i], variance_to_mean[i], weights[i]
-        longest = demand_at_random(*demand, pmf, below)
+        longest, step = demand_at_random(*demand, pmf, below), 1
         if longest < 0:
+            step, top = owed_lots(level[i], batch[i], *demand, first, pmf, room, owed)
+        else:
+            top = owed_pmf(below, longest, level[i], batch[i], *demand, first, pmf, room, owed)
+        if top < 0:
             mean[i], variance[i], owing[i] = np.nan, np.nan, np.nan
             continue
-        top = owed_pmf(below, longest, level[i], batch[i], *demand, first, pmf, room, owed)
         used, mean[i], variance[i], owing[i] = gathered(owed, top, of_row, chance_of_row)
+        mean[i], variance[i], owing[i] = step * mean[i], step * step * variance[i], step * owing[i]
+        of_row[:used] *= step
         if filled + used > len(pieces):
             more, more_chance = np.empty(2 * len(pieces), dtype=np.int64), np.empty(2 * len(pieces))
             for place in range(filled):  # assigning slices takes seconds to compile
@@ -570,7 +662,8 @@ def chain_walk(
             largest = max(largest, protection[i, j])
         if of[i] >= 0 and late_mean[i] > 0.0 and largest <= EXACT_UP_TO:
             first, last = owed_start[of[i]], owed_start[of[i] + 1]
-            if last > first:
+            # a dealer that may be owed more than can be walked is matched by moments
+            if last > first and share[i] * owed_pieces[last - 1] <= MOST_LATE / 2:
                 n_late = thinned(
                     owed_pieces[first:last], owed_chance[first:last], last - first, share[i], concentration[i], late
                 )

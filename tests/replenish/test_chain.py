@@ -14,7 +14,7 @@ from partsopt.replenish.chain import (
     owed_by,
 )
 from partsopt.replenish.echelon import dc_service, dealer_service
-from partsopt.replenish.service import batch_fill_rate, fill_rate
+from partsopt.replenish.service import batch_fill_rate, expected_shortfall, fill_rate
 from tests import reference as twin
 
 
@@ -158,12 +158,25 @@ def test_limits_of_the_level_of_the_dc(chain, level):
     assert promised(single, bare, level) == pytest.approx(whole, abs=1e-6)
 
 
+@pytest.mark.parametrize("ratio", [1.0, 2.0, 12.0])
+def test_demand_too_large_to_walk_is_counted_by_the_lot(ratio):
+    """Either side of 600 pieces on a DC: the same answer but for a piece in six hundred; far beyond, that of moments."""
+    owed = owed_by(demand([594.0, 595.0], 1.0, 0.01, ratio), [594, 595])
+    assert owed.mean[1] / owed.mean[0] == pytest.approx((595 / 594) ** 0.5, rel=2e-3)
+    assert owed.variance[1] / owed.variance[0] == pytest.approx(595 / 594, rel=3e-3)
+    far = owed_by(demand(40_000.0, 1.0, 1e-9, ratio), [40_000])
+    short = float(expected_shortfall(40_000, 40_000.0, ratio))
+    assert far.mean[0] == pytest.approx(short, rel=0.02)
+
+
+def test_a_dc_too_large_to_walk_that_holds_nothing_between_reviews():
+    """Reviews of 20 days and a level of two days: the position lies at 0 nearly always, so L's demand is owed whole."""
+    owed = owed_by(demand(100.0, 8.0, 20.0, 3.0), [200])
+    assert owed.mean[0] == pytest.approx(800 - 200 / 20, rel=0.01)
+
+
 def test_large_demand_is_matched_by_moments():
-    """Either side of the limits, 600 pieces on a DC and 400 at a dealer: no sums beyond, the same answer."""
-    owed = owed_by(demand([594.0, 595.0], 1.0, 0.01, 2.0), [594, 595])
-    assert owed.start[1] == owed.start[2] > 0
-    assert owed.mean[1] / owed.mean[0] == pytest.approx((595 / 594) ** 0.5, rel=2e-4)
-    assert owed.variance[1] / owed.variance[0] == pytest.approx(595 / 594, rel=2e-4)
+    """Either side of the limit of 400 pieces at a dealer: no sums beyond, the same answer."""
     part = demand([398.0, 402.0], 0.5, 0.5, 2.0)
     for dc_level in (450, 480, 510):
         owed = owed_by(demand(800.0, 0.5, 0.2, 2.0), [dc_level])

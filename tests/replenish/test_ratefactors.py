@@ -89,8 +89,9 @@ def series_of(n: int, since: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
 def test_an_earlier_day_knows_nothing_of_what_came_after():
     demand, series = series_of(5, np.full((5, 9), 7))
     found = hindsights_of(demand, series, TODAY, "month")
-    assert [then.origin for then in found] == [date(2026, 8, 1), date(2026, 5, 1), date(2026, 2, 1)]
-    assert [then.series["n_periods"].iloc[0] for then in found] == [21, 18, 15]
+    months = [(2026, 8), (2026, 5), (2026, 2), (2025, 11), (2025, 8), (2025, 5)]
+    assert [then.origin for then in found] == [date(year, month, 1) for year, month in months]
+    assert [then.series["n_periods"].iloc[0] for then in found] == [21, 18, 15, 12, 9, 6]
     for then in found:
         assert then.demand_series["period"].max() < pd.Timestamp(then.origin)
     assert found[-1].demand_series["demand"].eq(1).all()
@@ -122,6 +123,20 @@ def test_one_part_in_ten_that_sells_ten_times_as_much_is_seen():
     assert top["share"] == pytest.approx(0.1, abs=0.01)
     assert top["factor"] == pytest.approx(10 / 1.9, rel=0.1)
     assert rate_factors_of(quarter[:199], 10.0).empty
+
+
+def test_a_small_class_borrows_from_all_and_a_large_one_hardly():
+    """Of 1,000 parts of class A none surges, of class B one in ten; 20 of C say little, so C lies between."""
+    known = {"site_kind": "dc", "mean": 3.0, "variance_to_mean": 1.0}
+    parts = [
+        pd.DataFrame({**known, "abc_class": name, "total": [3] * (n - wild) + [30] * wild})
+        for name, n, wild in (("A", 1000, 0), ("B", 1000, 100), ("C", 20, 0))
+    ]
+    found = rate_factors_of(pd.concat(parts, ignore_index=True), 10.0)
+    wild = found[found["factor"] > 4].groupby("abc_class")["share"].sum().reindex(["A", "B", "C"]).fillna(0.0)
+    assert wild["A"] == pytest.approx(0.05 * 200 / 1200, abs=0.005)
+    assert wild["B"] == pytest.approx((100 + 0.05 * 200) / 1200, abs=0.01)
+    assert wild["A"] < wild["C"] < wild["B"]
 
 
 def test_a_quarter_with_a_stock_out_teaches_nothing():
