@@ -6,9 +6,9 @@ The demand file has ``series_id``, ``period`` and ``qty``; the items file ``seri
 ``lead_time_weeks`` (with ``--period month`` ``lead_time_months``). The first ``--fit`` periods become a data directory
 with one DC; ``partsopt levels`` sets levels with class targets 98 / 95 / 90, and again with the system approach under
 the worth of those levels, which pays for the pieces expected to be owed too (``replenish.budget_counts``).
-Both are then replayed over the ``--test`` periods after (default: all): T is one period, no minimum, what is short is owed,
-and the orders under way at the start are the demand of the last lead time. Parts without a demand in the
-fitted periods have no level and are left out; their share of the held-out demand is printed.
+Both are then replayed over the ``--test`` periods after (default: all): T is one period, no minimum, what is short is
+owed, and the orders under way at the start are the demand of the last lead time. Parts without a demand in the fitted
+periods have no level and are left out; their share of the held-out demand is printed.
 Weights are fixed beforehand: half demands, half value. ``standard_error`` is that of promised minus realised, parts
 being independent: a few parts whose demand grows many times over decide it. ``--half``, ``--salt`` and ``--skip`` cut
 the set otherwise.
