@@ -281,7 +281,8 @@ def owed_pmf(
                 n, by_lot = lotted(pmf, n, step, by_lot), step
             n_first = lotted(first, n_first, step, 1)
             last = (level + early - 1) // step + 1
-            room[: last + 1] = 0.0
+            for place in range(last + 1):
+                room[place] = 0.0
             for at in range(level, level + early):
                 low, beyond = at // step, (at % step) / step
                 room[low] += 1.0 - beyond
@@ -306,7 +307,8 @@ def demand_lots(mean: float, ratio: float, step: int, pmf: Floats) -> tuple[int,
     n = end // step + 2
     if n > len(pmf):
         return 0, -1
-    pmf[:n] = 0.0
+    for lot in range(n):
+        pmf[lot] = 0.0
     if ratio - 1.0 < 1e-9:
         q, log_chance = 0.0, start * math.log(mean) - mean - math.lgamma(start + 1.0)
     else:
@@ -339,16 +341,20 @@ def owed_lots(
     owed: Floats,
 ) -> tuple[int, int]:
     """:func:`owed_pmf` of demand too large to walk, in lots; pieces of a lot and the length, -1: spread too far."""
-    most = protection.max()
+    most = 0.0
+    for j in range(len(weights)):
+        most = max(most, protection[j])
     if ratio > 1e4 or most > 1e8:
         return 1, -1
     longest = int(most + TEN_SDS * math.sqrt(most * ratio) + 2 * TEN_SDS * (ratio - 1.0)) + 1
     step = longest // MOST_LOTS + 1
     top = longest // step + 1
-    owed[: top + 1] = 0.0
+    for b in range(top + 1):
+        owed[b] = 0.0
     held = min(batch, max(longest - level, 0))  # further positions owe nothing
     last = (level + held) // step + 2 if held > 0 else 0
-    room[:last] = 0.0
+    for place in range(last):
+        room[place] = 0.0
     for at in range(level, level + held):
         low, beyond = at // step, (at % step) / step
         room[low] += 1.0 - beyond
@@ -400,7 +406,8 @@ def add_owed(
     more than one sum.
     """
     n, n_first, last = len(pmf), len(first), len(positions)
-    sums[: last + n] = 0.0
+    for y in range(last + n):
+        sums[y] = 0.0
     taken = 0.0
     most = top // step
     for at in range(last):
@@ -506,7 +513,8 @@ def owed_walk(
             continue
         used, mean[i], variance[i], owing[i] = gathered(owed, top, of_row, chance_of_row)
         mean[i], variance[i], owing[i] = step * mean[i], step * step * variance[i], step * owing[i]
-        of_row[:used] *= step
+        for place in range(used):
+            of_row[place] *= step
         if filled + used > len(pieces):
             more, more_chance = np.empty(2 * len(pieces), dtype=np.int64), np.empty(2 * len(pieces))
             for place in range(filled):  # assigning slices takes seconds to compile
