@@ -45,6 +45,7 @@ Status: TypeAlias = Literal["optimal", "feasible", "time_limit", "fallback", "no
 FIRST_STRATEGIES = ("PARALLEL_CHEAPEST_INSERTION", "LOCAL_CHEAPEST_INSERTION", "SAVINGS")
 FAILURES_PER_SOLUTION = 10
 SHORT_PASS = 4
+LARGEST_FIRST = 20_000  # deliveries times slots up to which OR-Tools' first solutions take less than a second
 BOOL_FALSE = 2
 SLOW_OPERATORS = (
     "use_global_cheapest_insertion_path_lns",
@@ -312,6 +313,7 @@ def _recreate_pass(
     if not _is_whole(terms, best):
         best = insert_well(problem, terms, start, weights)
     best_value = _value(problem, terms, best, weights)
+    best, best_value = _first_by_ortools(problem, terms, start, tier, weights, params, budget, best, best_value)
     if last or not _is_settled(problem, terms, tier, best):
         share = 1 if last and not budget.n_columns else SHORT_PASS
         found = recreate_pass(
@@ -329,6 +331,35 @@ def _recreate_pass(
             best = answer if value < best_value else best
     budget.time_left_ms -= round((time.monotonic() - began) * 1000)
     return best, True
+
+
+def _first_by_ortools(
+    problem: DayProblem,
+    terms: Mapping[int, Terms],
+    start: Trips,
+    tier: int,
+    weights: Weights,
+    params: RoutingParams,
+    budget: _Budget,
+    best: Trips,
+    best_value: int,
+) -> tuple[Trips, int]:
+    """The best of a first plan and those of OR-Tools' strategies, each its first solution with the rest inserted."""
+    slots = _slots_of(problem, terms, tier, start)
+    if len(terms) * len(slots) > LARGEST_FIRST:
+        return best, best_value
+    first_only = replace(params, solution_limit=1)
+    for strategy in FIRST_STRATEGIES:
+        own = replace(budget)
+        model = build_model(problem, terms, weights, slots, params.solution_limit, optional=True)
+        answer = _solve(model, None, strategy, "GREEDY_DESCENT", problem, first_only, own)
+        budget.time_left_ms = own.time_left_ms
+        if answer is None:
+            continue
+        answer = insert_well(problem, terms, mended(problem, answer, _latest(problem, terms)), weights)
+        if _is_whole(terms, answer) and (value := _value(problem, terms, answer, weights)) < best_value:
+            best, best_value = answer, value
+    return best, best_value
 
 
 def _slots_of(problem: DayProblem, terms: Mapping[int, Terms], tier: int, trips: Trips) -> list[Slot]:

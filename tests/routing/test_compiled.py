@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from partsopt.routing import ruin
+from partsopt.routing import ruin, search
 from partsopt.routing.compiled import whole_day
 from partsopt.routing.insertion import cheapest_place, good_place, has_room, in_time, openings_of
 from partsopt.routing.model import Terms, weights_of
@@ -74,6 +74,25 @@ def test_no_tier_is_worse_off_for_the_tiers_below_it(seed):
             assert _let_down(whole.loc[lines]) <= _let_down(alone.loc[lines])
             if _let_down(whole.loc[lines]) < _let_down(alone.loc[lines]):
                 break
+
+
+def test_a_large_day_asks_every_first_strategy_and_needs_none(monkeypatch):
+    """OR-Tools gives first plans by three strategies; where it gives none at all there is a plan all the same."""
+    problem = random_day(4, n=12, n_vans=3)
+    asked = []
+
+    def silent(_model, _start, strategy, *_rest):
+        asked.append(strategy)
+
+    monkeypatch.setattr(search, "_solve", silent)
+    without = search_day(problem, PARAMS)
+    assert set(asked) == set(search.FIRST_STRATEGIES)
+    assert without.status == "feasible"
+    assert on_board(without)
+    monkeypatch.setattr(search, "LARGEST_FIRST", 0)
+    asked.clear()
+    search_day(problem, PARAMS)
+    assert asked == []
 
 
 @pytest.mark.parametrize("seed", range(20))
