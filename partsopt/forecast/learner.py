@@ -7,8 +7,9 @@ units of its own scale, and by what the pooled forecast said at that origin from
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,11 +23,13 @@ from partsopt.forecast.predictive import Predictive, fit_predictive
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 WEIGHTS = np.array([0.0, 0.25, 0.5, 2.0 / 3.0, 0.75])
-"""Weights of what is learnt against what is pooled, to choose from by the last total inside the history; never all."""
+"""Weights of what is learnt against what is pooled, to choose from by the last totals inside the history; never all."""
 USUAL_WEIGHT = 0.5
 """Where the history is too short to try them."""
 COMPARED = np.array([0.8, 0.9, 0.95, 0.99])
 """Levels at which means are compared, with the pooled dispersion."""
+WEIGHT_ORIGINS = 3
+"""Origins inside the history at which the weight is chosen, each on what came after it."""
 ORIGINS = 8
 ORIGINS_BY_STEP = 3
 MAX_ROWS = 120_000
@@ -61,7 +64,7 @@ class Learnt:
     quantiles
         Whole pieces, int64, shape (series, levels), or (series, steps, levels) of single periods ahead.
     is_learnt
-        False where the history was too short to learn from, or the last total says that it does not help.
+        False where the history was too short to learn from, or the last totals say that it does not help.
     weight
         Weight of what was learnt.
     """
@@ -171,7 +174,7 @@ def learn_means(demand: Array, mean: Array, span: int, *, period: str, seed: int
     Returns
     -------
     LearntMeans
-        The weight is the one whose means, with the pooled dispersion, lost least on the last total inside the history;
+        The weight is the one whose means, with the pooled dispersion, lost least on the last totals inside the history;
         0 where that was the pooled mean alone, or the history is too short to learn from.
 
     Raises
@@ -183,15 +186,7 @@ def learn_means(demand: Array, mean: Array, span: int, *, period: str, seed: int
     learnt = _learnt_means(task, demand, _fitted(demand, task))
     if learnt is None:
         return LearntMeans(mean, 0.0)
-    past = demand[:, :-span]
-    before = _fitted(past, task)
-    then = _learnt_means(task, past, before)
-    weight = USUAL_WEIGHT
-    if then is not None:
-        own = before.mean(float(span)) / span
-        known = [((1.0 - one) * own + one * then) * span for one in WEIGHTS]
-        quantiles = np.stack([quantile(one[:, None], before.variance_to_mean[:, None], COMPARED) for one in known])
-        weight = _least_loss(quantiles[:, :, None], task, demand, past, before)
+    weight = _weight(demand, task, partial(_means_tried, span=span))
     return LearntMeans((1.0 - weight) * mean + weight * learnt, weight)
 
 
@@ -207,28 +202,53 @@ def _averaged_quantiles(task: _Task, demand: Array, fitted: Predictive) -> Learn
     pooled, learnt = _both(task, demand, fitted)
     if learnt is None:
         return Learnt(pooled, False, 0.0)
-    held = max(gap + span for gap, span in task.wanted)
-    past, weight = demand[:, :-held], USUAL_WEIGHT
-    if past.shape[1] >= MIN_PERIODS:
-        before = _fitted(past, task)
-        pooled_then, learnt_then = _both(task, past, before)
-        if learnt_then is not None:
-            tried = np.stack([_averaged(pooled_then, learnt_then, one) for one in WEIGHTS])
-            weight = _least_loss(tried, task, demand, past, before)
+    weight = _weight(demand, task, _quantiles_tried)
     return Learnt(_averaged(pooled, learnt, weight), weight > 0, weight)
 
 
-def _least_loss(tried: Array, task: _Task, demand: Array, past: Array, before: Predictive) -> float:
-    """The one of WEIGHTS whose quantiles, shape (weights, series, wanted, levels), lost least on what came after."""
+def _weight(demand: Array, task: _Task, tried_at: Callable[[_Task, Array, Predictive], Array | None]) -> float:
+    """The one of WEIGHTS that lost least over the last totals inside the history, one origin after the other."""
+    held = max(gap + span for gap, span in task.wanted)
+    losses = np.zeros(len(WEIGHTS))
+    for back in range(1, WEIGHT_ORIGINS + 1):
+        past = demand[:, : max(demand.shape[1] - back * held, 0)]
+        if past.shape[1] < MIN_PERIODS:
+            break
+        before = _fitted(past, task)
+        tried = tried_at(task, past, before)
+        if tried is None:
+            break
+        losses += _losses(tried, task, demand, past, before)
+    return float(WEIGHTS[int(losses.argmin())]) if losses.any() else USUAL_WEIGHT
+
+
+def _quantiles_tried(task: _Task, past: Array, before: Predictive) -> Array | None:
+    """What each of WEIGHTS would have told, shape (weights, series, wanted, levels)."""
+    pooled, learnt = _both(task, past, before)
+    return None if learnt is None else np.stack([_averaged(pooled, learnt, one) for one in WEIGHTS])
+
+
+def _means_tried(task: _Task, past: Array, before: Predictive, span: int) -> Array | None:
+    """The same of means, with the pooled dispersion."""
+    learnt = _learnt_means(task, past, before)
+    if learnt is None:
+        return None
+    own = before.mean(float(span)) / span
+    known = [((1.0 - one) * own + one * learnt) * span for one in WEIGHTS]
+    return np.stack([quantile(one[:, None], before.variance_to_mean[:, None], COMPARED) for one in known])[:, :, None]
+
+
+def _losses(tried: Array, task: _Task, demand: Array, past: Array, before: Predictive) -> Array:
+    """Mean loss of each weight's quantiles, shape (weights, series, wanted, levels), on what came after."""
     origin = past.shape[1]
     _, scale = _described(past, before, task.period)
     is_long = np.isfinite(past).sum(axis=1) >= MIN_PERIODS // 2
     actual = np.stack([demand[:, origin + gap : origin + gap + span].sum(axis=1) for gap, span in task.wanted], axis=1)
     rows = is_long & np.isfinite(actual).all(axis=1)
     if not rows.any():
-        return USUAL_WEIGHT
+        return np.zeros(len(WEIGHTS))
     loss = pinball_loss(tried[:, rows], actual[rows][:, :, None], task.asked) / scale[rows][:, None, None]
-    return float(WEIGHTS[int(loss.mean(axis=(1, 2, 3)).argmin())])
+    return np.asarray(loss.mean(axis=(1, 2, 3)))
 
 
 def _both(task: _Task, demand: Array, fitted: Predictive) -> tuple[Array, Array | None]:

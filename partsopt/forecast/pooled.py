@@ -51,6 +51,8 @@ ENDINGS = np.array([1.25e-4, 2.5e-4, 5e-4, 1e-3, 2e-3, 4e-3, 8e-3])
 """Chances that a series ends in a period, to choose from; only silences longer than any before feel it."""
 USUAL_ENDING, ENDING_SPREAD = 2, 1.0
 """Place of the usual one, and how far from it, in logarithms, others usually lie."""
+LEAST_SHARE = 0.01
+"""Of the median mean of series that sold: below, ratios of totals to means are not kept."""
 NEVER = -1.0
 """Stands for the rate of a series without any demand."""
 LEAST_ALIVE = 0.5
@@ -310,7 +312,7 @@ def learn(history: History, groups: list[Group], value: Array | None, period: st
         if len(seen.total) < FEWEST_ROWS:
             break
         if not horizons:
-            n_totals, shape, strata = len(seen.total), cells(len(seen.total)), _strata(seen.key)
+            n_totals, strata = len(seen.total), _strata(seen.key)
             ending = _ending(seen, strata)
         seen = _faded(seen, ending)
         stratum = np.searchsorted(strata, seen.key)
@@ -322,9 +324,13 @@ def learn(history: History, groups: list[Group], value: Array | None, period: st
         spreads.append(spread_weights(seen.total[at], mean[at], seen.ratio[at], seen.time[at], float(horizon)))
         horizons.append(float(horizon))
         moves.append(expected[-1])
+        spread = spread_of(spreads[-1], mean, seen.ratio, seen.time, float(horizon))
+        told = _tells(mean, seen.key)
+        if len(horizons) == 1:
+            shape = cells(int(told.sum()))
         if shape[0]:
-            spread = spread_of(spreads[-1], mean, seen.ratio, seen.time, float(horizon))
-            parts.append(binned_ratios(seen.total, mean, spread, shape))
+            told = told if told.sum() >= shape[0] * shape[1] else np.ones(len(told), dtype=bool)
+            parts.append(binned_ratios(seen.total[told], mean[told], spread[told], shape))
     if not horizons:
         horizons, spreads, moves = [1.0], [FIRST_TERMS], [1.0]
         weights = [first_weights(now.rates.shape[1])[None, :]]
@@ -479,6 +485,13 @@ def _faded(seen: _Rows, ending: int) -> _Rows:
     if not lasts.all():
         seen = _Rows(*(one[lasts] for one in seen))
     return seen._replace(rates=seen.rates * seen.alive[:, ending, None])
+
+
+def _tells(mean: Array, key: Array) -> Array:
+    """Totals whose ratio to their mean tells something: not where next to nothing was expected of a stratum."""
+    sold = key > NEVER
+    usual = float(np.median(mean[sold])) if sold.any() else 0.0
+    return np.asarray(mean >= LEAST_SHARE * usual)
 
 
 def _ending(seen: _Rows, strata: Array) -> int:

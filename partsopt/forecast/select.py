@@ -64,7 +64,7 @@ ETS_FAILED = declare_exception(
 LEARNER_UNUSED = declare_exception(
     "learner_unused",
     stage="forecast",
-    says="forecast.learner is on, but gradient boosting did not lower the loss of the last total, and is not used",
+    says="forecast.learner is on, but gradient boosting did not lower the loss of the last totals, and is not used",
     action="switch forecast.learner off if this comes every night; the night is faster without",
 )
 
@@ -267,7 +267,7 @@ def _learnt(
     pooled, weight = pools.with_learner(pooled, among)
     if weight or not len(among):
         return pooled, []
-    what = f"tried on {len(among):,} series: the history is too short to learn from, or the last total says no"
+    what = f"tried on {len(among):,} series: the history is too short to learn from, or the last totals say no"
     return pooled, [exceptions_of(LEARNER_UNUSED, pd.DataFrame(index=[0]), what=[what])]
 
 

@@ -130,3 +130,14 @@ def test_valued_series_decide_the_weights():
     worth = np.where(np.arange(600) < 300, 1.0, 0.0)
     valued = learn(history_of(demand), [], worth, "month")
     assert not np.allclose(plain.weights, valued.weights)
+
+
+def test_parts_of_which_nothing_is_expected_do_not_widen_others():
+    """A hundred parts that never sell, among two hundred: no ratio is more than a hundred times the mean of its cell."""
+    rng = np.random.default_rng(6)
+    demand = rng.poisson(0.3, (300, 48)).astype(float)
+    demand[:100] = 0.0
+    learnt = learn(history_of(demand), [], None, "month")
+    assert learnt.table is not None
+    assert learnt.table.ratios.max() < 100.0
+    assert learnt.table.centres.min() > 0.01
