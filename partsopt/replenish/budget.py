@@ -219,7 +219,7 @@ def _closest(price: float, cost: Floats, value: Floats) -> Wholes:
 
 
 class Entries(NamedTuple):
-    """Places of the entries taken, one of each part; None where the solver gave none; and the status of the search."""
+    """Places of the entries taken, one of each part, None where the search found none; and how it ended."""
 
     chosen: Wholes | None
     status: str
@@ -234,6 +234,7 @@ def best_entries(
     space: Floats,
     left: Floats,
     gap: float,
+    most_nodes: int,
 ) -> Entries:
     """One entry of each part, with the least sum of ``aim``, by an integer programme.
 
@@ -245,8 +246,8 @@ def best_entries(
         The sum of ``limited`` is no smaller.
     left
         Room of each site.
-    gap
-        Of ``aim``, at which the search stops.
+    gap, most_nodes
+        Gap of ``aim``, and nodes of the tree, at which the search stops: it does not depend on the clock.
     """
     problem = pulp.LpProblem("levels_with_room", pulp.LpMinimize)
     take = [problem.add_variable(f"take_{i}", cat="Binary") for i in range(len(part))]
@@ -260,32 +261,28 @@ def best_entries(
         here = np.flatnonzero(site == number).tolist()
         room = max(float(space[here].max()), 1e-300)
         problem += pulp.lpSum(float(space[i]) / room * take[i] for i in here) <= float(left[number]) / room
-    problem.solve(
-        pulp.HiGHS(
-            msg=False,
-            threads=1,
-            timeLimit=SAFETY_NET_S,
-            gapRel=0.0,
-            gapAbs=gap / unit,
-            random_seed=1,
-            mip_feasibility_tolerance=1e-9,
-            primal_feasibility_tolerance=1e-9,
-        )
+    solver = pulp.HiGHS(
+        msg=False,
+        threads=1,
+        timeLimit=SAFETY_NET_S,
+        gapRel=0.0,
+        gapAbs=gap / unit,
+        mip_max_nodes=most_nodes,
+        random_seed=1,
+        mip_feasibility_tolerance=1e-9,
+        primal_feasibility_tolerance=1e-9,
     )
-    status = _status_of(problem)
-    if status == "fallback":
-        return Entries(None, status)
-    return Entries(np.flatnonzero([(one.varValue or 0.0) > 0.5 for one in take]), status)
-
-
-def _status_of(problem: pulp.LpProblem) -> str:
-    match problem.sol_status:
-        case pulp.LpSolutionOptimal:
-            return "optimal"
-        case pulp.LpSolutionIntegerFeasible:
-            return "time_limit" if problem.solutionTime >= SAFETY_NET_S else "feasible"
-        case _:
-            return "fallback"
+    # PuLP 3.3 knows no node limit: ask HiGHS itself
+    solver.createAndConfigureSolver(problem)
+    solver.buildSolverModel(problem)
+    solver.callSolver(problem)
+    answer = problem.solverModel
+    said = answer.modelStatusToString(answer.getModelStatus())
+    status = {"Optimal": "optimal", "Time limit reached": "time_limit"}.get(said, "feasible")
+    values = np.asarray(answer.getSolution().col_value)
+    chosen = np.flatnonzero(values[[one.index for one in take]] > 0.5) if len(values) == len(take) else None
+    is_choice = chosen is not None and np.array_equal(part[chosen], np.unique(part))
+    return Entries(chosen if is_choice else None, status)
 
 
 def _solve(cost: Floats, value: Floats, budget: float) -> tuple[Wholes | None, str, int, float]:
@@ -298,9 +295,13 @@ def _solve(cost: Floats, value: Floats, budget: float) -> tuple[Wholes | None, s
         problem += pulp.lpSum(take[i]) <= 1
     problem += pulp.lpSum(cost[i, j] * take[i][j - 1] for i in range(n) for j in range(1, k)) <= max(budget, 0.0)
     problem.solve(pulp.HiGHS(msg=False, threads=1, timeLimit=SAFETY_NET_S, gapRel=SEARCH_GAP, random_seed=1))
-    status = _status_of(problem)
-    if status == "fallback":
-        return None, status, 0, np.inf
+    match problem.sol_status:
+        case pulp.LpSolutionOptimal:
+            status = "optimal"
+        case pulp.LpSolutionIntegerFeasible:
+            status = "time_limit" if problem.solutionTime >= SAFETY_NET_S else "feasible"
+        case _:
+            return None, "fallback", 0, np.inf
     chosen = np.zeros(n, dtype=np.int64)
     for i in range(n):
         for j in range(1, k):

@@ -37,6 +37,8 @@ DOUBLINGS = 300
 CLOSE_PARTS = 300  # left to the integer programme
 CLOSE_ENTRIES = 12  # of each of them
 SMALL = 30  # parts left to it, up to which it searches until nothing better can exist
+NODES, NODES_SMALL = 200, 20_000  # of its tree
+CLOSE_GAP = 1e-6  # of all, at which it stops where there are more
 SLACK = 1e-9  # relative error of sums of room
 
 
@@ -353,6 +355,8 @@ def _improved(problem: _Problem, first: _Priced, bound: float) -> _Answer:
     left = room.limit - _sums(room._replace(site=np.where(is_close, -1, room.site)), first.entry)
     rows = np.flatnonzero(kept)
     at_site = np.where(room.site[part[rows]] >= 0, room.site[part[rows]], len(room.limit))
+    is_small = len(close) <= SMALL
+    close_gap = 0.0 if is_small else CLOSE_GAP * max(abs(value), 1.0)
     solved = best_entries(
         part[rows],
         aim[rows],
@@ -361,16 +365,19 @@ def _improved(problem: _Problem, first: _Priced, bound: float) -> _Answer:
         at_site,
         room.space[rows],
         left,
-        gap=0.0 if len(close) <= SMALL else SLACK * 1e3 * max(abs(value), 1.0),
+        gap=close_gap,
+        most_nodes=NODES_SMALL if is_small else NODES,
     )
     status, entry = solved.status, first.entry.copy()
     if solved.chosen is not None:
         entry[part[rows[solved.chosen]]] = rows[solved.chosen]
-        if not problem.keeps(entry) or aim[entry].sum() > value:
+        if not problem.keeps(entry):  # by the tolerance of the solver
+            entry, status = first.entry, "feasible" if status == "optimal" else status
+        elif aim[entry].sum() > value:
             entry = first.entry
     objective = float(aim[entry].sum())
     if status == "optimal" and is_whole:
-        bound = max(bound, objective - (0.0 if len(close) <= SMALL else SLACK * 1e3 * max(abs(value), 1.0)))
+        bound = max(bound, objective - close_gap)
     elif status == "optimal":
         status = "feasible"
     return _Answer(entry, status, bound, first.rent)
