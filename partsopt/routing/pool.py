@@ -44,6 +44,26 @@ def touch(s: SearchState, v: int) -> None:
 
 
 @lean
+def put_out(p: Any, s: SearchState, c: int) -> None:
+    """Note that a client is out."""
+    s.out_place[c] = s.counts[1]
+    s.out[s.counts[1]] = c
+    s.counts[1] += 1
+    s.money[2] += p.price_out[c]
+
+
+@lean
+def take_in(p: Any, s: SearchState, c: int) -> None:
+    """Note that a client is out no longer."""
+    s.counts[1] -= 1
+    other = s.out[s.counts[1]]
+    s.out[s.out_place[c]] = other
+    s.out_place[other] = s.out_place[c]
+    s.out_place[c] = -1
+    s.money[2] -= p.price_out[c]
+
+
+@lean
 def keep_best(s: SearchState) -> None:
     """Remember the plan as it stands."""
     trips = s.saved_length.shape[0] // s.n_trips.shape[0]

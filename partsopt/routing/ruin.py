@@ -14,7 +14,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from partsopt.routing.pool import keep_best, lean, pool_touched, touch
+from partsopt.routing.pool import keep_best, lean, pool_touched, put_out, take_in, touch
 from partsopt.routing.route_problem import NEVER, SearchState
 
 NEAREST = 200
@@ -27,7 +27,7 @@ REFIT = 0.5
 WAITING_TRIED = 12
 LOOKED_AT_FIRST = 4
 INFINITE = 1e300
-LAYOUT = 2952501613  # checksum of route_problem.py and pool.py: numba's cache notices changes of this file only
+LAYOUT = 4078837419  # checksum of route_problem.py and pool.py: numba's cache notices changes of this file only
 
 
 @numba.njit(cache=True)
@@ -239,24 +239,6 @@ def _use(p: Any, s: SearchState, v: int) -> None:
 
 
 @lean
-def _put_out(p: Any, s: SearchState, c: int) -> None:
-    s.out_place[c] = s.counts[1]
-    s.out[s.counts[1]] = c
-    s.counts[1] += 1
-    s.money[2] += p.price_out[c]
-
-
-@lean
-def _take_in(p: Any, s: SearchState, c: int) -> None:
-    s.counts[1] -= 1
-    other = s.out[s.counts[1]]
-    s.out[s.out_place[c]] = other
-    s.out_place[other] = s.out_place[c]
-    s.out_place[c] = -1
-    s.money[2] -= p.price_out[c]
-
-
-@lean
 def _close_gaps(p: Any, s: SearchState, v: int) -> None:
     """Drop what was put out from a vehicle's day, and its empty trips."""
     trips = s.saved_length.shape[0] // s.n_trips.shape[0]
@@ -337,11 +319,31 @@ def _ruin(p: Any, s: SearchState) -> int:
         for i in range(window):
             if kept and hole <= i < hole + kept:
                 continue
-            _put_out(p, s, s.nodes[row, first + i])
+            put_out(p, s, s.nodes[row, first + i])
             removed += 1
     for i in range(s.counts[2]):
-        _close_gaps(p, s, s.touched[i])
+        v = s.touched[i]
+        _close_gaps(p, s, v)
+        if not _can_drive(p, s, v):  # where the straight way takes longer than one by another client
+            for row in range(v * trips, v * trips + s.n_trips[v]):
+                for place in range(s.length[row]):
+                    put_out(p, s, s.nodes[row, place])
+                    removed += 1
+            _close_gaps(p, s, v)
     return removed
+
+
+@lean
+def _can_drive(p: Any, s: SearchState, v: int) -> bool:
+    """Whether a day holds all windows, releases and its longest duration; a segment that does not is late at -1."""
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+    t = p.vehicle_type[v]
+    for row in range(v * trips, v * trips + s.n_trips[v]):
+        e, late, _ = _trip(p, s, row, p.type_depot[t])
+        if e > late:
+            return False
+    end = v * trips + s.n_trips[v]
+    return bool(s.ahead[end, 1] >= 0 and s.ahead[end, 2] <= p.type_max_duration[t])
 
 
 @lean
@@ -508,7 +510,7 @@ def _insert_best(p: Any, s: SearchState, c: int) -> bool:
         partner = s.free[best_larger, s.n_free[best_larger] - 1]
         _exchange(p, s, v, partner)
         v, best_row = partner, partner * trips
-    _take_in(p, s, c)
+    take_in(p, s, c)
     if not is_new:
         _put_in(p, s, v, best_row, best_at, c)
         return True

@@ -253,3 +253,20 @@ def test_the_bound_is_below_every_choice_of_the_days_met(problem):
                 left = set(range(problem.n_depots, len(problem.loads))) - set(visits)
                 cost = sum(column.cost for column in some) + sum(problem.price_out[one] for one in left)
                 assert choice.bound <= cost + 1e-6
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_days_can_be_driven_where_the_straight_way_takes_longer(seed):
+    """Ways drawn at random: without a client between, the way from one to the next may take longer, and come late."""
+    generator = np.random.default_rng(seed)
+    n = 14
+    travel = generator.integers(1, 60, (n + 1, n + 1))
+    np.fill_diagonal(travel, 0)
+    closes = generator.integers(60, 260, n).tolist()
+    problem = problem_on_a_line(
+        range(1, n + 1), n_vehicles=4, closes=closes, release=generator.integers(0, 50, n).tolist(), travel=travel,
+        distance=travel, type_max_trips=np.array([2]), type_max_duration=np.array([400]),
+    )  # fmt: skip
+    search = searched(problem, 2000)
+    for column in [*columns_of(search), *best_columns(search)]:
+        assert cost_of_column(problem, column.vehicle_type, column.trips) == pytest.approx(column.cost)
