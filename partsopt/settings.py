@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from partsopt.bands import bands_of, kilometres
 from partsopt.errors import SettingsError
 
 ENVIRONMENT_PREFIX = "PARTSOPT__"
@@ -490,6 +491,17 @@ class RoutingParams:
     estimate_travel: bool = setting(True, "false: a pair of sites that lacks in travel is refused by name")
     road_engine: str = setting("none", "who completes travel: none, osrm, valhalla (servers), valhalla_in_process")
     road_engine_at: str = setting("", "address of that server, or Valhalla's configuration file")
+    speed_bands: str = setting(
+        "",
+        "instead: speed from so many km of a leg on, such as 0=35, 15=60, 80=85 (town, country road, motorway)",
+        "km=km per hour",
+    )
+    time_of_day: str = setting(
+        "",
+        "travel takes so many times as long from then on, such as 07:00=1.3, 09:30=1, 17:00=1.4, 19:00=1; a leg takes "
+        "the mean over the hours in which its destination accepts goods",
+        "HH:MM=factor",
+    )
     own_vehicle_radius_km: float = setting(400.0, "dealers farther from the DC by road than this go by carrier", "km")
     first_loading_min: float = setting(
         30.0,
@@ -543,6 +555,9 @@ class RoutingParams:
         if self.road_engine in ("osrm", "valhalla"):
             is_address = self.road_engine_at.startswith(("http://", "https://"))
             _need(is_address, "routing.road_engine_at", self.road_engine_at, "the address of the server, http://...")
+        speeds = bands_of("routing.speed_bands", self.speed_bands, kilometres)
+        _need(not speeds or speeds[0][0] == 0, "routing.speed_bands", self.speed_bands, "given from 0 km on")
+        bands_of("routing.time_of_day", self.time_of_day, clock_minutes)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -202,6 +202,12 @@ SITES = Table(
         "address": text("for route sheets", required=False, free_text=True),
         "latitude": number("degrees north", unit="degree", min=-90, max=90),
         "longitude": number("degrees east", unit="degree", min=-180, max=180),
+        "detour_factor": number(
+            "road distance over great-circle distance around it, where no travel row is given; a pair takes "
+            "the mean of both; blank: routing.detour_factor",
+            min=1,
+            required=False,
+        ),
         "supplied_by": text("the DC that supplies a dealer; blank for a DC", required=False),
         "opens_at": clock("goods are accepted from", required=False, default=480),
         "closes_at": clock("goods are accepted until: unloading may start no later", required=False, default=1080),

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "partsopt"
-FOUNDATION = {"tables", "settings", "errors", "calendars"}
+FOUNDATION = {"tables", "settings", "errors", "calendars", "bands"}
 STAGES = {"demand", "forecast", "classify", "replenish", "allocate", "routing"}
 MAY_IMPORT = {
     "errors": set(),
     "calendars": {"errors"},
-    "settings": {"errors"},
+    "bands": {"errors"},
+    "settings": {"errors", "bands"},
     "tables": {"errors"},
     "documents": FOUNDATION,
     "report": FOUNDATION,
@@ -33,6 +34,8 @@ ONE_PLACE = {
     "statsmodels": ("forecast/methods.py",),
     "lightgbm": ("forecast/learner.py",),
     "reportlab": ("report/sheet_pdf.py",),
+    "valhalla": ("store/roads.py",),
+    "urllib": ("store/roads.py",),
     "filelock": ("store/",),
     "pyarrow": ("store/", "sample"),
 }

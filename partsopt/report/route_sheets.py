@@ -14,6 +14,8 @@ from partsopt.tables import TIERS, Tables
 
 Row: TypeAlias = Mapping[str, Any]
 
+SELF_COLLECTED = "self-collection"
+
 
 @dataclass(frozen=True, kw_only=True)
 class SheetLine:
@@ -25,6 +27,15 @@ class SheetLine:
     quantity: int
     tier: str
     is_late: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class SheetReturn:
+    """A return to load at a stop."""
+
+    return_id: str
+    what: str
+    load_kg: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +60,8 @@ class SheetStop:
     leaves_at: pd.Timestamp | None = None
     distance_m: float = 0.0
     travel_min: float = 0.0
+    rest_min: float = 0.0
+    returns: tuple[SheetReturn, ...] = ()
 
     @property
     def pieces(self) -> int:
@@ -58,7 +71,7 @@ class SheetStop:
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
-    """One trip of a vehicle, or all that one carrier collects at one time.
+    """One trip of a vehicle, all that one carrier collects at one time, or what a dealer collects itself.
 
     ``vehicle_id`` and ``trip`` are blank and 0 where a carrier collects, ``service`` is blank on a vehicle.
     """
@@ -81,6 +94,11 @@ class Sheet:
         return self.trip > 0
 
     @property
+    def is_self_collected(self) -> bool:
+        """Whether the dealer comes for it."""
+        return self.service == SELF_COLLECTED
+
+    @property
     def load_kg(self) -> float:
         """Weight of all stops, kg."""
         return sum(stop.load_kg for stop in self.stops)
@@ -97,9 +115,9 @@ def route_sheets_of(planned: Tables, used: Tables, today: date, *, only: str = "
     Parameters
     ----------
     planned
-        Tables of a run: shipments, delivery_lines, routes, stops.
+        Tables of a run: shipments, delivery_lines, routes, stops, collections.
     used
-        Input tables published with it: sites, parts.
+        Input tables published with it: sites, parts, dock_hours, returns.
     today
         Its planned day, with which the codes of consignments begin.
     only
@@ -111,27 +129,41 @@ def route_sheets_of(planned: Tables, used: Tables, today: date, *, only: str = "
         Trips of an origin come before its handovers. The code of a stop is ``route_id/trip/position``, that of a
         consignment ``yyyymmdd/depot_id/site_id/service/position``: the keys of deliveries.csv.
     """
-    sites = {row["site_id"]: row for row in used["sites"].to_dict("records")}
+    hours = _open_hours(used["sites"], used["dock_hours"])
+    sites = {row["site_id"]: {**row, "hours": hours[row["site_id"]]} for row in used["sites"].to_dict("records")}
+    returns = planned["collections"].merge(used["returns"], on="return_id", how="inner", validate="1:1")
     lines = planned["shipments"].merge(
         planned["delivery_lines"].drop(columns="cost"), on="line_id", how="inner", validate="1:1"
     )
     lines = lines.merge(used["parts"][["part_id", "description"]], on="part_id", how="left", validate="m:1")
     rows = lines.fillna({"description": ""}).to_dict("records")
-    sheets = [*_trips(planned["routes"], planned["stops"], rows, sites), *_handovers(rows, sites, today)]
+    sheets = [*_trips(planned["routes"], planned["stops"], rows, returns, sites), *_handovers(rows, sites, today)]
     chosen = (sheet for sheet in sheets if only in ("", sheet.origin_id))
     return sorted(
         chosen,
-        key=lambda one: (one.origin_id, not one.is_trip, one.departs_at, one.vehicle_id, one.trip, one.service),
+        key=lambda one: (
+            one.origin_id,
+            not one.is_trip,
+            one.departs_at,
+            one.vehicle_id,
+            one.trip,
+            one.service,
+            one.stops[0].site_id,
+        ),
     )
 
 
 def _trips(
-    routes: pd.DataFrame, stops: pd.DataFrame, lines: Iterable[Row], sites: Mapping[str, Row]
+    routes: pd.DataFrame, stops: pd.DataFrame, lines: Iterable[Row], returns: pd.DataFrame, sites: Mapping[str, Row]
 ) -> Iterable[Sheet]:
     on_board: defaultdict[tuple[str, int, int], list[Row]] = defaultdict(list)
     for line in lines:
         if line["carried_by"] == "vehicle":
             on_board[line["route_id"], line["trip"], line["position"]].append(line)
+    to_load: defaultdict[tuple[str, int, int], list[SheetReturn]] = defaultdict(list)
+    for row in returns.sort_values("return_id").to_dict("records"):
+        one = SheetReturn(return_id=row["return_id"], what=row["what"], load_kg=row["load_kg"])
+        to_load[row["route_id"], row["trip"], row["position"]].append(one)
     visits: defaultdict[tuple[str, int], list[SheetStop]] = defaultdict(list)
     for stop in stops.sort_values(["route_id", "trip", "position"]).to_dict("records"):
         site = sites[stop["site_id"]]
@@ -147,6 +179,8 @@ def _trips(
                 lines=_lines(on_board[key]),
                 distance_m=stop["distance_m"],
                 travel_min=stop["travel_min"],
+                rest_min=stop["rest_min"],
+                returns=tuple(to_load[key]),
                 load_kg=stop["load_kg"],
                 load_m3=stop["load_m3"],
                 **_place(site),
@@ -170,7 +204,7 @@ def _trips(
 
 
 def _handovers(lines: Iterable[Row], sites: Mapping[str, Row], today: date) -> Iterable[Sheet]:
-    """All that leaves a site at one time by one service of a carrier."""
+    """All that leaves a site at one time by one service of a carrier; of what dealers collect, each by itself."""
     consignments: defaultdict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for line in lines:
         if line["carried_by"] == "lane":
@@ -180,7 +214,7 @@ def _handovers(lines: Iterable[Row], sites: Mapping[str, Row], today: date) -> I
     handed_over: defaultdict[tuple[Any, ...], list[SheetStop]] = defaultdict(list)
     for (origin_id, site_id, service, departs_at, arrives_at), members in sorted(consignments.items()):
         numbers[origin_id, site_id, service] += 1
-        together = handed_over[origin_id, departs_at, service]
+        together = handed_over[origin_id, departs_at, service, site_id if service == SELF_COLLECTED else ""]
         together.append(
             SheetStop(
                 code=f"{today:%Y%m%d}/{origin_id}/{site_id}/{service}/{numbers[origin_id, site_id, service]}",
@@ -193,7 +227,7 @@ def _handovers(lines: Iterable[Row], sites: Mapping[str, Row], today: date) -> I
                 **_place(sites[site_id]),
             )
         )
-    for (origin_id, departs_at, service), stops in handed_over.items():
+    for (origin_id, departs_at, service, _), stops in handed_over.items():
         origin = sites[origin_id]
         yield Sheet(
             origin_id=origin_id,
@@ -205,8 +239,16 @@ def _handovers(lines: Iterable[Row], sites: Mapping[str, Row], today: date) -> I
 
 
 def _place(site: Row) -> dict[str, Any]:
-    hours = f"{_clock(site['opens_at'])}-{_clock(site['closes_at'])}"
-    return {"site_id": site["site_id"], "name": site["name"], "address": site["address"], "open_hours": hours}
+    return {"site_id": site["site_id"], "name": site["name"], "address": site["address"], "open_hours": site["hours"]}
+
+
+def _open_hours(sites: pd.DataFrame, dock_hours: pd.DataFrame) -> dict[str, str]:
+    """When each site accepts goods: its dock's hours, or where it has no rows there, its own."""
+    docks: defaultdict[str, list[str]] = defaultdict(list)
+    for row in dock_hours.sort_values(["site_id", "opens_at"]).to_dict("records"):
+        docks[row["site_id"]].append(f"{_clock(row['opens_at'])}-{_clock(row['closes_at'])}")
+    own = {row["site_id"]: f"{_clock(row['opens_at'])}-{_clock(row['closes_at'])}" for row in sites.to_dict("records")}
+    return {site_id: " ".join(docks.get(site_id, [hours])) for site_id, hours in own.items()}
 
 
 def _lines(rows: Iterable[Row]) -> tuple[SheetLine, ...]:

@@ -28,6 +28,7 @@ TEXT_RIGHT = RIGHT - CODE_SIZE - 8.0
 ROW = 12.0
 ONE_COLUMN = 6
 MOST_LINES = 24
+MOST_RETURNS = 8
 WEEKDAYS = "一二三四五六日"
 MARKS = {
     "vor": "VOR 停驶",
@@ -130,7 +131,7 @@ def _pages(sheet: Sheet) -> Iterator[list[SheetStop]]:
 
 
 def _stop_height(sheet: Sheet, stop: SheetStop) -> float:
-    rows = _rows_of(stop) + (len(stop.lines) > MOST_LINES)
+    rows = _rows_of(stop) + (len(stop.lines) > MOST_LINES) + min(len(stop.returns), MOST_RETURNS + 1)
     above = 74.0 if stop.address else 60.0
     return max(above + rows * ROW, CODE_SIZE + 24.0) + (24.0 if sheet.is_trip else 8.0)
 
@@ -144,6 +145,7 @@ def _rows_of(stop: SheetStop) -> int:
 def _head(pen: _Pen) -> None:
     sheet, canvas, y = pen.sheet, pen.canvas, pen.y
     title = "派送单 Route sheet" if sheet.is_trip else "承运交接单 Carrier handover"
+    title = "自提交接单 Collected by the dealer" if sheet.is_self_collected else title
     _text(canvas, LEFT, y - 16, title, 17)
     _text(canvas, RIGHT, y - 16, _day(sheet.departs_at), 17, font=BOLD, align="right")
     _text(canvas, LEFT, y - 34, f"{sheet.origin_id}  {sheet.origin_name}", 11, until=RIGHT)
@@ -185,7 +187,7 @@ def _closing(pen: _Pen) -> None:
         _blank(canvas, LEFT + 200, y, "实际出发 Left at", 150)
         _blank(canvas, LEFT + 360, y, "返回 Back at", RIGHT - LEFT - 360)
     else:
-        _blank(canvas, LEFT, y, "承运人 Carrier", 190)
+        _blank(canvas, LEFT, y, "提货人 Collected by" if pen.sheet.is_self_collected else "承运人 Carrier", 190)
         _blank(canvas, LEFT + 200, y, "车牌 Plate", 150)
         _blank(canvas, LEFT + 360, y, "时间 Time", RIGHT - LEFT - 360)
 
@@ -206,8 +208,11 @@ def _stop(pen: _Pen, stop: SheetStop) -> None:
     if sheet.is_trip:
         _text(canvas, LEFT + 18, top - 48, f"{stop.distance_m / 1000:,.0f} km", 8, align="centre")
         _text(canvas, LEFT + 18, top - 58, f"{stop.travel_min:,.0f} 分 min", 8, align="centre")
+        if stop.rest_min > 0:
+            _text(canvas, LEFT + 18, top - 68, f"休息 rest {stop.rest_min:,.0f}", 7.5, align="centre")
     _code(canvas, stop.code, RIGHT - CODE_SIZE, top - CODE_SIZE - 6)
-    _text(canvas, RIGHT, top - CODE_SIZE - 14, stop.code, 6, align="right", at_least=LEFT + 200)
+    for number, part in enumerate(_wrapped(stop.code, 6, CODE_SIZE)):
+        _text(canvas, RIGHT, top - CODE_SIZE - 12 - number * 6.5, part, 6, align="right")
 
     arrives = _time(stop.arrives_at, sheet.departs_at)
     _text(canvas, BODY, top - 22, arrives, 19, font=BOLD)
@@ -221,15 +226,18 @@ def _stop(pen: _Pen, stop: SheetStop) -> None:
     if stop.starts_at is not None and stop.leaves_at is not None:
         times += [f"卸货 unload {_time(stop.starts_at, sheet.departs_at)}"]
         times += [f"离开 leave {_time(stop.leaves_at, sheet.departs_at)}"]
-    _text(canvas, BODY, y, "   ".join(times), 9.5, until=TEXT_RIGHT)
+    _text(canvas, BODY, y, "  ".join(times), 9.5, until=TEXT_RIGHT)
     y -= 15
-    x = _mark(canvas, BODY, y, stop.tier)
+    x = _mark(canvas, BODY, y, stop.tier) if stop.lines else BODY
     totals = [f"{len(stop.lines):,} 行 lines", f"{stop.pieces:,} 件 pieces"]
     totals += [f"{_figure(stop.load_kg)} kg", f"{_figure(stop.load_m3)} m3"]
     if any(line.is_late for line in stop.lines):
         totals += ["晚于承诺 late"]
-    _text(canvas, x, y, "   ".join(totals), 10.5, until=TEXT_RIGHT)
-    _lines(canvas, stop, y - ROW - 3)
+    if stop.returns:
+        totals += [f"取回 {len(stop.returns):,} 件 returns"]
+    _text(canvas, x, y, "  ".join(totals), 9.5, until=TEXT_RIGHT)
+    y = _lines(canvas, stop, y - ROW - 3)
+    _returns(canvas, stop, y)
     if sheet.is_trip:
         y = top - height + 12
         _blank(canvas, BODY, y, "签收 Received by", 190)
@@ -239,8 +247,27 @@ def _stop(pen: _Pen, stop: SheetStop) -> None:
     _rule(canvas, pen.y, 0.6)
 
 
-def _lines(canvas: Any, stop: SheetStop, top: float) -> None:
-    """Lines in columns, each with a box to tick."""
+def _returns(canvas: Any, stop: SheetStop, top: float) -> None:
+    """What the driver loads there, each with a box to tick."""
+    for number, one in enumerate(stop.returns[:MOST_RETURNS]):
+        y = top - number * ROW
+        _box(canvas, BODY, y)
+        said = "  ".join(each for each in ("取回", one.return_id, one.what, f"{_figure(one.load_kg)} kg") if each)
+        _text(canvas, BODY + 12, y, said, 9, until=TEXT_RIGHT)
+    if len(stop.returns) > MOST_RETURNS:
+        rest = len(stop.returns) - MOST_RETURNS
+        _text(
+            canvas, BODY, top - MOST_RETURNS * ROW, f"另取回 {rest:,} 件。 {rest:,} more returns", 9, until=TEXT_RIGHT
+        )
+
+
+def _box(canvas: Any, x: float, y: float) -> None:
+    canvas.setLineWidth(0.6)
+    canvas.rect(x, y - 0.5, 6.5, 6.5, stroke=1, fill=0)
+
+
+def _lines(canvas: Any, stop: SheetStop, top: float) -> float:
+    """Lines in columns, each with a box to tick; the height at which to go on."""
     shown = stop.lines[:MOST_LINES]
     rows = _rows_of(stop)
     width = (TEXT_RIGHT - BODY) / (1 if rows == len(shown) else 2)
@@ -253,11 +280,12 @@ def _lines(canvas: Any, stop: SheetStop, top: float) -> None:
         pieces = sum(line.quantity for line in rest)
         said = f"另有 {len(rest):,} 行 {pieces:,} 件，见随货清单。 {len(rest):,} more lines, {pieces:,} pieces"
         _text(canvas, BODY, top - rows * ROW, said, 9, until=TEXT_RIGHT)
+        rows += 1
+    return top - rows * ROW
 
 
 def _line(canvas: Any, x: float, y: float, line: SheetLine, until: float) -> None:
-    canvas.setLineWidth(0.6)
-    canvas.rect(x, y - 0.5, 6.5, 6.5, stroke=1, fill=0)
+    _box(canvas, x, y)
     _text(canvas, x + 31, y, f"{line.quantity:,} ×", 9, font=BOLD, align="right")
     mark = SHORT_MARKS[line.tier]
     said = "  ".join(one for one in (mark, line.part_id, line.description) if one)
@@ -318,12 +346,10 @@ def _text(
     font: str = LATIN,
     align: str = "left",
     until: float | None = None,
-    at_least: float | None = None,
 ) -> None:
-    """Text in two fonts, cut short with dots where it would pass ``until`` (``at_least``, set from the right)."""
-    room = until - x if until is not None else x - at_least if at_least is not None else None
-    if room is not None:
-        said = _cut(said, size, font, room)
+    """Text in two fonts, cut short with dots where it would pass ``until``."""
+    if until is not None:
+        said = _cut(said, size, font, until - x)
     width = _width(said, size, font)
     x -= width if align == "right" else width / 2 if align == "centre" else 0.0
     for name, run in _runs(said, font):
@@ -338,6 +364,14 @@ def _cut(said: str, size: float, font: str, room: float) -> str:
     while said and _width(said + "...", size, font) > room:
         said = said[:-1]
     return said.rstrip() + "..."
+
+
+def _wrapped(said: str, size: float, room: float) -> list[str]:
+    """A text in lines that are no wider than the room."""
+    lines = [""]
+    for one in said:
+        lines = [*lines[:-1], lines[-1] + one] if _width(lines[-1] + one, size, LATIN) <= room else [*lines, one]
+    return lines
 
 
 def _width(said: str, size: float, font: str) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,11 +9,10 @@ from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from partsopt.calendars import Calendar, calendar_named, moment_at
+from partsopt.routing.drive import drive
 from partsopt.settings import RoutingParams
 
 Row: TypeAlias = dict[str, Any]
-
-EARTH_RADIUS_M = 6_371_008.8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,12 +104,4 @@ class World:
         """Distance in metres and time in seconds from the travel table, else by great circle."""
         if start == end:
             return 0.0, 0.0
-        row = self.travel.get((start, end))
-        if row is not None:
-            return row["distance_m"], row["travel_min"] * 60
-        one, other = self.sites[start], self.sites[end]
-        north, south = math.radians(one["latitude"]), math.radians(other["latitude"])
-        east = math.radians(other["longitude"] - one["longitude"])
-        chord = math.sin((south - north) / 2) ** 2 + math.cos(north) * math.cos(south) * math.sin(east / 2) ** 2
-        metres = 2 * EARTH_RADIUS_M * math.asin(min(math.sqrt(chord), 1.0)) * self.params.detour_factor
-        return metres, metres / (self.params.speed_km_per_hour * 1000 / 3600)
+        return drive(self.sites[start], self.sites[end], self.travel.get((start, end)), self.params)

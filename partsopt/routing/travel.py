@@ -1,4 +1,4 @@
-"""Road distance and time between sites: from the travel table, else great circle times a detour."""
+"""Road distance and time between sites: from the travel table, else great circle, detour and speed of the road."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from partsopt.bands import Bands, bands_of, kilometres
 from partsopt.errors import InputError
-from partsopt.settings import RoutingParams
+from partsopt.settings import RoutingParams, clock_minutes
 
 EARTH_RADIUS_M = 6_371_008.8
 
@@ -42,7 +43,8 @@ def travel_between(site_ids: Sequence[str], sites: pd.DataFrame, travel: pd.Data
     Returns
     -------
     Travel
-        Whole metres (nearest) and whole seconds (rounded up), zero on the diagonal.
+        Whole metres (nearest) and whole seconds (rounded up), zero on the diagonal. Seconds are those of the
+        hours in which the destination accepts goods (decision 0067).
 
     Raises
     ------
@@ -51,8 +53,10 @@ def travel_between(site_ids: Sequence[str], sites: pd.DataFrame, travel: pd.Data
     """
     places = sites.set_index("site_id").loc[list(site_ids)]
     great_circle = great_circle_m(places["latitude"].to_numpy(float), places["longitude"].to_numpy(float))
-    distance_m = great_circle * params.detour_factor
-    travel_s = distance_m / (params.speed_km_per_hour / 3.6)
+    detour = places["detour_factor"].fillna(params.detour_factor).to_numpy(float)
+    distance_m = great_circle * (detour[:, None] + detour[None, :]) / 2
+    speeds = bands_of("routing.speed_bands", params.speed_bands, kilometres)
+    travel_s = seconds_driven(distance_m, speeds or ((0.0, params.speed_km_per_hour),))
     is_estimated = ~np.eye(len(places), dtype=bool)
 
     number = pd.Series(np.arange(len(places)), index=places.index)
@@ -64,7 +68,59 @@ def travel_between(site_ids: Sequence[str], sites: pd.DataFrame, travel: pd.Data
     is_estimated[start, end] = False
     if is_estimated.any() and not params.estimate_travel:
         _refuse_holes(site_ids, is_estimated)
+    hours = bands_of("routing.time_of_day", params.time_of_day, clock_minutes)
+    travel_s *= mean_factor(places["opens_at"].to_numpy(float), places["closes_at"].to_numpy(float), hours)[None, :]
     return Travel(np.rint(distance_m).astype(np.int64), np.ceil(np.round(travel_s, 6)).astype(np.int64), is_estimated)
+
+
+def seconds_driven(distance_m: NDArray[np.float64], bands: Bands) -> NDArray[np.float64]:
+    """Time of legs whose roads are faster, or slower, from so many km on; same shape as ``distance_m``.
+
+    Parameters
+    ----------
+    bands
+        Start in km, the first at 0, and km per hour from there on.
+
+    Examples
+    --------
+    Of 50 km the first 20 at 40 km/h take half an hour, the other 30 at 60 km/h another half:
+
+    >>> seconds_driven(np.array([50_000.0]), ((0.0, 40.0), (20.0, 60.0))).tolist()
+    [3600.0]
+    """
+    ends = [start for start, _ in bands[1:]] + [np.inf]
+    seconds = np.zeros_like(distance_m)
+    for (start, speed), end in zip(bands, ends, strict=True):
+        seconds += np.clip(distance_m - start * 1000, 0.0, (end - start) * 1000) / (speed / 3.6)
+    return seconds
+
+
+def mean_factor(opens: NDArray[np.float64], closes: NDArray[np.float64], bands: Bands) -> NDArray[np.float64]:
+    """Mean of a factor over hours of the day, shape (sites,); 1 where no bands are given.
+
+    Parameters
+    ----------
+    opens, closes
+        Minutes after midnight, ``opens < closes``, shape (sites,).
+    bands
+        Minute from which on a factor holds; before the first start the last one's holds, from the day before.
+
+    Examples
+    --------
+    From eight to twelve, of which one hour at 1.4:
+
+    >>> mean_factor(np.array([480.0]), np.array([720.0]), ((420.0, 1.4), (540.0, 1.0))).round(6).tolist()
+    [1.1]
+    """
+    if not bands:
+        return np.ones(len(opens))
+    starts = [-np.inf, *(start for start, _ in bands)]
+    ends = [*starts[1:], np.inf]
+    factors = [bands[-1][1], *(factor for _, factor in bands)]
+    total = np.zeros(len(opens))
+    for start, end, factor in zip(starts, ends, factors, strict=True):
+        total += factor * np.clip(np.minimum(closes, end) - np.maximum(opens, start), 0.0, None)
+    return total / (closes - opens)
 
 
 def _refuse_holes(site_ids: Sequence[str], is_hole: NDArray[np.bool_]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,8 @@ Place: TypeAlias = tuple[float, float]
 EARTH_RADIUS_KM = 6_371.0088
 PLACES_PER_QUESTION = 50
 TIMEOUT_S = 60
+TRIES, WAIT_S = 4, 1.0  # a server that is busy or away is asked again, each wait twice the last
+BUSY = (429, 502, 503, 504)
 DECIMALS = 6
 
 
@@ -110,7 +113,8 @@ def osrm_legs(url: str, starts: Sequence[Place], ends: Sequence[Place]) -> Legs:
             f"the road engine at {url} answered {said.get('code')}: {said.get('message', '')}. Remedy: see that its "
             "map covers every site."
         )
-    return Legs(_matrix(said["distances"]), _matrix(said["durations"]) / 60)
+    shape = (len(starts), len(ends))
+    return Legs(_matrix(said.get("distances"), shape), _matrix(said.get("durations"), shape) / 60)
 
 
 def valhalla_legs(
@@ -126,9 +130,15 @@ def valhalla_legs(
             "verbose": True,
         }
     )
-    rows = said["sources_to_targets"]
-    kilometres = _matrix([[leg["distance"] for leg in row] for row in rows])
-    seconds = _matrix([[leg["time"] for leg in row] for row in rows])
+    rows, shape = said.get("sources_to_targets"), (len(starts), len(ends))
+    try:
+        legs = [[(leg["distance"], leg["time"]) for leg in row] for row in rows or ()]
+    except (TypeError, KeyError) as error:
+        raise InputError(
+            f"the road engine answers in another form than Valhalla's matrix: {str(said)[:200]}"
+        ) from error
+    kilometres = _matrix([[leg[0] for leg in row] for row in legs], shape)
+    seconds = _matrix([[leg[1] for leg in row] for row in legs], shape)
     return Legs(np.where(np.isnan(seconds), np.nan, kilometres * 1000), seconds / 60)
 
 
@@ -152,31 +162,61 @@ def _in_process(config: str) -> Callable[[dict[str, Any]], Mapping[str, Any]]:
             "routing.road_engine is valhalla_in_process, and pyvalhalla is not installed. "
             "Remedy: pip install 'partsopt[roads]', or name a server."
         ) from error
-    actor = Actor(config)
+    try:
+        actor = Actor(config)
+    except Exception as error:
+        raise InputError(
+            f"Valhalla cannot load {config} (routing.road_engine_at): {error}. Remedy: name its configuration file, "
+            "valhalla.json, whose graph was built."
+        ) from error
 
     def ask(question: dict[str, Any]) -> Mapping[str, Any]:
-        said = actor.matrix(question)
+        try:
+            said = actor.matrix(question)
+        except Exception as error:
+            raise InputError(f"Valhalla refuses the places: {error}. Remedy: see that its map covers them.") from error
         return json.loads(said) if isinstance(said, str) else said
 
     return ask
 
 
 def _answered(asked: urllib.request.Request) -> Mapping[str, Any]:
+    """The JSON object a server answers; asked again while it is busy or away, so many times."""
+    why, where = "", asked.full_url[:120]
+    for number in range(TRIES):
+        if number:
+            time.sleep(WAIT_S * 2 ** (number - 1))
+        try:
+            with urllib.request.urlopen(asked, timeout=TIMEOUT_S) as answer:  # noqa: S310 -- as above
+                said = json.load(answer)
+        except urllib.error.HTTPError as error:
+            why = f"{error.code} {error.read().decode('utf-8', 'replace')[:200]}"
+            if error.code not in BUSY:
+                raise InputError(f"the road engine refused {where}: {why}") from error
+        except OSError as error:
+            why = str(error)
+        except ValueError as error:
+            raise InputError(f"the road engine at {where} answers no JSON: {error}") from error
+        else:
+            if isinstance(said, dict):
+                return said
+            raise InputError(f"the road engine at {where} answers no JSON object: {str(said)[:200]}")
+    raise InputError(
+        f"the road engine does not answer at {where}: {why} ({TRIES} tries). Remedy: start it, or set "
+        'routing.road_engine = "none".'
+    )
+
+
+def _matrix(rows: Any, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """A matrix of an answer; null becomes NaN."""
     try:
-        with urllib.request.urlopen(asked, timeout=TIMEOUT_S) as answer:  # noqa: S310 -- as above
-            return dict(json.load(answer))
-    except urllib.error.HTTPError as error:
-        said = error.read().decode("utf-8", "replace")[:200]
-        raise InputError(f"the road engine refused {asked.full_url[:120]}: {error.code} {said}") from error
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"the road engine does not answer at {asked.full_url[:120]}: {error}. Remedy: start it, or set "
-            'routing.road_engine = "none".'
-        ) from error
-
-
-def _matrix(rows: Sequence[Sequence[float | None]]) -> NDArray[np.float64]:
-    return np.array([[np.nan if value is None else float(value) for value in row] for row in rows], dtype=np.float64)
+        given = [[np.nan if value is None else float(value) for value in row] for row in rows]
+        matrix = np.array(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the road engine answers with a matrix that is none ({error}); is it OSRM 5.20?") from error
+    if matrix.shape != shape or (matrix < 0).any():
+        raise InputError(f"the road engine answers with a matrix of {matrix.shape}, {shape} was asked for, from 0 on.")
+    return matrix
 
 
 def _within_reach(sites: pd.DataFrame, depot_id: str, radius_km: float) -> pd.DataFrame:

@@ -191,8 +191,7 @@ def read_planned(folder: Path) -> tuple[date, dict[str, pd.DataFrame], dict[str,
     """
     manifest = read_manifest(folder)
     _refuse_without_used(folder, manifest)
-    names = ("shipments", "routes", "stops", "delivery_lines")
-    tables = {name: _table_of(folder / f"{name}.parquet", name) for name in names}
+    tables = {name: _table_of(folder / f"{name}.parquet", name) for name in ("shipments", *LOCKED)}
     used = {name: _table_of(folder / USED / f"{name}.parquet", name) for name in USED_TABLES}
     return date.fromisoformat(manifest["today"]), tables, used
 

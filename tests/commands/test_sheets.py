@@ -29,10 +29,13 @@ def test_a_sheet_for_each_trip_and_one_for_each_handover(
     lanes = pd.read_parquet(runs / "night" / "shipments.parquet").merge(
         lines[lines["carried_by"].eq("lane")], on="line_id"
     )
-    n_handovers = len(lanes[["origin_id", "service", "departs_at"]].drop_duplicates())
+    comes = lanes["service"].eq("self-collection")
+    dealer = lanes["destination_id"].where(comes, "")
+    n_handovers = len(lanes.assign(dealer=dealer)[["origin_id", "service", "departs_at", "dealer"]].drop_duplicates())
     said = pdf(file)
     assert said.count("派送单") == len(routes)
-    assert said.count("承运交接单") == n_handovers
+    assert said.count("自提交接单") == lanes.loc[comes, "destination_id"].nunique() > 0
+    assert said.count("承运交接单") + said.count("自提交接单") == n_handovers
     assert f"{len(routes)} trips and {n_handovers} handovers of night" in capsys.readouterr().out
     assert not list(tmp_path.glob(".*.part"))
 

@@ -8,11 +8,23 @@ import pandas as pd
 import pytest
 
 from partsopt.documents import documents_of
-from partsopt.report.route_sheets import Sheet, route_sheets_of
-from partsopt.tables import DELIVERY_LINES, PARTS, ROUTES, SHIPMENTS, SITES, STOCK, STOPS, conform, empty
+from partsopt.report.route_sheets import SELF_COLLECTED, Sheet, route_sheets_of
+from partsopt.tables import (
+    COLLECTIONS,
+    DELIVERY_LINES,
+    DOCK_HOURS,
+    PARTS,
+    RETURNS,
+    ROUTES,
+    SHIPMENTS,
+    SITES,
+    STOCK,
+    STOPS,
+    conform,
+    empty,
+)
 
 TODAY = date(2026, 11, 2)
-PLANNED = ("shipments", "delivery_lines", "routes", "stops")
 
 
 def at(clock: str, day: str = "2026-11-02") -> pd.Timestamp:
@@ -93,6 +105,14 @@ def planned() -> dict[str, pd.DataFrame]:
         "load_m3": [0.2, 0.1],
         "n_lines": [2, 1],
     }
+    collections = {
+        "return_id": ["RET-1", "RET-2"],
+        "carried_by": ["vehicle", "left"],
+        "route_id": ["RT", ""],
+        "trip": [1, 0],
+        "position": [1, 0],
+        "left_because": ["", "dear"],
+    }
     route = {
         "route_id": ["RT"],
         "trip": 1,
@@ -112,11 +132,24 @@ def planned() -> dict[str, pd.DataFrame]:
         "delivery_lines": conform(pd.DataFrame(lines), DELIVERY_LINES),
         "routes": conform(pd.DataFrame(route), ROUTES),
         "stops": conform(pd.DataFrame(stops), STOPS),
+        "collections": conform(pd.DataFrame(collections), COLLECTIONS),
+    }
+
+
+def used() -> dict[str, pd.DataFrame]:
+    """D2 unloads twice a day; a core waits at D1 and one at D2 that no vehicle fetches."""
+    hours = {"site_id": "D2", "opens_at": [840, 480], "closes_at": [1080, 720]}
+    returns = {"return_id": ["RET-1", "RET-2"], "site_id": ["D1", "D2"], "what": "旧发动机", "load_kg": 55.0}
+    return {
+        "sites": sites(),
+        "parts": parts(),
+        "dock_hours": conform(pd.DataFrame(hours), DOCK_HOURS),
+        "returns": conform(pd.DataFrame({**returns, "load_m3": 0.2}), RETURNS),
     }
 
 
 def sheets(only: str = "") -> list[Sheet]:
-    return route_sheets_of(planned(), {"sites": sites(), "parts": parts()}, TODAY, only=only)
+    return route_sheets_of(planned(), used(), TODAY, only=only)
 
 
 def test_a_trip_has_its_stops_in_order_with_their_codes():
@@ -132,7 +165,7 @@ def test_a_trip_has_its_stops_in_order_with_their_codes():
         ("RT/1/1", "D1", "杭州一店", "杭州市汽车大道8号"),
         ("RT/1/2", "D2", "乌鲁木齐店", ""),
     ]
-    assert trip.stops[0].open_hours == "08:30-17:30"
+    assert [stop.open_hours for stop in trip.stops] == ["08:30-17:30", "08:00-12:00 14:00-18:00"]
     assert trip.load_kg == 6.0
     assert trip.load_m3 == pytest.approx(0.3)
 
@@ -181,11 +214,30 @@ def test_codes_are_the_keys_of_the_deliveries():
 
 def test_the_order_of_rows_does_not_matter():
     mixed = {name: frame.sample(frac=1.0, random_state=3) for name, frame in planned().items()}
-    assert route_sheets_of(mixed, {"sites": sites(), "parts": parts()}, TODAY) == sheets()
+    assert route_sheets_of(mixed, used(), TODAY) == sheets()
 
 
 def test_one_site_alone_and_a_run_without_deliveries():
     assert sheets("D1") == []
     assert sheets("DC") == sheets()
     nothing = {name: table.iloc[:0] for name, table in planned().items()}
-    assert route_sheets_of(nothing, {"sites": sites(), "parts": parts()}, TODAY) == []
+    assert route_sheets_of(nothing, used(), TODAY) == []
+
+
+def test_a_return_is_loaded_where_the_plan_says():
+    first, second = sheets()[0].stops
+    assert [(one.return_id, one.what, one.load_kg) for one in first.returns] == [("RET-1", "旧发动机", 55.0)]
+    assert second.returns == ()
+
+
+def test_each_dealer_that_comes_itself_has_its_own_sheet():
+    """Two dealers collect at five: two sheets to sign, where one carrier would have had one."""
+    made = planned()
+    made["shipments"] = made["shipments"].assign(destination_id=["D1", "D1", "D2", "D1", "D2"])
+    lines = made["delivery_lines"]
+    lines = lines.assign(departs_at=lines["departs_at"].mask(lines["carried_by"].eq("lane"), at("17:00")))
+    made["delivery_lines"] = lines
+    assert [len(one.stops) for one in route_sheets_of(made, used(), TODAY)[1:]] == [2]
+    made["delivery_lines"] = lines.assign(service=lines["service"].replace("road", SELF_COLLECTED))
+    collected = route_sheets_of(made, used(), TODAY)[1:]
+    assert [(one.is_self_collected, one.stops[0].site_id) for one in collected] == [(True, "D1"), (True, "D2")]

@@ -118,9 +118,10 @@ def test_a_driver_reads_what_is_planned():
         "返回 back 13:30",
         "10:35D1  杭州一店",
         "杭州市汽车大道8号",
-        "收货 open 08:30-17:30   卸货 unload 10:40   离开 leave 10:55",
-        "VOR 停驶2 行 lines   4 件 pieces   4.00 kg   0.200 m3   晚于承诺 late",
+        "收货 open 08:30-17:30  卸货 unload 10:40  离开 leave 10:55",
+        "VOR 停驶2 行 lines  4 件 pieces  4.00 kg  0.200 m3  晚于承诺 late  取回 1 件 returns",
         "3 ×P  机油滤清器",
+        "取回  RET-1  旧发动机  55.0 kg",
         "签收 Received by",
         "司机 Driver",
         "本单 this sheet 1/1",
@@ -205,6 +206,28 @@ def test_without_reportlab_the_command_to_install_it_is_said(monkeypatch: pytest
     monkeypatch.setattr(builtins, "__import__", absent)
     with pytest.raises(SettingsError, match=r"pip install 'partsopt\[sheets\]'"):
         pdf_of(sheets(), "run")
+
+
+def test_a_stop_for_returns_alone_and_a_rest_on_the_way():
+    """Nothing is unloaded, so no tier is shown; ten returns wait, of which eight fit."""
+    first = sheets()[0].stops[0]
+    many = tuple(replace(first.returns[0], return_id=f"RET-{k}") for k in range(10))
+    stop = replace(first, lines=(), returns=many, rest_min=20.0)
+    (page,) = pages_of(pdf_of([replace(sheets()[0], stops=(stop,))], "run"))
+    said = words(page)
+    assert "VOR" not in said
+    assert "休息 rest 20" in said
+    assert "RET-7" in said
+    assert "RET-8" not in said
+    assert "2 more returns" in said
+
+
+def test_what_a_dealer_collects_is_signed_by_the_dealer():
+    given = replace(sheets()[1], service="self-collection")
+    (page,) = pages_of(pdf_of([given], "run"))
+    assert "自提交接单 Collected by the dealer" in words(page)
+    assert "提货人 Collected by" in words(page)
+    assert "Carrier" not in words(page)
 
 
 def test_a_stop_on_another_day_shows_its_date():

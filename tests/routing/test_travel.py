@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from partsopt.routing.travel import great_circle_m, travel_between
+from partsopt.errors import InputError
+from partsopt.routing.drive import drive
+from partsopt.routing.travel import great_circle_m, mean_factor, travel_between
 from partsopt.settings import RoutingParams
 from tests.reference import reference_great_circle_m
-from tests.routing.nights import line, night, plan, site, van
+from tests.routing.nights import leg, line, night, plan, problems, random_night, site, van
 
 LATITUDES = st.floats(-89, 89)
 LONGITUDES = st.floats(-179, 179)
@@ -57,3 +59,93 @@ def test_estimated_pairs_are_counted_in_log_and_exceptions(caplog):
         deliveries = plan(tables)
     assert "2 pairs estimated" in caplog.text
     assert deliveries.exceptions["what"].tolist() == ["2 of 2 pairs of sites estimated by great circle"]
+
+
+def test_a_pair_takes_the_mean_of_both_detours():
+    """The mountains around D1 have 1.9, the DC the setting's 1.3: the road is 1.6 times the great circle."""
+    tables = night(sites=[site("DC", "dc"), site("D1", north=30.09, detour_factor=1.9)])
+    travel = travel_between(["DC", "D1"], tables["sites"], tables["travel"], RoutingParams())
+    assert travel.distance_m.tolist() == [[0, 16_012], [16_012, 0]]
+
+
+def test_longer_legs_are_driven_on_faster_roads():
+    """13,010 m: ten km at 40 km/h take 15 minutes, the other three at 60 km/h three minutes and 0.6 seconds."""
+    tables = night(sites=[site("DC", "dc"), site("D1", north=30.09)])
+    params = RoutingParams(speed_bands="0=40, 10=60")
+    travel = travel_between(["DC", "D1"], tables["sites"], tables["travel"], params)
+    assert travel.travel_s[0, 1] == 15 * 60 + 181
+
+
+def test_a_leg_takes_the_factor_of_the_hours_of_its_destination():
+    """D1 takes goods from eight to ten, half of it in the rush; back at the DC from eight to six, a tenth of it."""
+    early = site("D1", north=30.1, closes_at="10:00")
+    tables = night(sites=[site("DC", "dc"), early], travel=leg("DC", "D1", 20, 30))
+    params = RoutingParams(time_of_day="07:00=1.5, 09:00=1")
+    travel = travel_between(["DC", "D1"], tables["sites"], tables["travel"], params)
+    assert travel.travel_s.tolist() == [[0, 30 * 60 * 1.25], [30 * 60 * 1.05, 0]]
+    assert travel.distance_m.tolist() == [[0, 20_000], [20_000, 0]]
+
+
+def test_before_its_first_start_the_last_factor_of_the_day_before_holds():
+    night_site = mean_factor(np.array([0.0]), np.array([600.0]), ((300.0, 3.0), (1200.0, 1.0)))
+    assert night_site.tolist() == [2.0]
+
+
+def test_a_hole_is_refused_by_name_where_nothing_may_be_estimated():
+    tables = night(sites=[site("DC", "dc"), *(site(f"D{k}", north=30 + k / 10) for k in (1, 2))])
+    tables["travel"] = pd.DataFrame(
+        {"from_id": ["DC", "D1"], "to_id": ["D1", "DC"], "distance_m": 1000.0, "travel_min": 2.0}
+    )
+    params = RoutingParams(estimate_travel=False)
+    assert travel_between(["DC", "D1"], tables["sites"], tables["travel"], params).travel_s[0, 1] == 120
+    with pytest.raises(InputError, match=r"no row from DC to D2, D1 to D2, D2 to DC and 1 more pairs, .*Remedy: give"):
+        travel_between(["DC", "D1", "D2"], tables["sites"], tables["travel"], params)
+
+
+def test_a_plan_refuses_a_hole_before_it_searches():
+    tables = night(sites=[site("DC", "dc"), site("D1")], vehicles=[van()], shipments=[line("A/1", "D1")])
+    with pytest.raises(InputError, match=r"no row from DC to D1, D1 to DC"):
+        plan(tables, estimate_travel=False)
+
+
+BANDS = st.lists(
+    st.tuples(st.integers(1, 1439), st.sampled_from((0.8, 1.0, 1.25, 1.6))), max_size=4, unique_by=lambda b: b[0]
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    ends=st.tuples(st.tuples(LATITUDES, LONGITUDES), st.tuples(LATITUDES, LONGITUDES)),
+    detours=st.tuples(*[st.one_of(st.none(), st.floats(1, 3))] * 2),
+    hours=st.tuples(st.integers(0, 1438), st.integers(1, 1439)).map(sorted).filter(lambda both: both[0] < both[1]),
+    speeds=st.lists(st.tuples(st.integers(1, 500), st.integers(5, 130)), max_size=3, unique_by=lambda b: b[0]),
+    factors=BANDS,
+)
+def test_the_planner_and_the_verification_drive_alike(ends, detours, hours, speeds, factors):
+    """Two computations that share no formula, within a second and half a metre of rounding."""
+    rows = [
+        {**site(name, "dc" if name == "DC" else "dealer", *end), "opens_at": hours[0], "closes_at": hours[1]}
+        for name, end in zip(("DC", "D1"), ends, strict=True)
+    ]
+    for row, detour in zip(rows, detours, strict=True):
+        row["detour_factor"] = np.nan if detour is None else detour
+    params = RoutingParams(
+        speed_bands=", ".join(f"{km}={speed}" for km, speed in sorted([(0, 50), *speeds])),
+        time_of_day=", ".join(f"{at // 60:02d}:{at % 60:02d}={factor}" for at, factor in sorted(factors)),
+    )
+    tables = night(sites=rows)
+    travel = travel_between(["DC", "D1"], tables["sites"], tables["travel"], params)
+    metres, seconds = drive(rows[0], rows[1], None, params)
+    assert travel.distance_m[0, 1] == pytest.approx(metres, abs=0.51)
+    assert travel.travel_s[0, 1] == pytest.approx(seconds, abs=1.0 + 1e-6 * seconds)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_night_with_rush_hours_and_roads_of_three_kinds_verifies(seed: int):
+    """The model, the search and the verification mean the same by a leg; and the rush costs time."""
+    tables = random_night(seed)
+    roads = {"speed_bands": "0=30, 10=60, 60=85", "time_of_day": "07:00=1.4, 09:30=1, 16:30=1.5, 19:00=0.9"}
+    deliveries = plan(tables, **roads)
+    assert problems(deliveries, tables, **roads) == []
+    if len(deliveries.stops):
+        assert problems(deliveries, tables, speed_bands=roads["speed_bands"]) != []

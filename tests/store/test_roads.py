@@ -16,6 +16,7 @@ import pytest
 
 from partsopt.errors import InputError, SettingsError
 from partsopt.settings import RoutingParams
+from partsopt.store import roads
 from partsopt.store.readers import Inputs
 from partsopt.store.roads import on_roads, with_roads
 from partsopt.tables import REJECTS, SITES, TRAVEL, VEHICLES, conform, empty
@@ -26,6 +27,7 @@ class Engine(BaseHTTPRequestHandler):
     """A map on which a degree is 100 km and a km takes a minute; nothing leads to places north of 60 degrees."""
 
     questions: ClassVar[list[str]] = []
+    faults: ClassVar[list[tuple[int, object]]] = []
 
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
@@ -53,8 +55,9 @@ class Engine(BaseHTTPRequestHandler):
         return None if b[0] > 60 and a != b else 100 * (abs(a[0] - b[0]) + abs(a[1] - b[1]))
 
     def answer(self, said: object) -> None:
-        body = json.dumps(said).encode()
-        self.send_response(200)
+        status, said = self.faults.pop(0) if self.faults else (200, said)
+        body = said if isinstance(said, bytes) else json.dumps(said).encode()
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -79,9 +82,16 @@ def matrix(asked: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@pytest.fixture(autouse=True)
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roads, "WAIT_S", 0.0)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
 @pytest.fixture
 def server() -> Iterator[str]:
     Engine.questions.clear()
+    Engine.faults.clear()
     answering = ThreadingHTTPServer(("127.0.0.1", 0), Engine)
     thread = threading.Thread(target=answering.serve_forever, daemon=True)
     thread.start()
@@ -191,3 +201,55 @@ def test_without_an_engine_the_table_stays(tmp_path: Path):
 def test_settings_that_name_no_engine_are_refused(engine: str, at: str, said: str):
     with pytest.raises(SettingsError, match=said):
         params(engine, at)
+
+
+@pytest.mark.parametrize("engine", ["osrm", "valhalla"])
+def test_a_busy_server_is_asked_again_so_many_times(server: str, tmp_path: Path, engine: str):
+    Engine.faults[:] = [(503, b"starting"), (429, b"slow down")]
+    assert len(with_roads(network(), params(engine, server), tmp_path)) == 6
+    assert len(Engine.questions) == 3
+    Engine.faults[:] = [(503, b"starting")] * 9
+    moved = network(site("D3", north=29.5))
+    with pytest.raises(InputError, match=r"does not answer at .*: 503 starting \(4 tries\)\. Remedy: start it"):
+        with_roads(moved, params(engine, server), tmp_path)
+    assert len(Engine.questions) == 7
+
+
+@pytest.mark.parametrize(
+    ("engine", "fault", "said"),
+    [
+        ("osrm", (400, {"code": "TooBig"}), r"refused http.*: 400 .*TooBig"),
+        ("osrm", (200, {"code": "NoSegment", "message": "coordinate 2"}), r"answered NoSegment: coordinate 2\. Remedy"),
+        ("osrm", (200, b"<html>"), r"answers no JSON"),
+        ("osrm", (200, [1]), r"answers no JSON object"),
+        ("osrm", (200, {"code": "Ok", "durations": [[1.0]]}), r"a matrix that is none .*is it OSRM 5\.20"),
+        ("osrm", (200, {"code": "Ok", "distances": [[1.0]], "durations": [[1.0]]}), r"matrix of \(1, 1\), \(3, 3\)"),
+        ("valhalla", (200, {"trip": {}}), r"a matrix of"),
+        ("valhalla", (200, {"sources_to_targets": [[{"time": 1}]]}), r"another form than Valhalla's matrix"),
+    ],
+)
+def test_an_answer_that_is_none_is_refused_and_not_kept(
+    server: str, tmp_path: Path, engine: str, fault: tuple[int, object], said: str
+):
+    Engine.faults[:] = [fault]
+    with pytest.raises(InputError, match=said):
+        with_roads(network(), params(engine, server), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_graph_or_a_place_that_valhalla_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    class Actor:
+        def __init__(self, config: str) -> None:
+            if config != "valhalla.json":
+                raise FileNotFoundError("no tiles")
+
+        def matrix(self, _: dict[str, Any]) -> dict[str, Any]:
+            raise RuntimeError("No suitable edges near location")
+
+    library = ModuleType("valhalla")
+    library.Actor = Actor  # type: ignore[attr-defined] # a stand-in for the library
+    monkeypatch.setitem(sys.modules, "valhalla", library)
+    with pytest.raises(InputError, match=r"cannot load other\.json .*no tiles\. Remedy: name its configuration"):
+        with_roads(network(), params("valhalla_in_process", "other.json"), tmp_path)
+    with pytest.raises(InputError, match=r"refuses the places: No suitable edges near location"):
+        with_roads(network(), params("valhalla_in_process", "valhalla.json"), tmp_path)
