@@ -26,8 +26,8 @@ KINDS = ("dealer", "dc")  # by is_dc
 FACTORS = (0.0, 0.5, 1.0, 2.0, 4.0)  # and the largest, a setting
 QUARTER = {"month": 3, "week": 13}  # periods of a total
 HALF_YEAR = {"month": 6, "week": 26}  # periods of history that a forecast from an earlier day has at least
-MOST_QUARTERS = 6  # earlier days, a quarter apart
-MOST_SERIES = 5_000  # forecast again; parts are taken evenly, each with all its sites
+MOST_QUARTERS = 3  # earlier days, a quarter apart
+MOST_SERIES = 10_000  # forecast again; parts are taken evenly, each with all its sites
 LEAST_TOTALS = 200  # of a kind of site; fewer teach nothing
 BORROWED = 200.0  # totals of all classes of the kind that stand beside those of a class with no share of the demand
 LEAST_SEEN = 3.0  # totals that a factor above 1 must stand for
@@ -45,7 +45,7 @@ class Hindsight(NamedTuple):
 
 
 def hindsights_of(demand_series: pd.DataFrame, series: pd.DataFrame, today: date, period: str) -> list[Hindsight]:
-    """What was known one to six quarters ago, of at most 5,000 series; fewer where the history is short.
+    """What was known one, two and three quarters ago, of at most 10,000 series; fewer where the history is short.
 
     At least half a year of the longest history lies before an earlier day.
     """
