@@ -66,6 +66,7 @@ def discounted_rates(
                 whole[place, j] = discounts[j] * whole[place, j] + 1.0
     pieces, exposed = np.empty(n_discounts), np.empty(n_discounts)
     has_time = time.size > 0
+    towards = size_demands * log(usual_size) if usual_size > 0.0 else 0.0
     for i in range(len(demand)):
         for j in range(n_discounts):  # assigning slices takes long to compile
             pieces[j], exposed[j] = 0.0, 0.0
@@ -93,7 +94,7 @@ def discounted_rates(
                 t += 1
             size = usual_size
             if m5 > 0.0 and usual_size > 0.0:
-                size = exp((m5 * log(m1 / m5) + size_demands * log(usual_size)) / (m5 + size_demands))
+                size = exp((m5 * log(m1 / m5) + towards) / (m5 + size_demands))
             for j in range(n_discounts):
                 missing = 0.0
                 if whole[place, j] > 0.0 and exposed[j] < whole[place, j]:
@@ -134,9 +135,8 @@ def chances_alive(
     has_time = time.size > 0
     odds = np.zeros(len(ends))
     for i in range(len(demand)):
-        sold = seen = silent = longest = 0.0
-        odds[:] = 0.0
-        t = starts[i]
+        sold = seen = silent = longest = seen_at_demand = 0.0
+        t = after_demand = starts[i]
         for place in range(len(origins)):
             while t < origins[place]:
                 y = demand[i, t]
@@ -144,23 +144,34 @@ def chances_alive(
                 t += 1
                 if isnan(y):
                     continue
+                seen += e
                 if y > 0.0:
                     if sold > 0.0:
                         longest = max(longest, silent)
                     sold += 1.0
-                    if silent > 0.0:
-                        silent = 0.0
-                        odds[:] = 0.0
+                    silent = 0.0
+                    after_demand, seen_at_demand = t, seen
                 elif sold > 0.0 and e > 0.0:
                     silent += e
-                    chance = max((seen - sold + 0.5) / (seen + 1.0), pause)
-                    if e != 1.0:
-                        chance = chance**e
-                    for j in range(len(ends)):
-                        odds[j] = min((odds[j] + ends[j] * e) / chance, 1e300)
-                seen += e
+            if silent <= longest:
+                for j in range(len(ends)):
+                    out[place, i, j] = 1.0
+                continue
             for j in range(len(ends)):
-                out[place, i, j] = 1.0 / (1.0 + odds[j]) if silent > longest else 1.0
+                odds[j] = 0.0
+            before = seen_at_demand
+            for u in range(after_demand, t):
+                e = time[i, u] if has_time else 1.0
+                if isnan(demand[i, u]) or e <= 0.0:
+                    continue
+                chance = max((before - sold + 0.5) / (before + 1.0), pause)
+                if e != 1.0:
+                    chance = chance**e
+                for j in range(len(ends)):
+                    odds[j] = min((odds[j] + ends[j] * e) / chance, 1e300)
+                before += e
+            for j in range(len(ends)):
+                out[place, i, j] = 1.0 / (1.0 + odds[j])
 
 
 @njit(cache=True, nogil=True)
