@@ -133,33 +133,26 @@ def chances_alive(
     chance*: Fader, Hardie & Shang (2010), Marketing Science 29, 1086-1108, with one chance of ending for all.
     """
     has_time = time.size > 0
-    odds = np.zeros(len(ends))
     for i in range(len(demand)):
         sold = seen = silent = longest = seen_at_demand = 0.0
         t = after_demand = starts[i]
         for place in range(len(origins)):
             while t < origins[place]:
                 y = demand[i, t]
-                e = time[i, t] if has_time else 1.0
+                e = 0.0 if isnan(y) else time[i, t] if has_time else 1.0
                 t += 1
-                if isnan(y):
-                    continue
                 seen += e
-                if y > 0.0:
-                    if sold > 0.0:
-                        longest = max(longest, silent)
-                    sold += 1.0
-                    silent = 0.0
-                    after_demand, seen_at_demand = t, seen
-                elif sold > 0.0 and e > 0.0:
-                    silent += e
+                is_sold = y > 0.0  # chosen, not branched on: demand is not foretold by a processor either
+                longest = max(longest, silent) if is_sold else longest
+                sold = sold + 1.0 if is_sold else sold
+                silent = silent + e if not is_sold and sold > 0.0 else 0.0
+                after_demand = t if is_sold else after_demand
+                seen_at_demand = seen if is_sold else seen_at_demand
             if silent <= longest:
                 for j in range(len(ends)):
                     out[place, i, j] = 1.0
                 continue
-            for j in range(len(ends)):
-                odds[j] = 0.0
-            before = seen_at_demand
+            odds, before = 0.0, seen_at_demand  # of having ended, by the chance to end in a period
             for u in range(after_demand, t):
                 e = time[i, u] if has_time else 1.0
                 if isnan(demand[i, u]) or e <= 0.0:
@@ -167,11 +160,10 @@ def chances_alive(
                 chance = max((before - sold + 0.5) / (before + 1.0), pause)
                 if e != 1.0:
                     chance = chance**e
-                for j in range(len(ends)):
-                    odds[j] = min((odds[j] + ends[j] * e) / chance, 1e300)
+                odds = min((odds + e) / chance, 1e300)
                 before += e
             for j in range(len(ends)):
-                out[place, i, j] = 1.0 / (1.0 + odds[j])
+                out[place, i, j] = 1.0 / (1.0 + ends[j] * odds)
 
 
 @njit(cache=True, nogil=True)
