@@ -164,7 +164,7 @@ def _print_deliveries(console: Console, deliveries: list[dict[str, Any]]) -> Non
         "stops",
         "km",
         "kg",
-        "mean load",
+        "load",
         "cost",
         "lanes",
         "kg",
