@@ -34,6 +34,8 @@ ORIGINS = 8
 ORIGINS_BY_STEP = 3
 MAX_ROWS = 120_000
 MIN_ROWS = 300
+LARGEST_TARGET = 1e4
+"""Totals of more times the scale of their series teach nothing: one slip of the pen would bend every tail."""
 MIN_PERIODS = 12
 """History an origin needs, and a series needs half of, to be learnt from."""
 LEARNT_LEVELS = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -321,7 +323,8 @@ def _samples(
             if not last[gap, span] - n_origins < origin <= last[gap, span]:
                 continue
             total = demand[:, origin + gap : origin + gap + span].sum(axis=1)
-            rows = np.flatnonzero(np.isfinite(total) & is_long & ((np.arange(n_series) + origin) % every == 0))
+            teaches = is_long & (total <= LARGEST_TARGET * scale)  # false where a period is not known
+            rows = np.flatnonzero(teaches & ((np.arange(n_series) + origin) % every == 0))
             yield np.column_stack([described[rows], np.full(len(rows), float(gap))]), total[rows] / scale[rows]
 
 

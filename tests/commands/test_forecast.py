@@ -165,9 +165,19 @@ def test_items_and_json(demand, tmp_path, capsys):
 
 @pytest.mark.parametrize("more", [(), ("--per-period",)], ids=["total", "per period"])
 def test_the_learner_is_averaged_in_and_says_so(demand, tmp_path, more):
-    """Fifty parts and awkward ones: the rows, columns and rules of the contract hold with the learner too."""
+    """Parts that sell for three months and rest for three, and awkward ones: the contract holds with the learner too."""
     pytest.importorskip("lightgbm", reason="the learner's extra is not installed: pip install 'partsopt[ml]'")
-    assert forecast(demand, tmp_path / "out.parquet", "--learner", "--levels", "0.99,0.5", *more) == 0
+    generator = np.random.default_rng(8)
+    sells = (np.arange(36) + np.arange(90)[:, None]) % 6 < 3
+    waves = pa.table(
+        {
+            "series_id": np.repeat([f"W{k:02d}" for k in range(90)], 36),
+            "period": np.tile(MONTHS, 90),
+            "quantity": (sells * generator.poisson(20.0, sells.shape)).astype(float).ravel(),
+        }
+    )
+    pq.write_table(pa.concat_tables([pq.read_table(demand), waves]), tmp_path / "in.parquet")
+    assert forecast(tmp_path / "in.parquet", tmp_path / "out.parquet", "--learner", "--levels", "0.99,0.5", *more) == 0
     table = pq.read_table(tmp_path / "out.parquet")
     assert set(table.column("method").to_pylist()) >= {"pooled and learner"}
     upper, middle = (table.column(name).to_numpy() for name in ("q0.99", "q0.5"))

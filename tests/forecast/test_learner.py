@@ -85,3 +85,15 @@ def test_learnt_quantiles_are_finite_rising_whole_and_the_same_every_time(demand
     assert (one.quantiles >= 0).all()
     assert (np.diff(one.quantiles, axis=-1) >= 0).all()
     np.testing.assert_array_equal(one.quantiles, other.quantiles)
+
+
+def test_a_slip_of_the_pen_teaches_the_others_nothing():
+    """Parts that sell for three months and rest for three are learnt beside one total of a thousand million."""
+    pytest.importorskip("lightgbm", reason="the learner's extra is not installed: pip install 'partsopt[ml]'")
+    sells = (np.arange(36) + np.arange(90)[:, None]) % 6 < 3
+    slip = np.zeros((1, 36))
+    slip[0, 20] = 1e9
+    demand = np.vstack([sells * np.random.default_rng(8).poisson(20.0, sells.shape), slip])
+    found = learner.learn_totals(fit_predictive(demand, period="month"), demand, 3, [0.5, 0.99], period="month")
+    assert found.weight == 0.75
+    assert found.quantiles[:90].max() < 200

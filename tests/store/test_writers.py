@@ -274,7 +274,7 @@ def test_deliveries_of_a_night_are_a_file_for_machines(tmp_path):
     lines = written(rows, DELIVERIES, tmp_path, zones={"D01": "Asia/Shanghai"}).splitlines()
     assert lines[1] == (
         "BJ,vehicle,R1,V1,1,2,D01,,vor,2026-11-21T09:30+08:00,2026-11-21T09:30+08:00,2026-11-21T09:30+08:00,"
-        "2026-11-21T09:30+08:00,1234,3,12.346,0,0.00"
+        "2026-11-21T09:30+08:00,1234,3,12.346,0,0,0,0.00"
     )
 
 
