@@ -134,6 +134,10 @@ def chances_alive(
     """
     has_time = time.size > 0
     for i in range(len(demand)):
+        if len(origins) == 1 and starts[i] < origins[0] and demand[i, origins[0] - 1] > 0.0:
+            for j in range(len(ends)):
+                out[0, i, j] = 1.0
+            continue
         sold = seen = silent = longest = seen_at_demand = 0.0
         t = after_demand = starts[i]
         for place in range(len(origins)):
