@@ -32,6 +32,8 @@ TIMEOUT_S = 60
 TRIES, WAIT_S = 4, 1.0  # a server that is busy or away is asked again, each wait twice the last
 BUSY = (429, 502, 503, 504)
 DECIMALS = 6
+VALHALLA_REFUSES = (OSError, RuntimeError, ValueError)
+"""Of its Python library: no configuration, its own errors from C++ (all of them RuntimeError), no JSON."""
 
 
 class Legs(NamedTuple):
@@ -164,7 +166,7 @@ def _in_process(config: str) -> Callable[[dict[str, Any]], Mapping[str, Any]]:
         ) from error
     try:
         actor = Actor(config)
-    except Exception as error:
+    except VALHALLA_REFUSES as error:
         raise InputError(
             f"Valhalla cannot load {config} (routing.road_engine_at): {error}. Remedy: name its configuration file, "
             "valhalla.json, whose graph was built."
@@ -173,7 +175,7 @@ def _in_process(config: str) -> Callable[[dict[str, Any]], Mapping[str, Any]]:
     def ask(question: dict[str, Any]) -> Mapping[str, Any]:
         try:
             said = actor.matrix(question)
-        except Exception as error:
+        except VALHALLA_REFUSES as error:
             raise InputError(f"Valhalla refuses the places: {error}. Remedy: see that its map covers them.") from error
         return json.loads(said) if isinstance(said, str) else said
 

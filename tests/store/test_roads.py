@@ -159,6 +159,12 @@ def test_a_server_that_is_down_is_named(tmp_path: Path):
         with_roads(network(), params("osrm", "http://127.0.0.1:9"), tmp_path)
 
 
+def stand_in_for_valhalla(monkeypatch: pytest.MonkeyPatch, actor: type) -> None:
+    library = ModuleType("valhalla")
+    monkeypatch.setattr(library, "Actor", actor, raising=False)
+    monkeypatch.setitem(sys.modules, "valhalla", library)
+
+
 def test_valhalla_in_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     class Actor:
         def __init__(self, config: str) -> None:
@@ -167,9 +173,7 @@ def test_valhalla_in_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         def matrix(self, asked: dict[str, Any]) -> dict[str, Any]:
             return matrix(asked)
 
-    library = ModuleType("valhalla")
-    library.Actor = Actor  # type: ignore[attr-defined] # a stand-in for the library
-    monkeypatch.setitem(sys.modules, "valhalla", library)
+    stand_in_for_valhalla(monkeypatch, Actor)
     found = with_roads(network(), params("valhalla_in_process", "valhalla.json"), tmp_path)
     assert len(found) == 6
     monkeypatch.setitem(sys.modules, "valhalla", None)
@@ -246,9 +250,7 @@ def test_a_graph_or_a_place_that_valhalla_refuses_is_told(tmp_path: Path, monkey
         def matrix(self, _: dict[str, Any]) -> dict[str, Any]:
             raise RuntimeError("No suitable edges near location")
 
-    library = ModuleType("valhalla")
-    library.Actor = Actor  # type: ignore[attr-defined] # a stand-in for the library
-    monkeypatch.setitem(sys.modules, "valhalla", library)
+    stand_in_for_valhalla(monkeypatch, Actor)
     with pytest.raises(InputError, match=r"cannot load other\.json .*no tiles\. Remedy: name its configuration"):
         with_roads(network(), params("valhalla_in_process", "other.json"), tmp_path)
     with pytest.raises(InputError, match=r"refuses the places: No suitable edges near location"):
