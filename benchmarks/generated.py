@@ -24,13 +24,18 @@ def military(n_series: int = 2000, seed: int = 1) -> Array:
     return np.where(generator.random((n_series, 84)) < chance, np.ceil(pieces / multiple) * multiple, 0.0)
 
 
+def counted(generator: np.random.Generator, rate: Array, excess: Array) -> Array:
+    """Negative binomial pieces of a mean, their variance above it by ``excess`` for each piece."""
+    return generator.negative_binomial(rate / excess, 1.0 / (1.0 + excess)).astype(np.float64)
+
+
 def automotive(n_series: int = 3000, seed: int = 1) -> Array:
     """24 months of parts that sell nearly every month, hardly more varied than Poisson, the market falling slowly."""
     generator = np.random.default_rng(seed)
     rate = np.exp(generator.normal(np.log(2.5), 0.9, (n_series, 1))) * 0.994 ** np.arange(24)
     rate = rate * np.exp(np.cumsum(0.05 * generator.standard_normal((n_series, 24)), axis=1))
     excess = generator.gamma(1.0, 0.6, (n_series, 1)) + 0.05
-    return generator.negative_binomial(rate / excess, 1.0 / (1.0 + excess)).astype(np.float64)
+    return counted(generator, rate, excess)
 
 
 def refinery(n_series: int = 3000, seed: int = 1) -> Array:
@@ -52,7 +57,7 @@ def consumables(n_series: int = 3000, seed: int = 1) -> Array:
     rate = np.exp(generator.normal(np.log(6.0), 1.3, (n_series, 1))) * market
     rate = rate * np.exp(np.cumsum(0.06 * generator.standard_normal((n_series, 48)), axis=1))
     excess = generator.gamma(1.5, 1.5, (n_series, 1)) + 0.1
-    return generator.negative_binomial(rate / excess, 1.0 / (1.0 + excess)).astype(np.float64)
+    return counted(generator, rate, excess)
 
 
 def declining(n_series: int = 4000, seed: int = 1) -> Array:

@@ -11,7 +11,6 @@ windows.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -489,7 +488,3 @@ def best_known_beside(path: Path) -> float | None:
     """The stated cost of the .sol file of the same name, where there is one."""
     solution = path.with_suffix(".sol")
     return read_solution(solution)[1] if solution.exists() else None
-
-
-def plain_routes(routes: Sequence[Sequence[int]]) -> Routes:
-    return [[int(one) for one in route] for route in routes]

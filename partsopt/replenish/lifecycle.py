@@ -21,7 +21,6 @@ Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
 
 DAYS_PER_MONTH = 365.25 / 12
-MONTHS_PER_YEAR = 12
 LEVEL_CAPPED = declare_exception(
     "level_capped",
     stage="replenish",
