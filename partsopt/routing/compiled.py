@@ -69,15 +69,26 @@ class _Searched(NamedTuple):
     hit_time_limit: bool
 
 
+def first_trips(problem: DayProblem, terms: Mapping[int, Terms], start: Trips, weights: Weights) -> Trips:
+    """The best of several first plans of a pass: the start, and all else where it costs least, in drawn orders."""
+    problem, terms, start = plain_day(problem, terms, start)
+    whole = whole_day(problem, terms, weights)
+    days, near = _days_of(whole, start), nearest_clients(whole.route)
+    firsts = [start_search(whole.route, seed, days, near) for seed in range(1, FIRST_PLANS + 1)]
+    best = best_days(min(firsts, key=best_cost))
+    return _trips_of(whole, _columns_of_days(whole.route, best), len(problem.vans))
+
+
 def recreate_pass(
     problem: DayProblem,
     terms: Mapping[int, Terms],
     start: Trips,
     weights: Weights,
     iterations_per_parcel: int,
+    share: int,
     seconds: float,
 ) -> Recreated:
-    """Plan a pass: the best of several first plans, annealed by neighbourhoods, then the best choice of days met.
+    """Plan a pass: a plan annealed by neighbourhoods, then the best choice of days met.
 
     Parameters
     ----------
@@ -86,21 +97,17 @@ def recreate_pass(
     start
         The plan so far, which keeps all terms; its days are where the search begins.
     iterations_per_parcel
-        Of the annealing; 0: the best of the first plans as it stands.
+        Of the annealing.
+    share
+        A pass after which others come gets but one part in so many of the iterations and of the effort to choose.
     seconds
         Safety net: the search stops between two rounds once it is exceeded.
     """
     began = time.monotonic()
     problem, terms, start = plain_day(problem, terms, start)
     whole = whole_day(problem, terms, weights)
-    days, near = _days_of(whole, start), nearest_clients(whole.route)
-    if not iterations_per_parcel:
-        firsts = [start_search(whole.route, seed, days, near) for seed in range(1, FIRST_PLANS + 1)]
-        first = min(firsts, key=best_cost)
-        trips = _trips_of(whole, _columns_of_days(whole.route, best_days(first)), len(problem.vans))
-        return Recreated(trips, 0, 0, 0.0, "no_answer", hit_time_limit=False)
-    first = start_search(whole.route, 1, days, near)
-    searched = _anneal(whole, first, iterations_per_parcel * len(whole.members), began + seconds)
+    first = start_search(whole.route, 1, _days_of(whole, start))
+    searched = _anneal(whole, first, -(-iterations_per_parcel // share) * len(whole.members), began + seconds)
     incumbent = _columns_of_days(whole.route, searched.days)
     served = {one for column in incumbent for trip in column.trips for one in trip}
     effort = min(max(LEAST_EFFORT, EFFORT_PER_CLIENT * len(whole.members)), MOST_EFFORT)
@@ -108,7 +115,7 @@ def recreate_pass(
         whole.route,
         searched.columns,
         incumbent,
-        effort,
+        effort / share,
         must=whole.must & served,
         consignments=whole.consignments,
         scale=float(weights.scale),

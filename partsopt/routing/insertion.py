@@ -25,9 +25,10 @@ UNLIMITED = 10**15
 
 @dataclass(frozen=True)
 class Insertion:
-    """A plan with one more delivery, and what that adds to the cost of the vehicles, money."""
+    """A plan with one more delivery, the vehicle that takes it, and what that adds to the vehicles' cost, money."""
 
     trips: Trips
+    vehicle: int
     cost: float
 
 
@@ -55,7 +56,7 @@ def cheapest_place(
                 continue
             cost = cost_of_day(problem, number, times) - before
             if best is None or cost < best.cost - 1e-9:
-                best = Insertion((*trips[:number], changed, *trips[number + 1 :]), cost)
+                best = Insertion((*trips[:number], changed, *trips[number + 1 :]), number, cost)
     return best
 
 
@@ -120,16 +121,35 @@ def openings_of(problem: DayProblem, trips: Trips, latest_s: Sequence[int]) -> O
     rows: list[tuple[int, ...]] = []
     for number, day in enumerate(trips):
         rows += _openings_of_vehicle(problem, number, day, latest_s)
+    return _priced(problem, rows, trips)
+
+
+def openings_after(
+    problem: DayProblem, openings: Openings, trips: Trips, number: int, latest_s: Sequence[int]
+) -> Openings:
+    """The openings of a plan, given those of a plan from which only the day of one vehicle differs."""
+    now = _priced(problem, _openings_of_vehicle(problem, number, trips[number], latest_s), trips)
+    start, end = np.searchsorted(openings.vehicle, [number, number + 1])
+    return Openings._make(
+        np.concatenate([column[:start], changed, column[end:]]) for column, changed in zip(openings, now, strict=True)
+    )
+
+
+def _priced(problem: DayProblem, rows: Sequence[tuple[int, ...]], trips: Trips) -> Openings:
+    """Openings with what is known of their vehicles and stops."""
     columns = np.array(rows, dtype=np.int64).reshape(-1, 12).T
     vehicle, last, following = columns[0], columns[3], columns[4]
-    of_delivery = np.array(
-        [*((one.place, one.service_s, one.pieces_s) for one in problem.deliveries), (0, 0, 0)], dtype=np.int64
-    )
+    stops = {-1: (0, 0, 0)}
+    for one in {each for row in rows for each in row[3:5] if each >= 0}:
+        delivery = problem.deliveries[one]
+        stops[one] = (delivery.place, delivery.service_s, delivery.pieces_s)
+    before = np.array([stops[one] for one in last.tolist()], dtype=np.int64).reshape(-1, 3).T
+    behind = np.array([stops[one][0] for one in following.tolist()], dtype=np.int64)
     of_van = np.array([(van.grams, van.cm3) for van in problem.vans], dtype=np.int64).reshape(-1, 2)
     money = np.array([(van.cost_per_m, van.cost_per_s, van.fixed_cost) for van in problem.vans]).reshape(-1, 3)
     is_first = np.array([not trips[number] for number in vehicle.tolist()], dtype=bool)
     known = (
-        *(of_delivery[last, 0], of_delivery[following, 0], of_delivery[last, 1], of_delivery[last, 2]),
+        *(before[0], behind, before[1], before[2]),
         *(of_van[vehicle, 0], of_van[vehicle, 1]),
         *(money[vehicle, 0], money[vehicle, 1], money[vehicle, 2] * is_first),
     )
@@ -250,7 +270,7 @@ def good_place(
         before = 0.0 if isinstance(now, Broken) else cost_of_day(problem, number, now)
         more = cost_of_day(problem, number, times) - before
         if best is None or more < best.cost - 1e-9:
-            best = Insertion((*trips[:number], changed, *trips[number + 1 :]), more)
+            best = Insertion((*trips[:number], changed, *trips[number + 1 :]), number, more)
         if tried == TRIED_EXACTLY:
             break
     return best

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from ortools.constraint_solver import pywrapcp, routing_enums_pb2
 
 from partsopt.errors import NoPlan
-from partsopt.routing.insertion import Insertion, cheapest_place, good_place, openings_of
+from partsopt.routing.insertion import Insertion, cheapest_place, good_place, openings_after, openings_of
 from partsopt.routing.model import (
     RoutingModel,
     Slot,
@@ -267,26 +267,20 @@ def _search_pass(
     """The best plan found for the deliveries of a pass, never worse than inserting the new ones into the old plan."""
     best = insert_cheapest(problem, terms, start, weights)
     best_value = _value(problem, terms, best, weights)
-    max_failures = params.solution_limit * FAILURES_PER_SOLUTION
-    answered = False
-    for strategy in FIRST_STRATEGIES:
-        slots = _slots_of(problem, terms, tier, start)
-        model = build_model(problem, terms, weights, slots, max_failures, optional=True)
-        answer = _solve(model, None, strategy, "GREEDY_DESCENT", problem, params, budget)
-        if answer is not None:
-            answered = True
-            best, best_value = _better(problem, terms, weights, best, best_value, answer)
-            break
-        budget.without_answer = (*budget.without_answer, strategy)
+    first = next(_first_answers(problem, terms, start, tier, weights, params, budget, params.solution_limit), None)
+    answered = first is not None
+    if first is not None:
+        best, best_value = _better(problem, terms, weights, best, best_value, first, insert_cheapest)
     if not last and _is_settled(problem, terms, tier, best):
         return best, answered
     slots = _slots_of(problem, terms, tier, best)
     is_express = tier in EXPRESS_RANKS
+    max_failures = params.solution_limit * FAILURES_PER_SOLUTION
     model = build_model(problem, terms, weights, slots, max_failures, free_departure=is_express)
     answer = _solve(model, best, FIRST_STRATEGIES[0], "GUIDED_LOCAL_SEARCH", problem, params, budget)
     if answer is not None:
         answered = True
-        best, best_value = _better(problem, terms, weights, best, best_value, answer)
+        best, best_value = _better(problem, terms, weights, best, best_value, answer, insert_cheapest)
     return best, answered
 
 
@@ -303,37 +297,35 @@ def _recreate_pass(
 ) -> tuple[Trips, bool]:
     """As :func:`_search_pass` for a day of many deliveries, by the compiled search and CP-SAT."""
     from partsopt.routing.annealing import compile_search  # only large days load and compile the search
-    from partsopt.routing.compiled import recreate_pass
+    from partsopt.routing.compiled import first_trips, recreate_pass
 
     compile_search()
     began = time.monotonic()
-    first = recreate_pass(problem, terms, start, weights, 0, budget.time_left_ms / 1000)
-    latest_s = _latest(problem, terms)
-    best = insert_well(problem, terms, mended(problem, first.trips, latest_s), weights)
+    first = first_trips(problem, terms, start, weights)
+    best = insert_well(problem, terms, mended(problem, first, _latest(problem, terms)), weights)
     if not _is_whole(terms, best):
         best = insert_well(problem, terms, start, weights)
     best_value = _value(problem, terms, best, weights)
-    best, best_value = _first_by_ortools(problem, terms, start, tier, weights, params, budget, best, best_value)
+    if len(terms) * len(problem.vans) <= LARGEST_FIRST:
+        own = replace(budget)
+        for answer in _first_answers(problem, terms, start, tier, weights, params, own, 1):
+            best, best_value = _better(problem, terms, weights, best, best_value, answer, insert_well)
     if last or not _is_settled(problem, terms, tier, best):
         share = 1 if last and not budget.n_columns else SHORT_PASS
-        found = recreate_pass(
-            problem, terms, best, weights, -(-params.iterations_per_parcel // share), budget.time_left_ms / 1000
-        )
+        seconds = budget.time_left_ms / 1000 - (time.monotonic() - began)
+        found = recreate_pass(problem, terms, best, weights, params.iterations_per_parcel, share, seconds)
         budget.searches += 1
         budget.iterations += found.iterations
         budget.solutions += found.n_columns
         budget.hit_time_limit |= found.hit_time_limit
         if last:
             budget.n_columns, budget.above_bound = found.n_columns, found.above_bound
-        answer = insert_well(problem, terms, mended(problem, found.trips, latest_s), weights)
-        if _is_whole(terms, answer):
-            value = _value(problem, terms, answer, weights)
-            best = answer if value < best_value else best
+        best, best_value = _better(problem, terms, weights, best, best_value, found.trips, insert_well)
     budget.time_left_ms -= round((time.monotonic() - began) * 1000)
     return best, True
 
 
-def _first_by_ortools(
+def _first_answers(
     problem: DayProblem,
     terms: Mapping[int, Terms],
     start: Trips,
@@ -341,25 +333,19 @@ def _first_by_ortools(
     weights: Weights,
     params: RoutingParams,
     budget: _Budget,
-    best: Trips,
-    best_value: int,
-) -> tuple[Trips, int]:
-    """The best of a first plan and those of OR-Tools' strategies, each its first solution with the rest inserted."""
+    solution_limit: int,
+) -> Iterator[Trips]:
+    """Plans of OR-Tools' first solutions, strategy by strategy, each improved over so many solutions."""
     slots = _slots_of(problem, terms, tier, start)
-    if len(terms) * len(slots) > LARGEST_FIRST:
-        return best, best_value
-    first_only = replace(params, solution_limit=1)
+    max_failures = params.solution_limit * FAILURES_PER_SOLUTION
     for strategy in FIRST_STRATEGIES:
-        own = replace(budget)
-        model = build_model(problem, terms, weights, slots, params.solution_limit, optional=True)
-        answer = _solve(model, None, strategy, "GREEDY_DESCENT", problem, first_only, own)
-        budget.time_left_ms = own.time_left_ms
-        if answer is None:
-            continue
-        answer = insert_well(problem, terms, mended(problem, answer, _latest(problem, terms)), weights)
-        if _is_whole(terms, answer) and (value := _value(problem, terms, answer, weights)) < best_value:
-            best, best_value = answer, value
-    return best, best_value
+        model = build_model(problem, terms, weights, slots, max_failures, optional=True)
+        limited = replace(params, solution_limit=solution_limit)
+        answer = _solve(model, None, strategy, "GREEDY_DESCENT", problem, limited, budget)
+        if answer is not None:
+            yield answer
+        else:
+            budget.without_answer = (*budget.without_answer, strategy)
 
 
 def _slots_of(problem: DayProblem, terms: Mapping[int, Terms], tier: int, trips: Trips) -> list[Slot]:
@@ -410,9 +396,16 @@ def _is_settled(problem: DayProblem, terms: Mapping[int, Terms], tier: int, trip
 
 
 def _better(
-    problem: DayProblem, terms: Mapping[int, Terms], weights: Weights, best: Trips, best_value: int, answer: Trips
+    problem: DayProblem,
+    terms: Mapping[int, Terms],
+    weights: Weights,
+    best: Trips,
+    best_value: int,
+    answer: Trips,
+    insert: Callable[[DayProblem, Mapping[int, Terms], Trips, Weights], Trips],
 ) -> tuple[Trips, int]:
-    answer = insert_cheapest(problem, terms, mended(problem, answer, _latest(problem, terms)), weights)
+    """The cheaper of a plan and an answer, the answer mended and with what it leaves out put in where it can be."""
+    answer = insert(problem, terms, mended(problem, answer, _latest(problem, terms)), weights)
     if not _is_whole(terms, answer):
         return best, best_value
     value = _value(problem, terms, answer, weights)
@@ -507,7 +500,7 @@ def insert_well(problem: DayProblem, terms: Mapping[int, Terms], trips: Trips, w
         place = good_place(problem, one, trips, latest_s, openings)
         if place is not None and _is_worth(place, terms[one], weights):
             trips = place.trips
-            openings = openings_of(problem, trips, latest_s)
+            openings = openings_after(problem, openings, trips, place.vehicle, latest_s)
     return trips
 
 
@@ -549,7 +542,7 @@ def _admit_higher(
                 place = cheapest_place(problem, one, higher, latest_s)
             if place is not None:
                 higher, has_admitted = place.trips, True
-                openings = openings_of(problem, higher, latest_s)
+                openings = openings_after(problem, openings, higher, place.vehicle, latest_s)
         if has_admitted:
             return higher, tier
     return None

@@ -12,7 +12,7 @@ import pytest
 
 from partsopt.routing import ruin, search
 from partsopt.routing.compiled import whole_day
-from partsopt.routing.insertion import cheapest_place, good_place, has_room, in_time, openings_of
+from partsopt.routing.insertion import cheapest_place, good_place, has_room, in_time, openings_after, openings_of
 from partsopt.routing.model import Terms, weights_of
 from partsopt.routing.neighbourhoods import groups_of, part_of
 from partsopt.routing.search import search_day
@@ -159,6 +159,23 @@ def test_openings_in_time_are_those_of_the_exact_timetable(seed):
         exact = cheapest_place(problem, one, trips, found.latest_s)
         good = good_place(problem, one, trips, found.latest_s, openings)
         assert able.any() == (exact is not None) == (good is not None)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_openings_after_an_insertion_are_those_of_the_new_plan(seed):
+    """Only the vehicle that took the delivery is listed anew, and the list is that of the whole plan, row for row."""
+    problem = random_day(seed, n=9, max_trips=2)
+    found = search_day(problem, PARAMS)
+    for one in on_board(found):
+        trips = tuple(
+            tuple(kept for trip in day if (kept := tuple(other for other in trip if other != one)))
+            for day in found.trips
+        )
+        openings = openings_of(problem, trips, found.latest_s)
+        place = good_place(problem, one, trips, found.latest_s, openings)
+        after = openings_after(problem, openings, place.trips, place.vehicle, found.latest_s)
+        for changed, whole in zip(after, openings_of(problem, place.trips, found.latest_s), strict=True):
+            np.testing.assert_array_equal(changed, whole)
 
 
 def test_what_the_search_says_a_day_costs_is_what_the_timetable_says():
