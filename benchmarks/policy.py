@@ -3,7 +3,8 @@
     python -m benchmarks.policy --demand man.parquet --items man_items.parquet --out build/policy.csv
 
 The demand file has ``series_id``, ``period`` and ``qty``; the items file ``series_id``, ``price`` and
-``lead_time_weeks`` (with ``--period month`` ``lead_time_months``). The first ``--fit`` periods become a data directory
+``lead_time_weeks`` (with ``--period month`` ``lead_time_months``); without one, prices are drawn lognormal and lead
+times from 0 to 3 periods, by the series' names. The first ``--fit`` periods become a data directory
 with one DC; ``partsopt levels`` sets levels with class targets 98 / 95 / 90, and again with the system approach under
 the worth of those levels, which pays for the pieces expected to be owed too (``replenish.budget_counts``).
 Both are then replayed over the ``--test`` periods after (default: all): T is one period, no minimum, what is short is
@@ -36,6 +37,7 @@ CLASS_TARGETS = {"A": 0.98, "B": 0.95, "C": 0.90}
 FIRST_MONTH = date(2019, 1, 1)
 DAYS = {"week": 7.0, "month": 365.25 / 12}
 REVIEW = {"week": 7, "month": 30}
+MEDIAN_PRICE, PRICE_SIGMA, LONGEST_LEAD = 20.0, 1.3, 3  # of made-up items; lead in periods
 COLUMNS = (
     "policy", "class", "parts", "worth_of_levels", "promised_unit_fill", "realised_unit_fill",
     "promised_minus_realised", "standard_error", "realised_value_fill", "mean_part_fill", "average_stock",
@@ -45,7 +47,7 @@ COLUMNS = (
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.policy", description="Two policies on held-out weeks.")
     parser.add_argument("--demand", type=Path, required=True)
-    parser.add_argument("--items", type=Path, required=True)
+    parser.add_argument("--items", type=Path, help="prices and lead times; default: made up")
     parser.add_argument("--period", choices=tuple(DAYS), default="week")
     parser.add_argument("--fit", type=int, default=100, help="periods to fit; the rest is held out")
     parser.add_argument("--test", type=int, default=0, help="periods held out; 0: all that are left")
@@ -74,16 +76,32 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def read_set(
-    demand: Path, items: Path, period: str = "week", half: str | None = None, salt: str = ""
+    demand: Path, items: Path | None, period: str = "week", half: str | None = None, salt: str = ""
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pieces (parts, periods), price and lead time in periods of each part."""
     lines = pd.read_parquet(demand)
     wide = lines.pivot_table(index="series_id", columns="period", values="qty", aggfunc="sum").fillna(0)
     if half is not None:
         wide = wide[[zlib.crc32((salt + str(name)).encode()) % 2 == int(half) for name in wide.index]]
-    known = pd.read_parquet(items).set_index("series_id").loc[wide.index]
     pieces = np.ceil(wide.to_numpy(dtype=np.float64)).clip(0).astype(np.int64)
+    if items is None:
+        return pieces, *made_up_items(wide.index)
+    known = pd.read_parquet(items).set_index("series_id").loc[wide.index]
     return pieces, known["price"].to_numpy(dtype=np.float64), known[f"lead_time_{period}s"].to_numpy().astype(np.int64)
+
+
+def made_up_items(series_ids: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+    """Price and lead time in periods of each series, the same in every cut that has it.
+
+    Examples
+    --------
+    >>> price, lead = made_up_items(pd.Index(["a", "b"]))
+    >>> price.round(2).tolist(), lead.tolist()
+    ([72.55, 2.65], [1, 2])
+    """
+    drawn = [np.random.default_rng(zlib.crc32(str(name).encode())) for name in series_ids]
+    price = np.array([MEDIAN_PRICE * np.exp(PRICE_SIGMA * draw.standard_normal()) for draw in drawn])
+    return price.clip(0.01), np.array([draw.integers(0, LONGEST_LEAD + 1) for draw in drawn])
 
 
 def measured(
