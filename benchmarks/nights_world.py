@@ -503,9 +503,7 @@ def _place_urgent(world: World, asked: pd.DataFrame, short: Array) -> None:
             "deliver_by": pd.Series(pd.NaT, index=number, dtype=world.urgent["deliver_by"].dtype),
         }
     )
-    world.urgent = conform(
-        pd.concat([world.urgent, rows], ignore_index=True), URGENT_ORDERS
-    )
+    world.urgent = conform(pd.concat([world.urgent, rows], ignore_index=True), URGENT_ORDERS)
 
 
 def _note_stockouts(world: World) -> None:
