@@ -12,6 +12,11 @@ gives lead times (lead_time_weeks). Three protocols, none of which shows a metho
   0.1 to 0.9, of series without a blank. Zero for all is 1.000.
 * ``lead`` (with items): the total over each part's lead time and one period, 4 origins, 3 periods apart.
 
+Where the last periods of a set hold so few rows with demand that its extract was cut
+(``partsopt/completeness.py``: less than 0.4 of the median of the year before, unless the same weeks of the year before
+were as low), ``dist uncut`` and ``lead uncut`` leave out the totals that reach into them, beside the rows that count
+all. Methods see what they saw.
+
 ``--peers`` adds statsforecast's intermittent models and conformal bounds, in an environment of their own
 (.venv-peers, made when it is not there: statsforecast needs an older pandas than we do).
 """
@@ -20,7 +25,9 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import math
+import operator
 import re
 import subprocess
 import sys
@@ -36,6 +43,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.baselines import BASELINES
+from partsopt.completeness import seen_at_the_end
 from partsopt.store.memory import keep_memory
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
@@ -90,7 +98,8 @@ def main(arguments: list[str] | None = None) -> int:
             peers = peers_of(case)
         for stage in (totals_rows, steps_rows, lead_rows):
             said = list(stage(case, methods, peers))
-            print_rows(said)
+            for _, alike in itertools.groupby(said, key=operator.itemgetter("stage")):
+                print_rows(list(alike))
             rows += said
     if options.data and not rows:
         raise SystemExit(f"{options.data} has no Parquet file with series_id, period and qty or quantity.")
@@ -256,18 +265,44 @@ def scored(
         method(case.demand[:, :first], SEASON[case.period], origins[0][1], np.array(FIVE))
         seconds = time.perf_counter() - began
         answers[name] = np.stack([mean for mean, _ in said]), np.stack([quantile for _, quantile in said]), seconds
+    yield from scores(case, stage, actual, scale, kept, answers, peers or {})
+    whole = case.demand.shape[1] - n_cut(case)
+    ends_whole = np.stack([origin + horizon <= whole for origin, horizon in origins])
+    if not ends_whole.all():
+        yield from scores(
+            case, f"{stage} uncut", np.where(ends_whole, actual, np.nan), scale, kept, answers, peers or {}
+        )
+
+
+def n_cut(case: Case) -> int:
+    """Periods at the end whose rows with demand are so few that the set was cut there, by the rule of the night."""
+    lines = (np.nan_to_num(case.demand) > 0).sum(axis=0)
+    return len(seen_at_the_end(lines, "month" if case.period == "month" else "week"))
+
+
+def scores(
+    case: Case,
+    stage: str,
+    actual: Array,
+    scale: Array,
+    kept: Array,
+    answers: dict[str, tuple[Array, Array, float]],
+    peers: dict[str, tuple[Array, Array, float]],
+) -> Iterator[dict[str, object]]:
+    """One row a method: ours and the baselines give quantiles at all fine levels, peers at those of the tail."""
+    n_origins, n_series = actual.shape
     for name, (mean, quantile, seconds) in answers.items():
         is_point = name in ("zero", "seasonal naive")
         yield {
-            **head(case, stage, int(kept.sum()), name, len(case.demand) / max(seconds, 1e-9)),
+            **head(case, stage, int(kept.sum()), name, n_series / max(seconds, 1e-9)),
             **tail_of(actual, quantile, FINE, scale, kept),
             **({} if is_point else pit_of(actual, quantile, kept)),
             "cum_bias": bias_of(actual, mean, kept),
         }
-    for name, (mean, quantile, seconds) in (peers or {}).items():
+    for name, (mean, quantile, seconds) in peers.items():
         has_bounds = bool(np.isfinite(quantile).all())
         yield {
-            **head(case, stage, int(kept.sum()), name, len(case.demand) * len(origins) / max(seconds, 1e-9)),
+            **head(case, stage, int(kept.sum()), name, n_series * n_origins / max(seconds, 1e-9)),
             **(
                 tail_of(actual, quantile, np.array(TAIL), scale, kept) if has_bounds else {"note": "bias of CrostonSBA"}
             ),

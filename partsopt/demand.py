@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from partsopt.calendars import period_number, period_start
+from partsopt.completeness import YEAR, seen_at_the_end
 from partsopt.errors import InputError, TableError
 from partsopt.settings import DemandParams
 from partsopt.tables import DEMAND_SERIES, EXCEPTIONS, SERIES, conform, declare_exception, empty, exceptions_of
@@ -33,6 +34,12 @@ DEMAND_MISSING = declare_exception(
     stage="demand",
     says="a site that asks regularly has had no demand line for long; an incomplete export makes forecasts low",
     action="check the export of this site's demand, complete it and run again",
+)
+HISTORY_CUT = declare_exception(
+    "history_cut",
+    stage="demand",
+    says="the last complete periods of a DC and its dealers hold hardly any demand line; they count as not seen",
+    action="complete the export and run again; if it is whole and demand has stopped, set demand.cut_share to 0",
 )
 CAMPAIGN_LEFT_OUT = declare_exception(
     "campaign_left_out",
@@ -62,6 +69,14 @@ class Demand(NamedTuple):
     demand_series: pd.DataFrame
     series: pd.DataFrame
     exceptions: pd.DataFrame
+
+
+class _Cut(NamedTuple):
+    """Sites whose last periods the export holds in part: region of each site, and by region its periods and shares."""
+
+    region: Array
+    first: dict[int, int]
+    seen: dict[int, Array]
 
 
 class _Cells(NamedTuple):
@@ -106,7 +121,7 @@ def build_demand(
     Demand
         DEMAND_SERIES: a row for each period with demand, with returns or with days out of stock.
         SERIES: a row for each site-part with a demand line in a complete period.
-        EXCEPTIONS: demand_after_today, demand_missing, campaign_left_out, demand_outlier.
+        EXCEPTIONS: demand_after_today, demand_missing, history_cut, campaign_left_out, demand_outlier.
 
     Raises
     ------
@@ -122,6 +137,9 @@ def build_demand(
     it was replaced; those of a number that replaces another count from the day it took over, or from its own
     first demand line where that is earlier (decision: what is out of stock before its launch is not censored).
     A DC's periods are censored by its own stock-outs only.
+
+    Last periods that hold hardly any line of a DC and its dealers are censored in all their series, by the share of
+    the usual lines that they hold.
 
     Examples
     --------
@@ -169,7 +187,8 @@ def build_demand(
     cells = _Cells(*(values[in_window] for values in cells))
     life = _life_on_sale(supersessions, today, own_part, day, part_ids)
     out = _days_out_of_stock(stockouts, site_ids, part_ids, latest, life, pair, began, today, last, params.period)
-    demand_series = _demand_series(cells, out, params)
+    cut = _cut_of(site, day, supplied_by, last, params)
+    demand_series = _demand_series(cells, out, _unseen(cut, pair, began, n_parts), params)
     demand_series = _named(demand_series, site_ids, part_ids)
     series = pd.DataFrame(
         {
@@ -184,6 +203,7 @@ def build_demand(
     exceptions = [
         _after_today(demand_lines[~is_before], today),
         _missing(site, day, site_ids, today, params),
+        _told_cut(cut, site_ids, params.period),
         _left_out(site, part, day, lines, is_left_out, site_ids, part_ids, max(first, news), last, params.period),
         _outliers(demand_series, pd.Timestamp(period_start(np.array([news]), params.period)[0]), params),
     ]
@@ -478,24 +498,59 @@ def _days_by_period(group: Array, from_day: Array, until_day: Array, period: str
     return group[row], number, days
 
 
-def _demand_series(cells: _Cells, out: pd.DataFrame, params: DemandParams) -> pd.DataFrame:
+def _demand_series(cells: _Cells, out: pd.DataFrame, unseen: pd.DataFrame, params: DemandParams) -> pd.DataFrame:
     rows = pd.DataFrame(
         {"pair": cells.pair, "period_number": cells.period, "demand": cells.demand, "returned": cells.returned}
     )
-    if len(out):
-        rows = rows.merge(out, on=["pair", "period_number"], how="outer", validate="1:1")
-        counts = ["demand", "returned", "days_out"]
-        rows[counts] = rows[counts].fillna(0).astype("int64")
-    else:
-        rows["days_out"] = 0
+    for lost, column, none in ((out, "days_out", 0), (unseen, "share_seen", 1.0)):
+        if len(lost):
+            rows = rows.merge(lost, on=["pair", "period_number"], how="outer", validate="1:1").fillna({column: none})
+        else:
+            rows[column] = none
+    counts = ["demand", "returned", "days_out"]
+    rows[counts] = rows[counts].fillna(0).astype("int64")
+    seen = rows.pop("share_seen").to_numpy()
     number = rows["period_number"].to_numpy()
     begins, ends = period_start(number, params.period), period_start(number + 1, params.period)
     days_out = rows["days_out"].to_numpy()
     n_days = (ends - begins).astype(np.int64)
     rows["period"] = begins
-    rows["in_stock_share"] = 1.0 - days_out / n_days
-    rows["is_censored"] = (days_out > 0) & (days_out >= params.censored_from_share * n_days)
+    rows["in_stock_share"] = (1.0 - days_out / n_days) * seen
+    rows["is_censored"] = (days_out > 0) & (days_out >= params.censored_from_share * n_days) | (seen < 1.0)
     return rows
+
+
+# --------------------------------------------------------------------------- exports that were cut
+
+
+def _cut_of(site: Array, day: Array, supplied_by: Array, last: int, params: DemandParams) -> _Cut:
+    """Which DCs, with their dealers, have hardly any line in the last complete periods."""
+    region = np.where(supplied_by >= 0, supplied_by, np.arange(len(supplied_by)))
+    number = period_number(day, params.period)
+    cut = _Cut(region, {}, {})
+    if not (number <= last).any():
+        return cut
+    first = max(int(number.min()), last - 3 * YEAR[params.period])
+    counted = (number >= first) & (number <= last)
+    width = last - first + 1
+    cell = region[site[counted]] * width + number[counted] - first
+    lines = np.bincount(cell, minlength=len(region) * width).reshape(-1, width)
+    for one in np.unique(region):
+        seen = seen_at_the_end(lines[one], params.period, params.cut_share)
+        if len(seen):
+            cut.first[int(one)], cut.seen[int(one)] = last - len(seen) + 1, seen
+    return cut
+
+
+def _unseen(cut: _Cut, pair: Array, began: Array, n_parts: int) -> pd.DataFrame:
+    """Share seen of every cut period of every series."""
+    found = [
+        pd.DataFrame({"pair": pair[at], "period_number": number, "share_seen": share})
+        for one, first in cut.first.items()
+        for number, share in enumerate(cut.seen[one].tolist(), first)
+        for at in [np.flatnonzero((cut.region[pair // n_parts] == one) & (began <= number))]
+    ]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["pair", "period_number"])
 
 
 # --------------------------------------------------------------------------- exceptions
@@ -528,6 +583,17 @@ def _missing(site: Array, day: Array, site_ids: pd.Index, today: date, params: D
         for at in found
     ]
     return exceptions_of(DEMAND_MISSING, pd.DataFrame({"site_id": site_ids[found].to_numpy()}), what=what)
+
+
+def _told_cut(cut: _Cut, site_ids: pd.Index, period: str) -> pd.DataFrame:
+    """One line a DC: from when on, and how much of the usual lines is there."""
+    begins = [period_start(np.array([first]), period)[0] for first in cut.first.values()]
+    what = [
+        f"since {begin} {len(seen)} {period}(s) hold hardly any line; {', '.join(f'{share:.0%}' for share in seen)} of "
+        "the usual (a quarter at least where there is any) is counted as seen"
+        for begin, seen in zip(begins, cut.seen.values(), strict=True)
+    ]
+    return exceptions_of(HISTORY_CUT, pd.DataFrame({"site_id": site_ids.to_numpy()[list(cut.seen)]}), what=what)
 
 
 def _left_out(

@@ -101,8 +101,11 @@ class DemandParams:
         20.0, "a site is an exception when it is silent for as long as it usually asks for this many lines", "lines"
     )
 
+    cut_share: float = setting(0.4, "last periods with less of a DC's usual lines are not seen (0: off)", "share")
+
     def __post_init__(self) -> None:
         _choice("demand.period", self.period, ("month", "week"))
+        _need(0 <= self.cut_share < 1, "demand.cut_share", self.cut_share, "0 or more and below 1")
         _need(self.told_for_periods >= 1, "demand.told_for_periods", self.told_for_periods, "1 or more")
         _need(self.missing_lines >= 1, "demand.missing_lines", self.missing_lines, "1 or more")
         _need(self.max_periods >= 1, "demand.max_periods", self.max_periods, "1 or more")

@@ -758,8 +758,10 @@ DEMAND_SERIES = Table(
         "period": day("first day of the period"),
         "demand": whole("pieces requested, met or not, returns not deducted", unit="pieces", min=0),
         "returned": whole("pieces that came back", unit="pieces", min=0),
-        "is_censored": flag("a stock-out: demand is a lower bound"),
-        "in_stock_share": number("share of the period's days with stock", min=0, max=1),
+        "is_censored": flag("a stock-out, or an export that was cut: demand is a lower bound"),
+        "in_stock_share": number(
+            "share of the period's days with stock, times that of its lines in the export", min=0, max=1
+        ),
     },
 )
 

@@ -232,13 +232,14 @@ def reference_chance_alive(sold: list[float], share: list[float], ends: float, p
 def reference_discounted_rate(
     demand: list[float], share: list[float], discount: float, prior: float, prior_periods: float
 ) -> float:
-    """Discounted pieces and exposure by age, and a prior that weighs more the shorter the history is."""
-    pieces = exposed = whole = 0.0
+    """Pieces and exposure discounted by what was seen since, and a prior that weighs more the shorter the history."""
+    pieces = exposed = whole = since = 0.0
     for age, (d, w) in enumerate(zip(reversed(demand), reversed(share), strict=True)):
         whole += discount**age
-        if not math.isnan(d):
-            pieces += discount**age * d
-            exposed += discount**age * w
+        if not math.isnan(d) and w > 0:
+            pieces += discount**since * d
+            exposed += discount**since * w
+            since += w
     shown = 0.5 + (prior_periods * max(1.0 - exposed / whole, 0.0) if whole > 0 else 0.0)
     return (pieces + shown * prior) / (exposed + shown)
 

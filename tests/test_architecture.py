@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "partsopt"
-FOUNDATION = {"tables", "settings", "errors", "calendars", "bands"}
+FOUNDATION = {"tables", "settings", "errors", "calendars", "bands", "completeness"}
 STAGES = {"demand", "forecast", "classify", "replenish", "allocate", "routing"}
 MAY_IMPORT = {
     "errors": set(),
     "calendars": {"errors"},
     "bands": {"errors"},
+    "completeness": set(),
     "settings": {"errors", "bands"},
     "tables": {"errors"},
     "documents": FOUNDATION,

@@ -431,3 +431,77 @@ def test_outlier_limits_match_numpy_group_by_group(rows):
         expected = middle + 8 * spread if len(own) >= 4 else np.inf
         assert set(median[group == one].tolist()) == {middle}
         assert limit[group == one].tolist() == pytest.approx([expected] * len(own))
+
+
+# --------------------------------------------------------------------------- exports that were cut
+
+
+def weekly_lines(*counts: int) -> pd.DataFrame:
+    """So many lines of one piece in each week up to that which ends on 2026-11-15, one part a line."""
+    last = pd.Timestamp("2026-11-09")
+    rows = [
+        (last - pd.Timedelta(weeks=len(counts) - 1 - week), "D1", f"P{number:03d}", 1)
+        for week, count in enumerate(counts)
+        for number in range(count)
+    ]
+    return lines_of(*rows)
+
+
+def test_the_last_weeks_of_a_cut_export_are_not_seen():
+    """A hundred lines a week, then 30 and none: 30 % and nothing is seen, at the DC as at the dealer, of all parts."""
+    made = built(weekly_lines(*[100] * 30, 30, 0), period="week")
+    told = made.exceptions[made.exceptions["code"].eq("history_cut")]
+    assert told["site_id"].tolist() == ["DC"]
+    assert "since 2026-11-02 2 week(s) hold hardly any line; 30%, 0% of the usual" in told["what"].iloc[0]
+    rows = made.demand_series.set_index(["site_id", "part_id", "period"])
+    for site in ("D1", "DC"):
+        for part, demand in (("P000", 1), ("P099", 0)):
+            first, second = (rows.loc[(site, part, pd.Timestamp(day))] for day in ("2026-11-02", "2026-11-09"))
+            assert (first["demand"], first["is_censored"], first["in_stock_share"]) == (demand, True, 0.3)
+            assert (second["demand"], second["is_censored"], second["in_stock_share"]) == (0, True, 0.0)
+    assert made.demand_series["is_censored"].sum() == 2 * 2 * 100
+
+
+def test_stock_outs_and_a_cut_export_are_both_counted():
+    """Out of stock on seven of seven days of a week of which nothing else is known either."""
+    out = stockouts_of(("D1", "P000", "2026-11-02", "2026-11-15"), ("D1", "P001", "2026-10-26", "2026-11-01"))
+    made = built(weekly_lines(*[100] * 30, 40, 0), stockouts=out, period="week", cut_share=0.5)
+    rows = made.demand_series.set_index(["site_id", "part_id", "period"])["in_stock_share"]
+    assert rows["D1", "P000", pd.Timestamp("2026-11-02")] == 0.0
+    assert rows["D1", "P001", pd.Timestamp("2026-10-26")] == 0.0
+    assert rows["D1", "P001", pd.Timestamp("2026-11-02")] == 0.4
+
+
+@pytest.mark.parametrize(
+    ("counts", "cut_share"),
+    [
+        ([100] * 30 + [41], 0.4),  # not as low
+        ([100] * 30 + [0], 0.0),  # switched off
+        ([20] * 30 + [0], 0.4),  # so few lines a week that chance may leave none
+        ([100] * 20 + [0], 0.4),  # less than half a year to compare with
+        ([100] * 30 + [10, 90], 0.4),  # the last week is whole: what it says of the one before is taken
+        ([100] * 30 + [5] * 14, 0.4),  # longer than a quarter of a year: demand has stopped
+        ([100] * 12 + [5] + [100] * 51 + [5], 0.4),  # shut in the same week of the year before
+    ],
+)
+def test_weeks_that_are_low_for_another_reason_are_seen(counts: list[int], cut_share: float):
+    made = built(weekly_lines(*counts), period="week", cut_share=cut_share)
+    assert "history_cut" not in codes_of(made)
+    assert not made.demand_series["is_censored"].any()
+
+
+def test_a_cut_is_found_by_dc():
+    """DC's lines stop two months before the end, DC2's do not: only the first is told, and only its series are censored."""
+    months = pd.date_range("2025-01-01", "2026-10-01", freq="MS")
+    rows = [
+        (month, site, f"P{number:03d}", 1)
+        for month in months
+        for site in ("D1", "D3")
+        if site == "D3" or month < pd.Timestamp("2026-09-01")
+        for number in range(60)
+    ]
+    made = built(lines_of(*rows))
+    assert made.exceptions.loc[made.exceptions["code"].eq("history_cut"), "site_id"].tolist() == ["DC"]
+    censored = made.demand_series[made.demand_series["is_censored"]]
+    assert sorted(set(censored["site_id"])) == ["D1", "DC"]
+    assert censored["period"].min() == pd.Timestamp("2026-09-01")

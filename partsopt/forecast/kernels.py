@@ -45,7 +45,8 @@ def discounted_rates(
     ends
         Origins, shape (origins,), rising: columns from an origin on are not known there.
     discounts
-        Weight of a period against the one after it, shape (discounts,).
+        Weight of a period against the one after it, shape (discounts,); what was seen ages only by the periods, or
+        parts of periods, that were seen after it.
     frequency, usual_size, size_demands
         Share of periods with demand and size of a demand over all series. A series' own size is drawn towards the
         usual one, by logarithm, as if it had shown ``size_demands`` demands of that.
@@ -81,9 +82,15 @@ def discounted_rates(
                     e = 0.0
                 elif has_time:
                     e = time[i, t]
-                for j in range(n_discounts):
-                    pieces[j] = discounts[j] * pieces[j] + y
-                    exposed[j] = discounts[j] * exposed[j] + e
+                if e == 1.0:
+                    for j in range(n_discounts):
+                        pieces[j] = discounts[j] * pieces[j] + y
+                        exposed[j] = discounts[j] * exposed[j] + 1.0
+                elif e > 0.0:
+                    for j in range(n_discounts):
+                        kept = discounts[j] ** e
+                        pieces[j] = kept * pieces[j] + y
+                        exposed[j] = kept * exposed[j] + e
                 m0 += e
                 m1 += y
                 m2 += y * y

@@ -34,7 +34,8 @@ class Market(NamedTuple):
     Attributes
     ----------
     sold
-        Demand in units of what is usual, without its season, shape (periods,); 1 where nothing was observed.
+        Demand in units of what is usual, without its season, shape (periods,); where nothing was observed, that of the
+        period before, and 1 before the first.
     noise
         Standard error of a period's index, from the series' own dispersion.
     season
@@ -85,6 +86,7 @@ def market_of(demand: Array, exposure: Array, flat: Array, weight: Array, ratio:
     usual = ((weight * flat)[:, None] * exposure).sum(axis=0)
     seen = (weight[:, None] * np.nan_to_num(demand)).sum(axis=0)
     index = np.where(usual > 0, seen / np.where(usual > 0, usual, 1.0), 1.0)
+    index = index[np.maximum.accumulate(np.where(usual > 0, np.arange(len(usual)), 0))]
     mean = float(usual.mean()) if len(usual) else 0.0
     noise = float(np.sqrt((weight**2 * ratio * flat * exposure.mean(axis=1)).sum())) / mean if mean > 0 else 1.0
     season = season_of(index, *SEASON[period])

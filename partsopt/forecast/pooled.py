@@ -295,7 +295,7 @@ def learn(history: History, groups: list[Group], value: Array | None, period: st
     shown = own_dispersion(moments)
     relative, usual_size = relative_dispersion(shown), _usual_size(shown)
     frequency = float((moments[:, 5] / np.maximum(moments[:, 0], 1.0)).mean())
-    origins = {horizon: _origins(n_periods, horizon) for horizon in HORIZONS[period]}
+    origins = {horizon: _origins(_n_seen(history), horizon) for horizon in HORIZONS[period]}
     ends = sorted({n_periods, *(end for some in origins.values() for end in some)})
     market = _market(history, moments, shrunk_dispersion(shown, relative), period)
     seasonless = without_season(history, market.season)
@@ -418,6 +418,15 @@ class _Rows(NamedTuple):
     time: Array
     alive: Array
     move: Array
+
+
+def _n_seen(history: History) -> int:
+    """Periods up to the last one that any series was wholly observed in: the end of an export may be cut."""
+    n_periods = history.demand.shape[1]
+    if not history.time.size:
+        return n_periods
+    is_seen = np.asarray((history.time >= 1.0).any(axis=0))
+    return n_periods - int(is_seen[::-1].argmax())
 
 
 def _origins(n_periods: int, horizon: int) -> range:

@@ -88,6 +88,19 @@ def test_every_protocol_and_method_has_a_row(tmp_path):
     assert rows["gift", "ours"]["n_series"] == "29"
 
 
+def test_totals_of_a_cut_set_are_left_out_beside():
+    """The last month holds two rows with demand of a hundred: the last total is left out where it is said so."""
+    demand = np.random.default_rng(4).poisson(2.0, (100, 40)).astype(float)
+    demand[2:, -1] = 0.0
+    case = forecast.Case("made", "month", demand, None)
+    rows = list(forecast.totals_rows(case, {"zero": baselines.zero}, None))
+    assert [row["stage"] for row in rows] == ["dist", "dist uncut"]
+    assert rows[1]["cov_0.9"] == pytest.approx((demand[:, 28:37].reshape(100, 3, 3).sum(axis=2) == 0).mean(), abs=1e-4)
+    assert rows[0]["cov_0.9"] > rows[1]["cov_0.9"]
+    case.demand[:, -1] = demand[:, -2]
+    assert [row["stage"] for row in forecast.totals_rows(case, {"zero": baselines.zero}, None)] == ["dist"]
+
+
 def test_a_folder_without_demand_is_told(tmp_path):
     with pytest.raises(SystemExit, match="has no Parquet file with series_id, period and qty or quantity"):
         forecast.main(["--data", str(tmp_path), "--out", str(tmp_path / "out.csv")])

@@ -34,6 +34,16 @@ def test_an_index_by_hand():
     assert made.sold.tolist() == [1.5, 0.5]
 
 
+def test_a_month_that_nobody_saw_is_as_the_one_before():
+    demand, seen = np.array([[2.0, 2.0, 4.0, 0.0]]), np.array([[1.0, 1.0, 1.0, 0.0]])
+    assert market_of(demand, seen, np.array([2.0]), np.ones(1), np.ones(1), "month").sold.tolist() == [
+        1.0,
+        1.0,
+        2.0,
+        2.0,
+    ]
+
+
 def test_a_part_counts_from_its_first_month():
     """Nothing is missing from the market because a part was not there yet."""
     demand, exposure = np.array([[np.nan, 2.0], [3.0, 3.0]]), np.array([[0.0, 1.0], [1.0, 1.0]])

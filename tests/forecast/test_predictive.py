@@ -278,3 +278,16 @@ def test_weekly_parts_beat_normal_and_binomial_over_their_lead_time():
     assert np.mean(losses["pooled"]) < 0.6 * np.mean(losses["binomial"])
     assert 0.945 <= np.mean(covered, axis=0)[1] <= 0.965
     assert 0.985 <= np.mean(covered, axis=0)[2] <= 0.995
+
+
+@pytest.mark.parametrize("n_cut", [1, 3])
+def test_months_that_nobody_saw_change_next_to_nothing(n_cut):
+    """Parts of 0.1 to 3 a month whose last months are missing are forecast as they were before, not as others sell."""
+    generator = np.random.default_rng(3)
+    demand = generator.poisson(np.repeat(generator.uniform(0.1, 3.0, 1_200)[:, None], 48, axis=1)).astype(float)
+    share = np.ones(demand.shape)
+    demand[:, -n_cut:], share[:, -n_cut:] = 0.0, 0.0
+    before = fit_predictive(demand[:, :-n_cut], period="month").mean(3.0)
+    found = fit_predictive(demand, share=share, period="month").mean(3.0)
+    assert found.sum() == pytest.approx(before.sum(), rel=0.02)
+    assert np.abs(found / before - 1.0).mean() < 0.02
