@@ -26,10 +26,11 @@ import pandas as pd
 
 from benchmarks.peers import has_pyvrp, pyvrp_trips
 from partsopt.pipeline import plan_night
-from partsopt.routing import plan as plan_module
+from partsopt.routing import search as search_module
+from partsopt.routing.found import Found
 from partsopt.routing.plan import Deliveries, plan_deliveries
 from partsopt.routing.recheck import GIVEN
-from partsopt.routing.search import Found, search_day
+from partsopt.routing.search import search_day
 from partsopt.routing.timetable import Broken, DayProblem, Trips, cost_of_day, times_of_day, times_of_trip
 from partsopt.settings import RoutingParams, read_settings
 from partsopt.store.readers import read_inputs
@@ -74,7 +75,7 @@ def compared(directory: Path, pyvrp_seconds: float) -> list[dict[str, object]]:
         return days[-1].found
 
     began = time.process_time()
-    with mock.patch.object(plan_module, "search_day", remembered):
+    with mock.patch.object(search_module, "search_day", remembered):
         planned = plan_deliveries(shipments=shipments, **given, today=today, params=settings.routing, seed=1)
     seconds = time.process_time() - began
     without = {**given, "vehicles": given["vehicles"].iloc[:0]}

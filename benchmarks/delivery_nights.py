@@ -24,11 +24,12 @@ import pandas as pd
 
 from benchmarks.deliveries import Searched, on_board
 from partsopt.errors import NoPlan
-from partsopt.routing import plan as plan_module
 from partsopt.routing import reasons
+from partsopt.routing import search as search_module
+from partsopt.routing.found import Found
 from partsopt.routing.insertion import cheapest_place
 from partsopt.routing.plan import plan_deliveries
-from partsopt.routing.search import Found, search_day
+from partsopt.routing.search import search_day
 from partsopt.routing.stops import RETURN_RANK
 from partsopt.routing.timetable import Broken, DayProblem, times_of_day
 from partsopt.settings import RoutingParams
@@ -75,7 +76,7 @@ def row_of(seed: int) -> dict[str, object]:
         return days[-1].found
 
     try:
-        with mock.patch.object(plan_module, "search_day", remembered):
+        with mock.patch.object(search_module, "search_day", remembered):
             planned = plan_deliveries(**tables, today=MONDAY, params=params, seed=1).delivery_lines
         lowest = draw.randrange(len(TIERS) - 1)
         kept = tables["shipments"]["tier"].isin(TIERS[: lowest + 1])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from partsopt.allocate.shares import allocate_stock
+from partsopt.allocate.shares import allocate_stock, transfer_order_prefix
 from partsopt.documents import digest_of, documents_of
 from partsopt.report.changes import changes_of
 from partsopt.routing.dispatch import replan_deliveries
@@ -71,7 +71,7 @@ def dispatch_orders(
         requests=requests,
         positions=_left(before["positions"], before["shipments"]),
         levels=before["levels"],
-        open_orders=_orders_so_far(used["open_orders"], before["shipments"], today),
+        open_orders=_orders_so_far(used["open_orders"], before["shipments"], orders["part_id"], today),
         parts=parts,
         sites=sites,
         carrier_lanes=used["carrier_lanes"],
@@ -80,8 +80,8 @@ def dispatch_orders(
         params=settings.allocate,
     )
     new = allocation.shipments.assign(dispatched_at=now)
-    shipments = _together([before["shipments"], new], SHIPMENTS)
-    lanes = _together([used["carrier_lanes"], allocation.courier_lanes], CARRIER_LANES)
+    shipments = _together(before["shipments"], new, SHIPMENTS)
+    lanes = _together(used["carrier_lanes"], allocation.courier_lanes, CARRIER_LANES)
     deliveries = replan_deliveries(
         before=before,
         shipments=shipments,
@@ -101,16 +101,16 @@ def dispatch_orders(
         before["delivery_lines"], deliveries.delivery_lines, shipments, allocation.shortages, dict(_zones(sites))
     )
     derived = {
-        "requests": _together([before["requests"], requests], REQUESTS),
+        "requests": _together(before["requests"], requests, REQUESTS),
         "shipments": shipments,
-        "shortages": _together([before["shortages"], allocation.shortages], SHORTAGES),
+        "shortages": _together(before["shortages"], allocation.shortages, SHORTAGES),
         "routes": deliveries.routes,
         "stops": deliveries.stops,
         "delivery_lines": deliveries.delivery_lines,
         "collections": deliveries.collections,
-        "lineage": _together([before["lineage"], allocation.lineage], LINEAGE),
-        "solver_runs": _together([allocation.solver_runs, deliveries.solver_runs], SOLVER_RUNS),
-        "all_exceptions": _together([allocation.exceptions, deliveries.exceptions], EXCEPTIONS),
+        "lineage": _together(before["lineage"], allocation.lineage, LINEAGE),
+        "solver_runs": _together(allocation.solver_runs, deliveries.solver_runs, SOLVER_RUNS),
+        "all_exceptions": _together(allocation.exceptions, deliveries.exceptions, EXCEPTIONS),
     }
     documents = documents_of(derived, parts, sites, used["stock"])
     tables = {**derived, **documents, "changes": changes, "rejects": empty(REJECTS)}
@@ -122,7 +122,7 @@ def dispatch_orders(
         used={
             **used,
             "carrier_lanes": lanes,
-            "urgent_orders": _together([used["urgent_orders"], orders], URGENT_ORDERS),
+            "urgent_orders": _together(used["urgent_orders"], orders, URGENT_ORDERS),
         },
         kpis={"changes": {str(name): int(counted[name]) for name in sorted(counted.index)}, "now": now.isoformat()},
     )
@@ -173,8 +173,12 @@ def _left(positions: pd.DataFrame, shipments: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _orders_so_far(open_orders: pd.DataFrame, shipments: pd.DataFrame, today: date) -> pd.DataFrame:
-    """Open orders with the transfers of the day, whose numbers are taken."""
+def _orders_so_far(
+    open_orders: pd.DataFrame, shipments: pd.DataFrame, part_ids: pd.Series, today: date
+) -> pd.DataFrame:
+    """What is open of these parts, and the transfers of the day, whose numbers are taken."""
+    is_transfer = open_orders["order_id"].str.startswith(transfer_order_prefix(today))
+    open_orders = open_orders[is_transfer | open_orders["part_id"].isin(part_ids.unique())]
     transfers = shipments.assign(
         source_id=shipments["origin_id"],
         site_id=shipments["destination_id"],
@@ -184,13 +188,15 @@ def _orders_so_far(open_orders: pd.DataFrame, shipments: pd.DataFrame, today: da
     )
     known = pd.MultiIndex.from_frame(open_orders[["order_id", "line"]])
     is_known = pd.MultiIndex.from_frame(transfers[["order_id", "line"]]).isin(known)
-    return _together([open_orders, transfers[~is_known][list(OPEN_ORDERS.columns)]], OPEN_ORDERS)
+    return _together(open_orders, transfers[~is_known][list(OPEN_ORDERS.columns)], OPEN_ORDERS)
 
 
 def _zones(sites: pd.DataFrame) -> Any:
     return zip(sites["site_id"], sites["time_zone"], strict=True)
 
 
-def _together(frames: list[pd.DataFrame], table: Table) -> pd.DataFrame:
-    filled = [frame for frame in frames if len(frame)]
-    return conform(pd.concat(filled, ignore_index=True), table) if filled else empty(table)
+def _together(rows: pd.DataFrame, more: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """Rows of both; the very same table where there are no more."""
+    if more.empty:
+        return rows
+    return conform(pd.concat([rows, more] if len(rows) else [more], ignore_index=True), table)

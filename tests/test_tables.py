@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from partsopt.errors import TableError
 from partsopt.tables import (
@@ -18,10 +20,14 @@ from partsopt.tables import (
     PURCHASE_ORDERS,
     STOCK,
     TRANSFER_ORDERS,
+    Table,
     conform,
     declare_exception,
     empty,
     exceptions_of,
+    number,
+    records_of,
+    text,
 )
 
 ALL = {**INPUT_TABLES, **DERIVED_TABLES, **OUTPUT_TABLES}
@@ -69,6 +75,51 @@ def test_conform_sorts_by_key_and_leaves_its_input_alone():
     rows = stock(site_id=["D02", "D01"])
     assert conform(rows, STOCK)["site_id"].tolist() == ["D01", "D02"]
     assert rows["site_id"].tolist() == ["D02", "D01"]
+
+
+ROWS_OF_ANY_ORDER = Table(
+    name="any_order",
+    says="rows that may repeat, sorted by all columns",
+    columns={"name": text("a name", required=False), "size": number("a size", required=False)},
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["", "D", "D1", "d", "Ä", "\U00020000", "\uffff"]),
+            st.sampled_from([0.0, -0.0, 1.5, np.nan, -3.0]),
+        ),
+        max_size=8,
+    )
+)
+def test_conform_gives_one_order_whatever_order_was_given(rows: list[tuple[str, float]]):
+    """Rows that stand in order already are recognised, and are those that sorting gives."""
+    frame = pd.DataFrame(rows, columns=["name", "size"]).astype({"name": "str", "size": "float64"})
+    by_hand = frame.sort_values(["name", "size"], kind="stable", ignore_index=True)
+    pd.testing.assert_frame_equal(conform(frame, ROWS_OF_ANY_ORDER), by_hand)
+    pd.testing.assert_frame_equal(conform(by_hand, ROWS_OF_ANY_ORDER), by_hand)
+
+
+def test_records_hold_what_a_row_holds():
+    """The twin is pandas' own, value by value and type by type."""
+    frame = pd.DataFrame(
+        {
+            "part_id": ["P", ""],
+            "pieces": [3, 0],
+            "money": [1.5, np.nan],
+            "is_late": [True, False],
+            "due_on": pd.to_datetime(["2026-11-02", None]),
+            "arrives_at": pd.to_datetime(["2026-11-02T08:30+08:00", None], utc=True),
+        }
+    )
+    twin = frame.to_dict("records")
+    assert repr(records_of(frame)) == repr(twin)
+    assert [[type(value) for value in row.values()] for row in records_of(frame)] == [
+        [type(value) for value in row.values()] for row in twin
+    ]
+    assert records_of(frame[:0]) == []
 
 
 def test_conform_names_the_row_the_value_and_how_many_more():

@@ -310,6 +310,17 @@ def _reasons_of_shares(own: pd.DataFrame) -> list[str]:
     ]
 
 
+def transfer_order_prefix(today: date) -> str:
+    """What the order numbers of a night's transfers begin with.
+
+    Examples
+    --------
+    >>> transfer_order_prefix(date(2026, 11, 21))
+    'TO-20261121-'
+    """
+    return f"TO-{today:%Y%m%d}-"
+
+
 def transfer_order_ids(
     origins: list[str], destinations: list[str], open_orders: pd.DataFrame, today: date
 ) -> list[str]:
@@ -324,7 +335,7 @@ def transfer_order_ids(
     taken = set(open_orders["order_id"])
     names = []
     for origin, destination in zip(origins, destinations, strict=True):
-        stem = f"TO-{today:%Y%m%d}-{origin}-{destination}"
+        stem = f"{transfer_order_prefix(today)}{origin}-{destination}"
         name, number = stem, 1
         while name in taken:
             number += 1

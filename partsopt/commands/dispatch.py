@@ -49,7 +49,7 @@ def _dispatch(place: Path, orders_file: Path, now: str | None, out: Path | None,
     runs = out or folder.parent
     with run_lock(runs):
         run = read_for_dispatch(folder)
-        at = moment_of(now, run.tables["sites"], run.used["holidays"], run.today, run.dispatched_at)
+        at = moment_of(now, run.used["sites"], run.used["holidays"], run.today, run.dispatched_at)
         orders, sha256 = read_late_orders(orders_file, run, at)
         done = dispatch_orders(run.before(orders), run.used, orders, run.settings, today=run.today, now=at)
         published = publish_dispatch(runs, done, run, orders_file.name, sha256, at)

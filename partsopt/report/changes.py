@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from partsopt.tables import CHANGES, conform, empty
+from partsopt.tables import CHANGES, conform, empty, records_of
 
 SAME = pd.Timedelta(seconds=1)
 
@@ -37,9 +37,11 @@ def changes_of(
     DataFrame
         Table changes: new lines, lines that travel otherwise than before, and shortages.
     """
-    was = {row["line_id"]: row for row in before.to_dict("records")}
-    lines = {row["line_id"]: row for row in shipments.to_dict("records")}
-    now = {row["line_id"]: row for row in after.to_dict("records")}
+    differs = after[~_are_same(before, after)]
+    concerned = differs["line_id"]
+    was = {row["line_id"]: row for row in records_of(before[before["line_id"].isin(concerned)])}
+    lines = {row["line_id"]: row for row in records_of(shipments[shipments["line_id"].isin(concerned)])}
+    now = {row["line_id"]: row for row in records_of(differs)}
     joined: dict[tuple[str, int], list[str]] = {}
     for line_id, row in now.items():
         if line_id not in was and row["carried_by"] == "vehicle":
@@ -80,7 +82,7 @@ def changes_of(
             "is_late": False,
             "why": f"{short['shortage']} of {short['quantity']} missing: {short['shortage_because']}",
         }
-        for short in shortages.to_dict("records")
+        for short in records_of(shortages)
     ]
     if not rows:
         return empty(CHANGES)
@@ -88,6 +90,12 @@ def changes_of(
     for name in ("arrives_before", "arrives_at"):
         frame[name] = pd.Series(pd.to_datetime(frame[name], utc=True)).astype("datetime64[us, UTC]")
     return conform(frame, CHANGES)
+
+
+def _are_same(before: pd.DataFrame, after: pd.DataFrame) -> pd.Series:
+    """Whether each row of ``after`` stands in ``before`` with the same carrier, trip and times."""
+    told = ["line_id", "carried_by", "route_id", "trip", "service", "arrives_at"]
+    return after[told].merge(before[told], how="left", indicator=True)["_merge"].eq("both").set_axis(after.index)
 
 
 def _change(old: Mapping[str, Any] | None, row: Mapping[str, Any]) -> str:

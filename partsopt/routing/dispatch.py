@@ -12,6 +12,7 @@ import pandas as pd
 
 from partsopt.calendars import calendars_of, moment_at
 from partsopt.errors import NoPlan
+from partsopt.routing.found import Found
 from partsopt.routing.lanes import Lane, Offer, lanes_of
 from partsopt.routing.latecomers import insert_latecomers
 from partsopt.routing.plan import (
@@ -23,7 +24,6 @@ from partsopt.routing.plan import (
     returns_by_depot,
 )
 from partsopt.routing.rows import Day, Fate, OriginPlan, delivery_exceptions, delivery_lines_of
-from partsopt.routing.search import Found
 from partsopt.routing.stops import (
     Parcel,
     Place,
@@ -38,7 +38,18 @@ from partsopt.routing.stops import (
 )
 from partsopt.routing.verify import verify_deliveries
 from partsopt.settings import RoutingParams
-from partsopt.tables import COLLECTIONS, ROUTES, SOLVER_RUNS, STOPS, Table, Tables, conform, empty
+from partsopt.tables import (
+    COLLECTIONS,
+    DELIVERY_LINES,
+    ROUTES,
+    SOLVER_RUNS,
+    STOPS,
+    Table,
+    Tables,
+    conform,
+    empty,
+    records_of,
+)
 
 TRIP = ["route_id", "trip"]
 PLACE = [*TRIP, "position"]
@@ -100,7 +111,8 @@ def replan_deliveries(
     Returns
     -------
     Deliveries
-        The whole day, what stays included; verified.
+        The whole day, what stays included. All of the DCs that are planned again is verified; rows of others are
+        those of ``before``.
 
     Raises
     ------
@@ -112,36 +124,40 @@ def replan_deliveries(
     refuse_unknown_sites(shipments, vehicles, carrier_lanes, sites)
     places = places_of(sites, calendars_of(holidays), dock_hours)
     lines = shipments.sort_values("line_id", ignore_index=True)
-    lines["released_at"] = release_times(lines, places, today, params)
     lines["promised_by"] = promises(lines, places)
     vehicle_of = before["routes"].drop_duplicates("route_id").set_index("route_id")["vehicle_id"]
     planned = before["delivery_lines"].set_index("line_id")
     planned["vehicle_id"] = planned["route_id"].map(vehicle_of)
-    is_new = ~lines["line_id"].isin(planned.index)
-    origins = sorted(lines.loc[is_new, "origin_id"].unique())
+    origins = sorted(lines.loc[~lines["line_id"].isin(planned.index), "origin_id"].unique())
+    own_lines = lines[lines["origin_id"].isin(origins)]
+    own_lines = own_lines.assign(released_at=release_times(own_lines, places, today, params))
+    is_new = ~own_lines["line_id"].isin(planned.index)
 
     routes = before["routes"].assign(is_locked=locked_trips(before["routes"], vehicles, now, params.first_loading_min))
     stays = routes["is_locked"] | ~routes["depot_id"].isin(origins)
     staying = set(map(tuple, routes.loc[stays, TRIP].to_numpy().tolist()))
-    rows = planned.to_dict("index")
+    own_planned = planned[planned.index.isin(own_lines["line_id"])].reset_index()
+    rows = {row["line_id"]: row for row in records_of(own_planned)}
     kept = [
-        not new and (origin_id not in origins or _stays(rows[line_id], staying, now))
-        for line_id, origin_id, new in zip(lines["line_id"], lines["origin_id"], is_new, strict=True)
+        not new and _stays(rows[line_id], staying, now)
+        for line_id, new in zip(own_lines["line_id"], is_new, strict=True)
     ]
-    rest = lines[[not stay for stay in kept]]
-    pairs = pd.MultiIndex.from_frame(lines[["origin_id", "destination_id"]])
-    used = pd.MultiIndex.from_frame(carrier_lanes[["origin_id", "destination_id"]]).isin(pairs)
-    lanes = lanes_of(carrier_lanes[used], self_collection)
+    rest = own_lines[[not stay for stay in kept]]
+    own_lanes = carrier_lanes[carrier_lanes["origin_id"].isin(origins)]
+    used = own_lanes["destination_id"].isin(own_lines["destination_id"].unique())
+    lanes = lanes_of(own_lanes[used], self_collection)
+    own_returns = returns[returns["site_id"].map(sites.set_index("site_id")["supplied_by"]).isin(origins)]
+    own_vehicles = vehicles[vehicles["depot_id"].isin(origins)]
     on_trip = map(tuple, before["collections"][TRIP].to_numpy().tolist())
     fetched = pd.Series([trip in staying for trip in on_trip], index=before["collections"].index, dtype=bool)
     collected = before["collections"][fetched]
-    waiting = returns_by_depot(returns[~returns["return_id"].isin(collected["return_id"])], sites)
-    parcels, fates = _as_planned(lines[kept], rows, lanes, places)
+    waiting = returns_by_depot(own_returns[~own_returns["return_id"].isin(collected["return_id"])], sites)
+    parcels, fates = _as_planned(own_lines[kept], rows, lanes, places)
     plans: list[OriginPlan] = []
     for origin_id in origins:
         trips = routes[stays & routes["depot_id"].eq(origin_id)]
         left, driven = _vehicles_left(
-            vehicles[vehicles["depot_id"].eq(origin_id)], trips, places[origin_id], today, now, params
+            own_vehicles[own_vehicles["depot_id"].eq(origin_id)], trips, places[origin_id], today, now, params
         )
         own = _parcels(rest[rest["origin_id"].eq(origin_id)], planned, left, places, now)
         held = {
@@ -163,7 +179,9 @@ def replan_deliveries(
         plans.append(plan)
         parcels += plan.parcels
         fates += plan.fates
-    delivery_lines = delivery_lines_of(lines, parcels, fates)
+    as_before = before["delivery_lines"][~before["delivery_lines"]["line_id"].isin(own_lines["line_id"])]
+    own_delivery_lines = delivery_lines_of(own_lines, parcels, fates)
+    delivery_lines = conform(pd.concat([as_before, own_delivery_lines], ignore_index=True), DELIVERY_LINES)
     stops = before["stops"]
     stop_stays = [trip in staying for trip in map(tuple, stops[TRIP].to_numpy().tolist())]
     deliveries = Deliveries(
@@ -171,27 +189,28 @@ def replan_deliveries(
         stops=_joined(stops[stop_stays], [row for plan in plans for row in plan.stops], STOPS),
         delivery_lines=delivery_lines,
         collections=_joined(
-            before["collections"][fetched | ~_is_of(before["collections"], returns, sites, origins)],
+            before["collections"][fetched | ~before["collections"]["return_id"].isin(own_returns["return_id"])],
             [row for plan in plans for row in plan.collections],
             COLLECTIONS,
         ),
         solver_runs=_joined(empty(SOLVER_RUNS), [row for plan in plans for row in plan.solver_runs], SOLVER_RUNS),
         exceptions=delivery_exceptions(lines, delivery_lines, plans),
     )
+    own_routes = deliveries.routes[deliveries.routes["depot_id"].isin(origins)]
     problems = verify_deliveries(
-        deliveries.routes,
-        deliveries.stops,
-        deliveries.delivery_lines,
-        deliveries.collections,
-        shipments=shipments,
+        own_routes,
+        deliveries.stops[deliveries.stops["route_id"].isin(own_routes["route_id"])],
+        own_delivery_lines,
+        deliveries.collections[deliveries.collections["return_id"].isin(own_returns["return_id"])],
+        shipments=shipments[shipments["origin_id"].isin(origins)],
         sites=sites,
-        vehicles=vehicles,
-        carrier_lanes=carrier_lanes,
+        vehicles=own_vehicles,
+        carrier_lanes=own_lanes,
         travel=travel,
         holidays=holidays,
         dock_hours=dock_hours,
         self_collection=self_collection,
-        returns=returns,
+        returns=own_returns,
         today=today,
         params=params,
     )
@@ -265,7 +284,7 @@ def _vehicles_left(
     by_vehicle = trips.groupby("vehicle_id")
     driven, back = by_vehicle.size().to_dict(), by_vehicle["returns_at"].max().to_dict()
     rows = []
-    for vehicle in fleet.to_dict("records"):
+    for vehicle in records_of(fleet):
         n_driven = driven.get(vehicle["vehicle_id"], 0)
         between_min = max(vehicle["reload_min"], rest_between_trips(params))
         loading_min = between_min if n_driven else params.first_loading_min
@@ -326,12 +345,6 @@ def _numbered_after(plan: OriginPlan, driven: Mapping[str, int]) -> OriginPlan:
             for row in plan.collections
         ],
     )
-
-
-def _is_of(collections: pd.DataFrame, returns: pd.DataFrame, sites: pd.DataFrame, origins: Sequence[str]) -> pd.Series:
-    """Whether each return lies at a dealer of the DCs named."""
-    site_of = returns.set_index("return_id")["site_id"]
-    return collections["return_id"].map(site_of).map(sites.set_index("site_id")["supplied_by"]).isin(origins)
 
 
 def _joined(rows: pd.DataFrame, more: Sequence[Mapping[str, object]], table: Table) -> pd.DataFrame:

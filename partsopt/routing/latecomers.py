@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
+from partsopt.routing.found import Found
 from partsopt.routing.insertion import cheapest_place
-from partsopt.routing.search import Found
 from partsopt.routing.stops import EXPRESS_TIERS
 from partsopt.routing.timetable import Broken, DayProblem, Trips, cost_of_day, starts_of, times_of_day
 from partsopt.tables import TIERS

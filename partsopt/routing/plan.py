@@ -14,6 +14,7 @@ import pandas as pd
 from partsopt.calendars import calendars_of, moment_at
 from partsopt.errors import InputError, NoPlan
 from partsopt.routing import reasons
+from partsopt.routing.found import Found
 from partsopt.routing.insertion import Relaxed, cheapest_place, relaxed_days
 from partsopt.routing.lanes import (
     Lane,
@@ -35,7 +36,6 @@ from partsopt.routing.rows import (
     table_of,
     vehicle_rows,
 )
-from partsopt.routing.search import Found, search_day
 from partsopt.routing.stops import (
     CM3_PER_M3,
     GRAMS_PER_KG,
@@ -94,7 +94,7 @@ class Network:
     returns: Mapping[str, list[Return]]
     today: date
     params: RoutingParams
-    search: Callable[[Day], Found] | None = None
+    search: Callable[[Day], Found]
 
 
 def plan_deliveries(
@@ -141,6 +141,8 @@ def plan_deliveries(
     NoPlan
         The plan found breaks a rule: a fault in this program; the first wrong line is named.
     """
+    from partsopt.routing.search import search_day  # OR-Tools loads long, and a dispatch does without it
+
     refuse_unknown_sites(shipments, vehicles, carrier_lanes, sites)
     places = places_of(sites, calendars_of(holidays), dock_hours)
     network = Network(
@@ -152,6 +154,7 @@ def plan_deliveries(
         returns=returns_by_depot(returns, sites),
         today=today,
         params=params,
+        search=lambda day: search_day(day.problem, params),
     )
     lines = shipments.sort_values("line_id", ignore_index=True)
     lines["released_at"] = release_times(lines, places, today, params)
@@ -264,7 +267,7 @@ def plan_origin(origin_id: str, parcels: list[Parcel], network: Network) -> Orig
         fates = _consigned(parcels, offers, fates)
         return OriginPlan(origin_id=origin_id, parcels=parcels, fates=fates, routes=[], stops=[], solver_runs=[])
     day = _day_of(origin, parcels, offers, network)
-    found = search_day(day.problem, network.params) if network.search is None else network.search(day)
+    found = network.search(day)
     on_board, routes, stops = vehicle_rows(day, found, parcels, network.vehicles)
     fates = []
     relaxed = relaxed_days(day.problem, found.trips, found.latest_s)

@@ -30,6 +30,7 @@ from partsopt.tables import (
     Table,
     Tables,
     empty,
+    records_of,
 )
 
 Row: TypeAlias = dict[str, Any]
@@ -89,7 +90,7 @@ class _Run:
         self.checked: Counter[str] = Counter()
 
     def rows(self, name: str) -> list[Row]:
-        return self.tables[name].to_dict("records") if name in self.tables else []
+        return records_of(self.tables[name]) if name in self.tables else []
 
     def tell(self, table: str, row: int, column: str, computed: object, rule: str) -> None:
         written = self.tables[table][column].iloc[row] if row >= 0 else ""
@@ -416,7 +417,7 @@ def _components(plan: Tables, found: Sequence[Finding]) -> Iterator[dict[str, pd
             name = group_of[name]
         return name
 
-    for line in lines.to_dict("records"):
+    for line in records_of(lines):
         names = [f"line {line['line_id']}"]
         if line["route_id"]:
             names.append(f"route {line['route_id']}")
@@ -424,9 +425,9 @@ def _components(plan: Tables, found: Sequence[Finding]) -> Iterator[dict[str, pd
             names.append("lane " + " ".join(pair.loc[line["line_id"]]))
         for name in names[1:]:
             group_of[root(name)] = root(names[0])
-    for row in [*plan["routes"].to_dict("records"), *plan["stops"].to_dict("records")]:
+    for row in [*records_of(plan["routes"]), *records_of(plan["stops"])]:
         group_of[root(f"route {row['route_id']}")] = root(f"vehicle {row['vehicle_id']}")
-    for row in plan["collections"].to_dict("records"):
+    for row in records_of(plan["collections"]):
         group_of[root(f"route {row['route_id']}")] = root(f"return {row['return_id']}")
     strange = [str(one.key[0]) for one in found if one.column == "line_id"]
     strangers = [f"line {name}" for name in strange]
@@ -568,7 +569,7 @@ def _locks(run: _Run, before: Tables, now: pd.Timestamp, first_loading_min: floa
     """Trips that were loading or under way when the dispatch was made stay as the run before has them."""
     reload_min = {row["vehicle_id"]: row["reload_min"] for row in run.rows("vehicles")}
     locked = set()
-    for trip in before["routes"].to_dict("records"):
+    for trip in records_of(before["routes"]):
         loading_min = first_loading_min if trip["trip"] == 1 else reload_min[trip["vehicle_id"]]
         if trip["departs_at"] - timedelta(minutes=loading_min) <= now:
             locked.add((trip["route_id"], trip["trip"]))
@@ -576,7 +577,7 @@ def _locks(run: _Run, before: Tables, now: pd.Timestamp, first_loading_min: floa
     for table in PLAN_TABLES:
         written = run.rows(table.name)
         place = {tuple(row[name] for name in table.key): at for at, row in enumerate(written)}
-        for row in before[table.name].to_dict("records"):
+        for row in records_of(before[table.name]):
             if (row["route_id"], row["trip"]) not in locked:
                 continue
             run.checked["locked rows"] += 1

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from partsopt.errors import NoPlan
+from partsopt.routing.found import Found
 from partsopt.routing.lanes import Offer
-from partsopt.routing.search import Found
 from partsopt.routing.stops import Parcel, Return
 from partsopt.routing.timetable import Broken, DayProblem, TripTimes, Visit, times_of_day
 from partsopt.routing.travel import Travel

@@ -7,11 +7,12 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from ortools.constraint_solver import pywrapcp, routing_enums_pb2
 
 from partsopt.errors import NoPlan
+from partsopt.routing.found import Found, Status
 from partsopt.routing.insertion import Insertion, cheapest_place, good_place, openings_after, openings_of
 from partsopt.routing.model import (
     RoutingModel,
@@ -40,8 +41,6 @@ from partsopt.routing.timetable import (
 from partsopt.settings import RoutingParams
 from partsopt.tables import TIERS
 
-Status: TypeAlias = Literal["optimal", "feasible", "time_limit", "fallback", "nothing_to_do"]
-
 FIRST_STRATEGIES = ("PARALLEL_CHEAPEST_INSERTION", "LOCAL_CHEAPEST_INSERTION", "SAVINGS")
 FAILURES_PER_SOLUTION = 10
 SHORT_PASS = 4
@@ -54,20 +53,6 @@ SLOW_OPERATORS = (
 )
 EXPRESS_RANKS = tuple(TIERS.index(tier) for tier in EXPRESS_TIERS)
 STATUS_NAMES = {number: name for name, number in routing_enums_pb2.RoutingSearchStatus.Value.items()}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """What the search of a DC's day gave: trips, the latest starts it was held to, and how it ended."""
-
-    trips: Trips
-    latest_s: tuple[int, ...]
-    status: Status
-    objective: float
-    solutions: int
-    why: str
-    bound: float = math.nan
-    solver: str = "OR-Tools routing"
 
 
 @dataclass

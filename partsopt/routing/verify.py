@@ -18,7 +18,7 @@ import pandas as pd
 from partsopt.calendars import add_working_minutes, calendars_of
 from partsopt.routing.findings import At, Finding, Row, World
 from partsopt.settings import RoutingParams, clock_minutes
-from partsopt.tables import TIERS
+from partsopt.tables import TIERS, records_of
 
 Loaded: TypeAlias = defaultdict[tuple[str, int, int], list[Row]]
 
@@ -68,31 +68,31 @@ def verify_deliveries(
         come first, then routes, then stops.
     """
     lanes: defaultdict[tuple[str, str], dict[str, Row]] = defaultdict(dict)
-    for row in carrier_lanes.to_dict("records"):
+    for row in records_of(carrier_lanes):
         lanes[row["origin_id"], row["destination_id"]][row["service"]] = row
-    for row in self_collection.to_dict("records"):
+    for row in records_of(self_collection):
         free = {"cutoff_at": row["collects_at"], "cost_fixed": 0.0, "cost_per_kg": 0.0, "days": 0}
         lanes[row["origin_id"], row["site_id"]][SELF_COLLECTED] = {**row, **free}
     docks: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-    for row in dock_hours.to_dict("records"):
+    for row in records_of(dock_hours):
         docks[row["site_id"]].append((row["opens_at"], row["closes_at"]))
     world = World(
-        sites={row["site_id"]: row for row in sites.to_dict("records")},
+        sites={row["site_id"]: row for row in records_of(sites)},
         calendars=calendars_of(holidays),
-        vehicles={row["vehicle_id"]: row for row in vehicles.to_dict("records")},
+        vehicles={row["vehicle_id"]: row for row in records_of(vehicles)},
         lanes=lanes,
-        travel={(row["from_id"], row["to_id"]): row for row in travel.to_dict("records")},
+        travel={(row["from_id"], row["to_id"]): row for row in records_of(travel)},
         docks=docks,
         today=today,
         params=params,
     )
-    shipped = {row["line_id"]: row for row in shipments.to_dict("records")}
-    lines = delivery_lines.to_dict("records")
-    trips = {(row["route_id"], row["trip"]): row for row in routes.to_dict("records")}
-    visits = {(row["route_id"], row["trip"], row["position"]): row for row in stops.to_dict("records")}
-    given_back = {row["return_id"]: row for row in returns.to_dict("records")}
+    shipped = {row["line_id"]: row for row in records_of(shipments)}
+    lines = records_of(delivery_lines)
+    trips = {(row["route_id"], row["trip"]): row for row in records_of(routes)}
+    visits = {(row["route_id"], row["trip"], row["position"]): row for row in records_of(stops)}
+    given_back = {row["return_id"]: row for row in records_of(returns)}
     back: Loaded = defaultdict(list)
-    for row in collections.to_dict("records"):
+    for row in records_of(collections):
         if row["carried_by"] == "vehicle" and row["return_id"] in given_back:
             back[row["route_id"], row["trip"], row["position"]].append(given_back[row["return_id"]])
     return [
@@ -101,7 +101,7 @@ def verify_deliveries(
         *_lane_costs(lines, shipped, world),
         *_routes(trips, visits, lines, shipped, back, world),
         *_stops(trips, visits, lines, shipped, back, world),
-        *_collections(collections.to_dict("records"), given_back, visits),
+        *_collections(records_of(collections), given_back, visits),
     ]
 
 

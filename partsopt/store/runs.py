@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import shutil
+from collections.abc import Iterable
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -107,13 +108,23 @@ def publish_plan(runs: Path, run_id: str, plan: Night, inputs: Inputs, settings:
     return publish(runs, run_id, write_files, manifest_of(run_id, plan, inputs, settings))
 
 
-def write_for_machines(folder: Path, done: Night, names: Iterable[str]) -> None:
-    """Write what programs read of a run: lineage, all exceptions, the tables named, what was used, and the figures."""
-    write_parquet(done.tables["lineage"], LINEAGE, folder / LINEAGE.file)
-    write_parquet(done.tables["all_exceptions"], EXCEPTIONS, folder / "all_exceptions.parquet")
-    for name in names:
-        write_parquet(done.tables[name], DERIVED_TABLES[name], folder / f"{name}.parquet")
-    write_used(folder, done.used)
+def write_for_machines(folder: Path, done: Night, names: Iterable[str], changed: RunTables | None = None) -> None:
+    """Write what programs read of a run: lineage, all exceptions, the tables named, what was used, and the figures.
+
+    A table that is the one read of the run that is ``changed`` is copied from there, byte for byte.
+    """
+    files = {
+        LINEAGE.file: (done.tables["lineage"], LINEAGE),
+        "all_exceptions.parquet": (done.tables["all_exceptions"], EXCEPTIONS),
+        **{f"{name}.parquet": (done.tables[name], DERIVED_TABLES[name]) for name in names},
+        **{f"{USED}/{name}.parquet": (table, INPUT_TABLES[name]) for name, table in done.used.items()},
+    }
+    (folder / USED).mkdir()
+    for file, (table, declared) in files.items():
+        if changed is not None and changed.holds(file, table):
+            shutil.copyfile(changed.folder / file, folder / file)
+        else:
+            write_parquet(table, declared, folder / file)
     kpis = json.dumps(done.kpis, ensure_ascii=False, indent=2, sort_keys=True)
     (folder / "kpis.json").write_text(kpis + "\n", encoding="utf-8", newline="\n")
 
@@ -138,7 +149,7 @@ def publish_dispatch(
         for name in ("transfer_orders", "deliveries", "pick_lists", "changes", "exceptions", "rejects"):
             table = OUTPUT_TABLES[name]
             write_csv(done.tables[name], table, folder / table.file, zones=zones, profile=settings.write.profile)
-        write_for_machines(folder, done, DISPATCHED_TABLES)
+        write_for_machines(folder, done, DISPATCHED_TABLES, run)
 
     solver_runs = done.tables["solver_runs"].astype(object)
     manifest = {
@@ -157,13 +168,6 @@ def publish_dispatch(
         },
     }
     return publish(runs, run_id, write_files, manifest, pointer=DISPATCHED)
-
-
-def write_used(folder: Path, used: Mapping[str, pd.DataFrame]) -> None:
-    """Write the input tables that deliveries rest on into the folder ``used`` of a run."""
-    (folder / USED).mkdir()
-    for name, table in used.items():
-        write_parquet(table, INPUT_TABLES[name], folder / USED / f"{name}.parquet")
 
 
 def keep_refused(runs: Path, rejects: pd.DataFrame) -> Path:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from partsopt.errors import StorageError
 from partsopt.settings import Settings, settings_from
@@ -25,9 +28,24 @@ from partsopt.store.publish import (
 )
 from partsopt.store.readers import read_written
 from partsopt.store.runs import USED
-from partsopt.tables import DERIVED_TABLES, INPUT_TABLES, LEVELS, OUTPUT_TABLES, USED_TABLES, Column, Table, conform
+from partsopt.tables import (
+    DERIVED_TABLES,
+    INPUT_TABLES,
+    LEVELS,
+    OUTPUT_TABLES,
+    POSITIONS,
+    USED_TABLES,
+    Column,
+    Table,
+    conform,
+)
 
+DECLARED = {**DERIVED_TABLES, **OUTPUT_TABLES}
 LEVELS_READ = ("site_id", "part_id", "promised_fill_rate")
+RATES = replace(
+    LEVELS,
+    columns={name: LEVELS.columns[name] for name in ("site_id", "part_id", "mean_over_protection", "protection_days")},
+)
 DOCUMENTS = ("purchase_orders", "transfer_orders", "deliveries", "pick_lists")
 PLANNED = ("lineage", "requests", "shipments", "shortages", "routes", "stops", "delivery_lines", "collections")
 LOCKED = ("routes", "stops", "delivery_lines", "collections")
@@ -128,10 +146,18 @@ class RunTables:
         """When the dispatch was made that this run is; None for a night."""
         return pd.Timestamp(self.manifest["dispatch"]["now"]) if "dispatch" in self.manifest else None
 
+    def holds(self, file: str, table: pd.DataFrame) -> bool:
+        """Whether a table is the very one that was read of a file of this run."""
+        read = {f"{name}.parquet": one for name, one in self.tables.items()}
+        read |= {f"{USED}/{name}.parquet": one for name, one in self.used.items()}
+        return read.get(file) is table
+
     def before(self, orders: pd.DataFrame) -> dict[str, pd.DataFrame]:
         """Its tables with the night's positions and levels of the parts ordered."""
-        parts = [("part_id", "in", sorted(orders["part_id"].unique()))]
-        of_night = {name: _table_of(self.night / f"{name}.parquet", name, parts) for name in ("positions", "levels")}
+        part_ids = sorted(orders["part_id"].unique())
+        of_night = {
+            table.name: _table_of(self.night / f"{table.name}.parquet", table, part_ids) for table in (POSITIONS, RATES)
+        }
         return {**self.tables, **of_night}
 
 
@@ -175,9 +201,8 @@ def read_for_dispatch(folder: Path) -> RunTables:
         night=night,
         manifest=manifest,
         sha256=hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
-        tables={name: _table_of(folder / f"{name}.parquet", name) for name in PLANNED}
-        | {"sites": _table_of(folder / USED / "sites.parquet", "sites")},
-        used={name: _table_of(folder / USED / f"{name}.parquet", name) for name in USED_TABLES},
+        tables={name: _table_of(folder / f"{name}.parquet", DECLARED[name]) for name in PLANNED},
+        used={name: _table_of(folder / USED / f"{name}.parquet", INPUT_TABLES[name]) for name in USED_TABLES},
     )
 
 
@@ -191,19 +216,22 @@ def read_planned(folder: Path) -> tuple[date, dict[str, pd.DataFrame], dict[str,
     """
     manifest = read_manifest(folder)
     _refuse_without_used(folder, manifest)
-    tables = {name: _table_of(folder / f"{name}.parquet", name) for name in ("shipments", *LOCKED)}
-    used = {name: _table_of(folder / USED / f"{name}.parquet", name) for name in USED_TABLES}
+    tables = {name: _table_of(folder / f"{name}.parquet", DECLARED[name]) for name in ("shipments", *LOCKED)}
+    used = {name: _table_of(folder / USED / f"{name}.parquet", INPUT_TABLES[name]) for name in USED_TABLES}
     return date.fromisoformat(manifest["today"]), tables, used
 
 
-def _table_of(file: Path, name: str, filters: Any = None) -> pd.DataFrame:
-    import pyarrow.parquet as pq
-
-    table = {**INPUT_TABLES, **DERIVED_TABLES, **OUTPUT_TABLES}[name]
+def _table_of(file: Path, table: Table, part_ids: Sequence[str] | None = None) -> pd.DataFrame:
+    """The declared columns of a file, of the parts named where any are."""
+    by_code = [] if part_ids is None else ["part_id"]
     try:
-        return conform(pq.read_table(file, filters=filters).to_pandas(), table)
+        with pq.ParquetFile(file, read_dictionary=by_code) as stored:
+            rows = stored.read(columns=list(table.columns), use_threads=False)
     except OSError as error:
         raise storage_error(file, error) from error
+    if part_ids is not None:
+        rows = rows.filter(pc.is_in(rows["part_id"], pa.array(part_ids, pa.string())))
+    return conform(rows.to_pandas(date_as_object=False), table)
 
 
 def all_wrong(as_read: Iterable[WrongLine], recomputed: Iterable[WrongLine]) -> list[WrongLine]:
@@ -308,13 +336,13 @@ def run_before(run: RunFolder) -> tuple[dict[str, pd.DataFrame] | None, pd.Times
         is_same = False
     if not is_same:
         return None, None
-    tables = {name: _table_of(folder / f"{name}.parquet", name) for name in LOCKED}
+    tables = {name: _table_of(folder / f"{name}.parquet", DECLARED[name]) for name in LOCKED}
     return tables, pd.Timestamp(made["now"])
 
 
 def _files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, tuple[str, Table]]:
     files = {name: (OUTPUT_TABLES[name].file, OUTPUT_TABLES[name]) for name in DOCUMENTS}
-    files |= {name: (f"{name}.parquet", {**DERIVED_TABLES, **OUTPUT_TABLES}[name]) for name in PLANNED}
+    files |= {name: (f"{name}.parquet", DECLARED[name]) for name in PLANNED}
     files["levels"] = (
         "levels.parquet",
         replace(LEVELS, columns={name: LEVELS.columns[name] for name in LEVELS_READ}),

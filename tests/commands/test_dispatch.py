@@ -145,6 +145,21 @@ def test_the_same_orders_at_the_same_time_give_the_same_bytes(runs: Path, tmp_pa
     assert manifests[0] == manifests[1]
 
 
+def test_what_did_not_change_is_the_file_of_the_run_before(runs: Path, tmp_path: Path):
+    """Byte for byte, so that a table written by another version of a library stays what was hashed."""
+    part = free_parts(runs, "DC-SH", 5)[0]
+    late = orders(tmp_path, ["L1", 1, "D001", part, 1, "urgent", "2026-11-02T08:20", ""])
+    assert answer(["dispatch", str(runs), str(late), "--now", "2026-11-02T08:30"]) == 0
+    after, night = dispatched(runs), runs / "night"
+    same = {
+        file.name
+        for file in (after / "used").iterdir()
+        if file.read_bytes() == (night / "used" / file.name).read_bytes()
+    }
+    assert {file.name for file in (night / "used").iterdir()} - same == {"urgent_orders.parquet"}
+    assert (after / "shortages.parquet").read_bytes() == (night / "shortages.parquet").read_bytes()
+
+
 @pytest.mark.parametrize("step", [1, 8, 16])
 def test_a_dispatch_killed_midway_leaves_the_plan_before(runs: Path, tmp_path: Path, step: int):
     """Killed at a step on the disk: no dispatch is named, or a whole one; the night is as it was; the next one works."""

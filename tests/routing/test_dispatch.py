@@ -85,6 +85,32 @@ def test_nothing_new_leaves_before_it_can_be_loaded(clock: str):
         assert is_known or trip.departs_at >= at(clock) + pd.Timedelta(minutes=30)
 
 
+def test_only_the_dc_of_a_late_line_is_planned_again():
+    """DC2's van could leave earlier than planned; its rows stay to the last byte, what is checked is DC's."""
+    sites = [*SITES, site("DC2", "dc"), site("E1", supplied_by="DC2")]
+    roads = [*ROADS, *leg("DC2", "E1", 10, 15)]
+    vans = [van(max_trips=2), van("V2", "DC2")]
+    lines = [line("A/1", "D1"), line("E/1", "E1", origin_id="DC2")]
+    before = plan(night(sites=sites, travel=roads, shipments=lines, vehicles=vans))
+    new = late("B/1", "D2", "vor", "08:10")
+    after = replanned(before, [*lines, new], "08:10", sites=sites, travel=roads, vehicles=vans)
+    for name, key in (("routes", "depot_id"), ("stops", "depot_id")):
+        rows, then = getattr(after, name), getattr(before, name)
+        pd.testing.assert_frame_equal(
+            rows[rows[key].eq("DC2")].reset_index(drop=True), then[then[key].eq("DC2")].reset_index(drop=True)
+        )
+    assert fates(after) == {"A/1": ("vehicle", 2), "B/1": ("vehicle", 1), "E/1": ("vehicle", 1)}
+
+
+def test_a_day_without_a_new_line_stays_as_it_is():
+    vans = [van()]
+    lines = [line("A/1", "D1")]
+    before = plan(night(sites=SITES, travel=ROADS, shipments=lines, vehicles=vans))
+    after = replanned(before, lines, "08:10", vehicles=vans)
+    for name in ("routes", "stops", "delivery_lines", "collections"):
+        pd.testing.assert_frame_equal(getattr(after, name), getattr(before, name))
+
+
 def test_a_first_trip_is_loaded_in_minutes_of_its_own():
     """The van needs two hours between trips; its first trip, at 10:00, may still change at 08:10."""
     vans = [van(reload_min=120.0, max_trips=2)]
