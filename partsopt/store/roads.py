@@ -1,4 +1,4 @@
-"""Road distance and time from a road engine: asked once for each set of places, kept by what was asked.
+"""Road distance and time from a road engine: asked once for each pair of places, kept by what was asked.
 
 An engine is a function from places to the matrices between them. Three are known: OSRM and Valhalla as HTTP servers,
 and Valhalla in this process (extra ``roads``). What they answer becomes rows of the table travel, so that the night
@@ -7,6 +7,7 @@ itself asks nobody, and what it rests on is published with it.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import time
@@ -22,12 +23,13 @@ from numpy.typing import NDArray
 
 from partsopt.errors import InputError
 from partsopt.settings import RoutingParams
+from partsopt.store.legs import Kept, Legs, Place, codes_of, keep_legs, no_legs, read_legs
 from partsopt.store.readers import InputFile, Inputs
 from partsopt.tables import TRAVEL, conform
 
-Place: TypeAlias = tuple[float, float]
 EARTH_RADIUS_KM = 6_371.0088
-PLACES_PER_QUESTION = 50
+PLACES_PER_QUESTION = 100  # from and to together: 50 times 50 pairs is what Valhalla answers, OSRM four times that
+PROFILES = {"osrm": "driving", "valhalla": "truck", "valhalla_in_process": "truck"}
 TIMEOUT_S = 60
 TRIES, WAIT_S = 4, 1.0  # a server that is busy or away is asked again, each wait twice the last
 BUSY = (429, 502, 503, 504)
@@ -36,18 +38,18 @@ VALHALLA_REFUSES = (OSError, RuntimeError, ValueError)
 """Of its Python library: no configuration, its own errors from C++ (all of them RuntimeError), no JSON."""
 
 
-class Legs(NamedTuple):
-    """Metres and minutes from each place (row) to each (column); NaN where there is no way."""
+class Roads(NamedTuple):
+    """The table travel, and what was out of order with what is kept, in sentences."""
 
-    distance_m: NDArray[np.float64]
-    travel_min: NDArray[np.float64]
+    travel: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
 
 Engine: TypeAlias = Callable[[Sequence[Place], Sequence[Place]], Legs]
 """Legs from each of the first places to each of the second; a place is degrees north and east."""
 
 
-def with_roads(tables: Mapping[str, pd.DataFrame], params: RoutingParams, cache: Path) -> pd.DataFrame:
+def with_roads(tables: Mapping[str, pd.DataFrame], params: RoutingParams, cache: Path) -> Roads:
     """The table travel, completed by the road engine of the settings for every DC with vehicles and sites in its reach.
 
     Rows that are given stay. Reach is ``own_vehicle_radius_km`` as the crow flies.
@@ -57,35 +59,45 @@ def with_roads(tables: Mapping[str, pd.DataFrame], params: RoutingParams, cache:
     tables
         Input tables sites, vehicles and travel.
     cache
-        Folder of what engines have answered before; a file for each set of places and engine.
+        Folder of what engines have answered before, a folder for each engine.
 
     Raises
     ------
     InputError
         The engine does not answer, or has no way between two sites, which are named.
+    StorageError
+        What is kept cannot be read or written.
     """
     engine = engine_of(params)
     if engine is None:
-        return tables["travel"]
+        return Roads(tables["travel"])
     sites, travel = tables["sites"], tables["travel"]
-    found = [travel]
-    given = set(zip(travel["from_id"], travel["to_id"], strict=True))
+    folder, found, damaged = _folder_of(params, cache), [travel], list[str]()
     for depot_id in sorted(set(tables["vehicles"]["depot_id"]) & set(sites["site_id"])):
         near = _within_reach(sites, depot_id, params.own_vehicle_radius_km)
-        if len(near) > 1:
-            found.append(_rows(near, _cached(near, engine, params, cache), given))
+        asked = _not_given(near, travel)
+        places, place_of = _places_of(near)
+        needed = np.zeros((len(places), len(places)), dtype=bool)
+        needed[tuple(place_of[one] for one in np.nonzero(asked))] = True
+        kept = _legs_between(places, needed, engine, folder)
+        block = np.ix_(place_of, place_of)
+        found.append(_rows(near, asked, Legs(kept.legs.distance_m[block], kept.legs.travel_min[block])))
+        damaged += kept.damaged
     both = pd.concat([one for one in found if len(one)] or [travel], ignore_index=True)
-    return conform(both.drop_duplicates(["from_id", "to_id"]), TRAVEL)
+    notes = [f"{folder.name}/{name} is damaged: it was set aside, what it held was asked again" for name in damaged]
+    return Roads(conform(both.drop_duplicates(["from_id", "to_id"]), TRAVEL), tuple(notes))
 
 
 def on_roads(inputs: Inputs, params: RoutingParams, cache: Path) -> Inputs:
     """The inputs with the table travel completed, and what was answered among the files that the night rests on."""
-    travel = with_roads(inputs.tables, params, cache)
+    travel, notes = with_roads(inputs.tables, params, cache)
     if travel is inputs.tables["travel"]:
         return inputs
     sha256 = hashlib.sha256(travel.to_csv(index=False).encode()).hexdigest()
     asked = InputFile(name=f"roads ({params.road_engine})", table="travel", rows=len(travel), refused=0, sha256=sha256)
-    return inputs._replace(tables={**inputs.tables, "travel": travel}, files=(*inputs.files, asked))
+    return inputs._replace(
+        tables={**inputs.tables, "travel": travel}, files=(*inputs.files, asked), notes=(*inputs.notes, *notes)
+    )
 
 
 def engine_of(params: RoutingParams) -> Engine | None:
@@ -94,21 +106,20 @@ def engine_of(params: RoutingParams) -> Engine | None:
         case "osrm":
             return lambda starts, ends: osrm_legs(params.road_engine_at, starts, ends)
         case "valhalla":
-            return lambda starts, ends: valhalla_legs(_posted(params.road_engine_at), starts, ends)
+            return _valhalla(_posted(params.road_engine_at), lambda: _status_at(params.road_engine_at))
         case "valhalla_in_process":
-            ask = _in_process(params.road_engine_at)
-            return lambda starts, ends: valhalla_legs(ask, starts, ends)
+            return _in_process(params.road_engine_at)
         case _:
             return None
 
 
 def osrm_legs(url: str, starts: Sequence[Place], ends: Sequence[Place]) -> Legs:
-    """Ask the table service of an OSRM server (``/table/v1/driving``), fastest ways by car."""
+    """Ask the table service of an OSRM server (``/table/v1/driving``), fastest ways by car; its data_version."""
     places = ";".join(f"{east:.{DECIMALS}f},{north:.{DECIMALS}f}" for north, east in (*starts, *ends))
     first = ";".join(map(str, range(len(starts))))
     second = ";".join(map(str, range(len(starts), len(starts) + len(ends))))
     which = f"annotations=duration,distance&sources={first}&destinations={second}"
-    asked = f"{url.rstrip('/')}/table/v1/driving/{places}?{which}"
+    asked = f"{url.rstrip('/')}/table/v1/{PROFILES['osrm']}/{places}?{which}"
     said = _answered(urllib.request.Request(asked))  # noqa: S310 -- the settings allow http and https only
     if said.get("code") != "Ok":
         raise InputError(
@@ -116,7 +127,8 @@ def osrm_legs(url: str, starts: Sequence[Place], ends: Sequence[Place]) -> Legs:
             "map covers every site."
         )
     shape = (len(starts), len(ends))
-    return Legs(_matrix(said.get("distances"), shape), _matrix(said.get("durations"), shape) / 60)
+    distance_m, seconds = (_matrix(said.get(name), shape) for name in ("distances", "durations"))
+    return Legs(distance_m, seconds / 60, str(said.get("data_version", "")))
 
 
 def valhalla_legs(
@@ -127,7 +139,7 @@ def valhalla_legs(
         {
             "sources": [{"lat": north, "lon": east} for north, east in starts],
             "targets": [{"lat": north, "lon": east} for north, east in ends],
-            "costing": "truck",
+            "costing": PROFILES["valhalla"],
             "units": "kilometers",
             "verbose": True,
         }
@@ -144,6 +156,25 @@ def valhalla_legs(
     return Legs(np.where(np.isnan(seconds), np.nan, kilometres * 1000), seconds / 60)
 
 
+def _valhalla(ask: Callable[[dict[str, Any]], Mapping[str, Any]], status: Callable[[], Mapping[str, Any]]) -> Engine:
+    """Valhalla as an engine: its version is asked for once, after its first answer."""
+
+    @functools.cache
+    def version() -> str:
+        said = status()
+        return " ".join(str(said[name]) for name in ("version", "tileset_last_modified") if name in said)
+
+    return lambda starts, ends: valhalla_legs(ask, starts, ends)._replace(version=version())
+
+
+def _status_at(url: str) -> Mapping[str, Any]:
+    """What a Valhalla server tells of itself; nothing where it was set up, or is too old, to tell nothing."""
+    try:
+        return _answered(urllib.request.Request(f"{url.rstrip('/')}/status"))  # noqa: S310 -- as above
+    except InputError:
+        return {}
+
+
 def _posted(url: str) -> Callable[[dict[str, Any]], Mapping[str, Any]]:
     def ask(question: dict[str, Any]) -> Mapping[str, Any]:
         asked = urllib.request.Request(  # noqa: S310 -- the settings allow http and https only
@@ -156,7 +187,7 @@ def _posted(url: str) -> Callable[[dict[str, Any]], Mapping[str, Any]]:
     return ask
 
 
-def _in_process(config: str) -> Callable[[dict[str, Any]], Mapping[str, Any]]:
+def _in_process(config: str) -> Engine:
     try:
         from valhalla import Actor  # the extra "roads"
     except ImportError as error:
@@ -177,9 +208,13 @@ def _in_process(config: str) -> Callable[[dict[str, Any]], Mapping[str, Any]]:
             said = actor.matrix(question)
         except VALHALLA_REFUSES as error:
             raise InputError(f"Valhalla refuses the places: {error}. Remedy: see that its map covers them.") from error
-        return json.loads(said) if isinstance(said, str) else said
+        return _as_object(said)
 
-    return ask
+    return _valhalla(ask, lambda: _as_object(actor.status()))
+
+
+def _as_object(said: str | Mapping[str, Any]) -> Mapping[str, Any]:
+    return json.loads(said) if isinstance(said, str) else said
 
 
 def _answered(asked: urllib.request.Request) -> Mapping[str, Any]:
@@ -231,35 +266,106 @@ def _within_reach(sites: pd.DataFrame, depot_id: str, radius_km: float) -> pd.Da
     return sites[is_near].sort_values("site_id", ignore_index=True)
 
 
-def _cached(near: pd.DataFrame, engine: Engine, params: RoutingParams, cache: Path) -> Legs:
-    """What the engine says of these places, from the file of the same question where there is one."""
-    places = [(float(north), float(east)) for north, east in zip(near["latitude"], near["longitude"], strict=True)]
-    question = json.dumps([params.road_engine, params.road_engine_at, places])
-    file = cache / f"{hashlib.sha256(question.encode()).hexdigest()[:32]}.npz"
-    if file.exists():
-        try:
-            with np.load(file) as kept:
-                return Legs(kept["distance_m"], kept["travel_min"])
-        except (OSError, ValueError, KeyError, EOFError):
-            file.unlink()
-    n = len(places)
-    legs = Legs(np.zeros((n, n)), np.zeros((n, n)))
-    for first in range(0, n, PLACES_PER_QUESTION):
-        for second in range(0, n, PLACES_PER_QUESTION):
-            block = np.s_[first : first + PLACES_PER_QUESTION, second : second + PLACES_PER_QUESTION]
-            said = engine(places[block[0]], places[block[1]])
-            legs.distance_m[block], legs.travel_min[block] = said
-    cache.mkdir(parents=True, exist_ok=True)
-    staged = file.with_suffix(".part.npz")
-    np.savez(staged, **legs._asdict())
-    staged.replace(file)
-    return legs
+def _folder_of(params: RoutingParams, cache: Path) -> Path:
+    """Where the answers of an engine are kept: one address, one profile."""
+    which = json.dumps([params.road_engine, params.road_engine_at, PROFILES[params.road_engine]])
+    return cache / f"{params.road_engine}-{hashlib.sha256(which.encode()).hexdigest()[:16]}"
 
 
-def _rows(near: pd.DataFrame, legs: Legs, given: set[tuple[str, str]]) -> pd.DataFrame:
+def _not_given(near: pd.DataFrame, travel: pd.DataFrame) -> NDArray[np.bool_]:
+    """Pairs of different sites without a row in travel."""
+    number_of = pd.Series(np.arange(len(near)), index=near["site_id"])
+    start, end = travel["from_id"].map(number_of), travel["to_id"].map(number_of)
+    is_here = start.notna() & end.notna()
+    asked = ~np.eye(len(near), dtype=bool)
+    asked[start[is_here].astype("int64"), end[is_here].astype("int64")] = False
+    return asked
+
+
+def _places_of(near: pd.DataFrame) -> tuple[list[Place], NDArray[np.int64]]:
+    """The different places at which sites stand, and which of them each site's is."""
+    places = list(zip(near["latitude"].tolist(), near["longitude"].tolist(), strict=True))
+    _, first, place_of = np.unique(codes_of(places), return_index=True, return_inverse=True)
+    return [places[one] for one in first.tolist()], place_of
+
+
+def _legs_between(places: Sequence[Place], needed: NDArray[np.bool_], engine: Engine, folder: Path) -> Kept:
+    """Legs between different places: those that are kept, and of the needed ones that lack what the engine answers."""
+    kept = read_legs(folder, places)
+    lacks = needed & np.isnan(kept.legs.travel_min)
+    if not lacks.any():
+        return kept
+    _ask(places, lacks, engine, folder)
+    now = read_legs(folder, places)
+    if now.legs.version != kept.legs.version:  # of another map: nothing that was kept counts any more
+        _ask(places, needed & np.isnan(now.legs.travel_min) & ~lacks, engine, folder)
+        now = read_legs(folder, places)
+    return now._replace(damaged=kept.damaged)
+
+
+def _ask(places: Sequence[Place], lacks: NDArray[np.bool_], engine: Engine, folder: Path) -> None:
+    """Ask for the pairs that lack and keep what is answered, also where the engine fails before the end."""
+    answered = no_legs(len(places))
+    try:
+        for number, (starts, ends) in enumerate(questions_for(lacks)):
+            said = engine([places[one] for one in starts], [places[one] for one in ends])
+            if number and said.version != answered.version:
+                raise InputError(
+                    f"the road engine went from version {answered.version!r} to {said.version!r} while it was asked. "
+                    "Remedy: run the night again."
+                )
+            block = np.ix_(starts, ends)
+            answered.distance_m[block], answered.travel_min[block] = said.distance_m, said.travel_min
+            answered = answered._replace(version=said.version)
+    finally:
+        keep_legs(folder, places, answered)
+
+
+def questions_for(lacks: NDArray[np.bool_]) -> list[tuple[list[int], list[int]]]:
+    """Places to ask from and to, so that every pair that lacks is asked for, in few questions of bounded size.
+
+    Either the pairs of all places that lack something; or, where that takes fewer questions, those of some
+    places with all others: of the places that stand in most pairs that lack, until no pair is left.
+
+    Examples
+    --------
+    One new place among 151 takes four questions.
+
+    >>> lacks = np.zeros((151, 151), dtype=bool)
+    >>> lacks[7, :] = lacks[:, 7] = True
+    >>> len(questions_for(lacks)), len(questions_for(~np.eye(151, dtype=bool)))
+    (4, 14)
+    """
+    everything = _blocks(lacks, np.flatnonzero(lacks.any(axis=1)), np.flatnonzero(lacks.any(axis=0)))
+    is_new, left = np.zeros(len(lacks), dtype=bool), lacks.copy()
+    n_left = left.sum(axis=0) + left.sum(axis=1)
+    while n_left.any():
+        place = int(n_left.argmax())
+        n_left -= left[place] + left[:, place].astype(np.int64)
+        left[place], left[:, place], n_left[place], is_new[place] = False, False, 0, True
+    new, old = np.flatnonzero(is_new), np.flatnonzero(~is_new)
+    of_new = [*_blocks(lacks, new, np.flatnonzero(lacks[new].any(axis=0))), *_blocks(lacks, old, new)]
+    return of_new if len(of_new) < len(everything) else everything
+
+
+def _blocks(
+    lacks: NDArray[np.bool_], start: NDArray[np.int64], end: NDArray[np.int64]
+) -> list[tuple[list[int], list[int]]]:
+    """Pairs of these places, so many places at once; without questions whose pairs all are known."""
+    fewer = min(len(start), len(end), PLACES_PER_QUESTION // 2)
+    n_starts, n_ends = (fewer, PLACES_PER_QUESTION - fewer)[:: 1 if len(start) <= len(end) else -1]
+    blocks = [
+        (start[first : first + n_starts].tolist(), end[second : second + n_ends].tolist())
+        for first in range(0, len(start), max(n_starts, 1))
+        for second in range(0, len(end), max(n_ends, 1))
+    ]
+    return [block for block in blocks if lacks[np.ix_(*block)].any()]
+
+
+def _rows(near: pd.DataFrame, asked: NDArray[np.bool_], legs: Legs) -> pd.DataFrame:
+    """Rows of travel for the pairs asked for."""
     site_ids = near["site_id"].to_numpy()
-    missing = np.argwhere(np.isnan(legs.travel_min) | np.isnan(legs.distance_m)).tolist()
-    holes = [one for one in missing if one[0] != one[1] and (site_ids[one[0]], site_ids[one[1]]) not in given]
+    holes = np.argwhere(asked & np.isnan(legs.travel_min)).tolist()
     if holes:
         named = ", ".join(f"{site_ids[start]} to {site_ids[end]}" for start, end in holes[:3])
         more = f" and {len(holes) - 3} more pairs" if len(holes) > 3 else ""
@@ -267,8 +373,7 @@ def _rows(near: pd.DataFrame, legs: Legs, given: set[tuple[str, str]]) -> pd.Dat
             f"the road engine has no way from {named}{more}. Remedy: correct latitude and longitude of these sites, or "
             "give the pairs in travel."
         )
-    known = ~(np.eye(len(site_ids), dtype=bool) | np.isnan(legs.travel_min) | np.isnan(legs.distance_m))
-    start, end = np.nonzero(known)
+    start, end = np.nonzero(asked)
     return pd.DataFrame(
         {
             "from_id": site_ids[start],

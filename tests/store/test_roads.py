@@ -27,9 +27,13 @@ class Engine(BaseHTTPRequestHandler):
     """A map on which a degree is 100 km and a km takes a minute; nothing leads to places north of 60 degrees."""
 
     questions: ClassVar[list[str]] = []
-    faults: ClassVar[list[tuple[int, object]]] = []
+    faults: ClassVar[list[tuple[int, object] | None]] = []
+    versions: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
+        if self.path == "/status":
+            self.answer({"version": "3.2", "tileset_last_modified": self.version()} if self.versions else {})
+            return
         path, _, query = self.path.partition("?")
         self.questions.append(self.path)
         assert path.startswith("/table/v1/driving/")
@@ -39,6 +43,7 @@ class Engine(BaseHTTPRequestHandler):
         starts, ends = ([places[int(k)] for k in given[name].split(";")] for name in ("sources", "destinations"))
         km = [[self.km(a, b) for b in ends] for a in starts]
         self.answer({
+            **({"data_version": self.version()} if self.versions else {}),
             "code": "Ok",
             "distances": [[None if one is None else one * 1000 for one in row] for row in km],
             "durations": [[None if one is None else one * 60 for one in row] for row in km],
@@ -50,12 +55,16 @@ class Engine(BaseHTTPRequestHandler):
         assert (self.path, asked["costing"], asked["units"]) == ("/sources_to_targets", "truck", "kilometers")
         self.answer(matrix(asked))
 
+    def version(self) -> str:
+        """The next of the versions, the last of them for good."""
+        return self.versions.pop(0) if len(self.versions) > 1 else self.versions[0]
+
     @staticmethod
     def km(a: tuple[float, ...], b: tuple[float, ...]) -> float | None:
         return None if b[0] > 60 and a != b else 100 * (abs(a[0] - b[0]) + abs(a[1] - b[1]))
 
     def answer(self, said: object) -> None:
-        status, said = self.faults.pop(0) if self.faults else (200, said)
+        status, said = (self.faults.pop(0) if self.faults else None) or (200, said)
         body = said if isinstance(said, bytes) else json.dumps(said).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -92,6 +101,7 @@ def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 def server() -> Iterator[str]:
     Engine.questions.clear()
     Engine.faults.clear()
+    Engine.versions.clear()
     answering = ThreadingHTTPServer(("127.0.0.1", 0), Engine)
     thread = threading.Thread(target=answering.serve_forever, daemon=True)
     thread.start()
@@ -110,30 +120,100 @@ def network(*more: dict[str, Any]) -> dict[str, pd.DataFrame]:
     }
 
 
+def travel_of(tables: dict[str, pd.DataFrame], params: RoutingParams, cache: Path) -> pd.DataFrame:
+    return with_roads(tables, params, cache).travel
+
+
 def params(engine: str, at: str) -> RoutingParams:
     return RoutingParams(road_engine=engine, road_engine_at=at)
 
 
 @pytest.mark.parametrize("engine", ["osrm", "valhalla"])
 def test_an_engine_completes_the_table_and_is_asked_once(server: str, tmp_path: Path, engine: str):
-    found = with_roads(network(), params(engine, server), tmp_path).set_index(["from_id", "to_id"])
+    found = travel_of(network(), params(engine, server), tmp_path).set_index(["from_id", "to_id"])
     assert len(found) == 6
     assert tuple(found.loc[("DC", "D1")]) == (7000.0, 9.0)  # a given row stays
     assert tuple(found.loc[("D1", "D2")]) == pytest.approx((150_000.0, 150.0))
     asked = len(Engine.questions)
-    again = with_roads(network(), params(engine, server), tmp_path).set_index(["from_id", "to_id"])
+    again = travel_of(network(), params(engine, server), tmp_path).set_index(["from_id", "to_id"])
     pd.testing.assert_frame_equal(again, found)
     assert len(Engine.questions) == asked == 1
-    (kept,) = tmp_path.iterdir()
+    (kept,) = tmp_path.glob("*/*.npz")
     kept.write_bytes(b"half a file")
-    with_roads(network(), params(engine, server), tmp_path)
+    told = with_roads(network(), params(engine, server), tmp_path)
     assert len(Engine.questions) == 2
+    assert told.notes == (f"{kept.parent.name}/{kept.name} is damaged: it was set aside, what it held was asked again",)
+    pd.testing.assert_frame_equal(told.travel.set_index(["from_id", "to_id"]), found)
 
 
-def test_a_moved_site_is_asked_again(server: str, tmp_path: Path):
-    with_roads(network(), params("osrm", server), tmp_path)
-    with_roads(network(site("D3", north=29.5)), params("osrm", server), tmp_path)
-    assert len(Engine.questions) == 2
+@pytest.mark.parametrize("engine", ["osrm", "valhalla"])
+def test_of_one_new_dealer_only_its_own_pairs_are_asked(server: str, tmp_path: Path, engine: str):
+    old = [site(f"E{k:03d}", north=30 + k / 1000) for k in range(147)]
+    with_roads(network(*old), params(engine, server), tmp_path)
+    assert len(Engine.questions) == 9  # 150 places: three blocks of 50 each way
+    more = travel_of(network(*old, site("D3", north=29.5)), params(engine, server), tmp_path)
+    assert len(Engine.questions) == 9 + 4  # to 151 places and from them, 99 at once
+    alone = travel_of(network(*old, site("D3", north=29.5)), params(engine, server), tmp_path / "alone")
+    pd.testing.assert_frame_equal(more, alone)
+
+
+def test_a_moved_or_closed_site_is_no_reason_to_ask_for_the_others(server: str, tmp_path: Path):
+    with_roads(network(site("D3", north=29.5), site("D4", north=29.4)), params("osrm", server), tmp_path)
+    asked = len(Engine.questions)
+    with_roads(network(site("D4", north=29.4)), params("osrm", server), tmp_path)
+    assert len(Engine.questions) == asked
+    with_roads(network(site("D3", north=29.5), site("D4", north=29.41)), params("osrm", server), tmp_path)
+    assert len(Engine.questions) == asked + 1
+
+
+def test_pairs_that_are_given_are_not_asked(server: str, tmp_path: Path):
+    ways = [*leg("DC", "D1", 7, 9), *leg("DC", "D2", 7, 9), *leg("D1", "D2", 7, 9)]
+    given = {**network(), "travel": conform(pd.DataFrame(ways), TRAVEL)}
+    assert len(travel_of(given, params("osrm", server), tmp_path)) == 6
+    assert Engine.questions == []
+
+
+def test_two_sites_at_one_place_are_asked_for_once(server: str, tmp_path: Path):
+    found = travel_of(network(site("D3", north=30.5)), params("osrm", server), tmp_path).set_index(["from_id", "to_id"])
+    assert tuple(found.loc[("D1", "D3")]) == (0.0, 0.0)
+    assert tuple(found.loc[("D3", "D2")]) == pytest.approx((150_000.0, 150.0))
+    assert Engine.questions[0].partition("?")[0].count(";") == 2 * 3 - 1
+
+
+@pytest.mark.parametrize("engine", ["osrm", "valhalla"])
+def test_a_new_map_is_asked_for_everything(server: str, tmp_path: Path, engine: str):
+    """Its first answer to a new place says so; a night never drives on two maps."""
+    old = [site(f"E{k:03d}", north=30 + k / 1000) for k in range(147)]
+    Engine.versions[:] = ["2025"]
+    with_roads(network(*old), params(engine, server), tmp_path)
+    Engine.versions[:] = ["2026"]
+    with_roads(network(*old), params(engine, server), tmp_path)
+    assert len(Engine.questions) == 9
+    travel = travel_of(network(*old, site("D3", north=29.5)), params(engine, server), tmp_path)
+    assert len(travel) == 151 * 150
+    assert len(Engine.questions) == 9 + 4 + 9
+    with_roads(network(*old, site("D3", north=29.5)), params(engine, server), tmp_path)
+    assert len(Engine.questions) == 22
+    assert len(list(tmp_path.glob("*/*.npz"))) == 3
+
+
+def test_a_map_that_changes_while_it_is_asked_is_refused(server: str, tmp_path: Path):
+    more = [site(f"E{k:03d}", north=30 + k / 1000) for k in range(70)]
+    Engine.versions[:] = ["2025", "2025", "2026"]
+    with pytest.raises(
+        InputError, match=r"from version '2025' to '2026' while it was asked\. Remedy: run the night ag"
+    ):
+        with_roads(network(*more), params("osrm", server), tmp_path)
+    assert len(travel_of(network(*more), params("osrm", server), tmp_path)) == 73 * 72
+
+
+def test_what_was_answered_before_an_engine_failed_is_kept(server: str, tmp_path: Path):
+    more = [site(f"E{k:03d}", north=30 + k / 1000) for k in range(70)]
+    Engine.faults[:] = [None, None, (400, {"code": "TooBig"})]
+    with pytest.raises(InputError, match="TooBig"):
+        with_roads(network(*more), params("osrm", server), tmp_path)
+    assert len(travel_of(network(*more), params("osrm", server), tmp_path)) == 73 * 72
+    assert len(Engine.questions) == 3 + 1  # from the 23 places of which nothing was answered
 
 
 @pytest.mark.parametrize("engine", ["osrm", "valhalla"])
@@ -144,12 +224,12 @@ def test_a_hole_is_refused_by_name(server: str, tmp_path: Path, engine: str):
         with_roads(tables, reach, tmp_path)
     given = [*leg("DC", "D9", 7, 9), *leg("D1", "D9", 7, 9), *leg("D2", "D9", 7, 9)]
     filled = {**tables, "travel": conform(pd.DataFrame(given), TRAVEL)}
-    assert len(with_roads(filled, reach, tmp_path)) == 12
+    assert len(travel_of(filled, reach, tmp_path)) == 12
 
 
 def test_many_places_are_asked_in_blocks(server: str, tmp_path: Path):
     more = [site(f"E{k:03d}", north=30 + k / 1000) for k in range(70)]
-    found = with_roads(network(*more), params("osrm", server), tmp_path)
+    found = travel_of(network(*more), params("osrm", server), tmp_path)
     assert len(found) == 73 * 72
     assert len(Engine.questions) == 4
 
@@ -173,8 +253,11 @@ def test_valhalla_in_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         def matrix(self, asked: dict[str, Any]) -> dict[str, Any]:
             return matrix(asked)
 
+        def status(self) -> str:
+            return '{"version": "3.2.1"}'
+
     stand_in_for_valhalla(monkeypatch, Actor)
-    found = with_roads(network(), params("valhalla_in_process", "valhalla.json"), tmp_path)
+    found = travel_of(network(), params("valhalla_in_process", "valhalla.json"), tmp_path)
     assert len(found) == 6
     monkeypatch.setitem(sys.modules, "valhalla", None)
     with pytest.raises(InputError, match=r"pip install 'partsopt\[roads\]'"):
@@ -191,7 +274,7 @@ def test_the_answer_is_among_the_files_of_the_night(server: str, tmp_path: Path)
 
 def test_without_an_engine_the_table_stays(tmp_path: Path):
     tables = {**network(), "travel": empty(TRAVEL)}
-    assert with_roads(tables, RoutingParams(), tmp_path) is tables["travel"]
+    assert travel_of(tables, RoutingParams(), tmp_path) is tables["travel"]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +293,7 @@ def test_settings_that_name_no_engine_are_refused(engine: str, at: str, said: st
 @pytest.mark.parametrize("engine", ["osrm", "valhalla"])
 def test_a_busy_server_is_asked_again_so_many_times(server: str, tmp_path: Path, engine: str):
     Engine.faults[:] = [(503, b"starting"), (429, b"slow down")]
-    assert len(with_roads(network(), params(engine, server), tmp_path)) == 6
+    assert len(travel_of(network(), params(engine, server), tmp_path)) == 6
     assert len(Engine.questions) == 3
     Engine.faults[:] = [(503, b"starting")] * 9
     moved = network(site("D3", north=29.5))
