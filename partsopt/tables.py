@@ -937,6 +937,11 @@ LEVELS = Table(
             unit="pieces",
             min=0,
         ),
+        "room_cut": whole(
+            "pieces the level lacks because its site is full (sites.storage_m3)",
+            unit="pieces",
+            min=0,
+        ),
         "min_order_quantity": whole("smallest order", unit="pieces", min=1),
         "order_multiple": whole("pack size", unit="pieces", min=1),
         "unit_cost": money("purchase cost per piece", min=0),

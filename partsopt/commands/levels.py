@@ -112,7 +112,7 @@ def _show(
     as_json: bool,
 ) -> None:
     money = float((table["order_up_to_level"] * table["unit_cost"]).sum())
-    runs = solver_runs.loc[solver_runs["name"].str.startswith("levels"), ["name", "status", "gap", "why"]]
+    runs = solver_runs.loc[solver_runs["name"].str.startswith(("levels", "room")), ["name", "status", "gap", "why"]]
     said: dict[str, Any] = {
         "output": str(output),
         "rows": len(table),

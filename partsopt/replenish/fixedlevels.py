@@ -107,10 +107,14 @@ def cost_of_planners(solver_runs: pd.DataFrame, free_runs: pd.DataFrame, params:
     if not len(free_runs):
         return exceptions_of(FIXED_LEVELS_COST, pd.DataFrame(index=[]), what=[])
     both = solver_runs.merge(free_runs, on="name", suffixes=("", "_free"), validate="1:1")
+    budgets = {f"levels of the {kind}s": money for kind, money in params.system_budget.items()}
+    budgets["levels of the network"] = params.network_budget
     said, money = [], []
     for name, got, free in zip(both["name"], both["objective"], both["objective_free"], strict=True):
-        if any(name == f"levels of the {kind}s" and params.system_budget[kind] > 0 for kind in params.system_budget):
-            said.append(f"{name}: {free - got:.4%} less service for the same budget than without planners' levels")
+        is_room = name.startswith("room")
+        if is_room or budgets[name] > 0:
+            same = "room" if is_room else "budget"
+            said.append(f"{name}: {free - got:.4%} less service for the same {same} than without planners' levels")
             money.append(0.0)
         else:
             said.append(f"{name}: {got - free:+,.2f} for the same service than without planners' levels")

@@ -55,7 +55,10 @@ class DemandOver(NamedTuple):
 
 
 class Levels(NamedTuple):
-    """For each pair: level, promise, and the demand they were computed from; arrays of shape (n,)."""
+    """For each pair: level, promise, and the demand they were computed from; arrays of shape (n,).
+
+    ``room_cut`` are the pieces by which the level is lower because its site is full.
+    """
 
     order_up_to_level: Wholes
     mean_over_lead_time: Floats
@@ -64,6 +67,7 @@ class Levels(NamedTuple):
     promised_fill_rate: Floats
     promised_cycle_service_level: Floats
     dc_delay_days: Floats
+    room_cut: Wholes
 
 
 def demand_ahead(pairs: Pairs, forecast_steps: pd.DataFrame, today: date, period: str) -> DemandAhead:

@@ -38,12 +38,12 @@ from partsopt.replenish.realised import widened_targets
 from partsopt.replenish.requests import Asked, Gap, Urgent, ask_dc, ask_urgent, joined
 from partsopt.replenish.review import Reviews, WorkingDays, due_in_days, set_reviews, working_days
 from partsopt.replenish.reviewplan import plan_reviews
+from partsopt.replenish.rooms import levels_cut_for_room, storage_exceptions
 from partsopt.replenish.runout import Chain as ReplacedNumbers
 from partsopt.replenish.runout import chains_of, left_over_exceptions, run_outs, worthless_in
 from partsopt.replenish.sourcing import choose_sources, price_break_table, raised_quantity
 from partsopt.replenish.stocking import stocking_of
-from partsopt.replenish.storage import storage_exceptions
-from partsopt.replenish.together import delay_at, exchange_curve_of
+from partsopt.replenish.together import exchange_curve_of
 from partsopt.settings import ReplenishParams
 from partsopt.tables import (
     ABC_CLASSES,
@@ -286,13 +286,8 @@ carrier_lanes, holidays, review_calendar, fixed_levels
             overdue_receipts(pairs, open_orders, today),
             stock_exceptions(pairs, on_hand, excess, horizon_mean, params.excess_horizon_days),
             _unsupplied(pairs, chosen, levels, position),
-            storage_exceptions(
-                pairs,
-                levelling.chain.demand,
-                lambda rows: delay_at(levelling.chain, rows, levels.order_up_to_level),
-                levels.order_up_to_level,
-                on_hand,
-            ),
+            levels_cut_for_room(pairs, levelling.chain, levelling.levels, params),
+            storage_exceptions(pairs, chosen, levelling.chain, levels.order_up_to_level, on_hand),
             capped_levels(pairs, levelling.cap_cut, levelling.levels, ends_in, params),
             *refused,
             too_large,
@@ -466,6 +461,8 @@ def _gap(
     lead = chosen["lead_time_days"].to_numpy()[row]
     covered = reviews.review_period_days[row] + lead
     level_note = np.array([f"level for {days:g} days: review period and lead time" for days in covered], dtype=object)
+    for place in np.flatnonzero(levels.room_cut[row] > 0):
+        level_note[place] += f"; {levels.room_cut[row[place]]} pieces fewer, as the site is full"
     is_fixed = pairs.rows["fixed_level"].to_numpy()[row] >= 0
     notes = pairs.rows["fixed_note"].to_numpy(dtype=object)[row]
     level_note[is_fixed] = ["the planner's level" + (f": {note}" if note else "") for note in notes[is_fixed]]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from partsopt.replenish.byclass import levels_by_class
 from partsopt.replenish.fixedlevels import without_planner
 from partsopt.replenish.levels import (
     DemandAhead,
@@ -20,7 +21,7 @@ from partsopt.replenish.pairs import Pairs
 from partsopt.replenish.position import Booked, booked_between
 from partsopt.replenish.ratefactors import with_rate_factors
 from partsopt.replenish.review import Reviews
-from partsopt.replenish.together import Chain, chain_of, levels_by_class, levels_together, promises_of
+from partsopt.replenish.together import Chain, chain_of, levels_together, promises_of
 from partsopt.settings import ReplenishParams
 from partsopt.tables import (
     ABC_CLASSES,
@@ -108,13 +109,22 @@ def _by_rule(
     is_stocked = pairs.rows["is_stocked"].to_numpy()
     chain = chain_of(pairs, chosen, over, cap)
     if params.target_rule == "class":
-        level, runs = levels_by_class(chain, is_stocked, target, params), empty(SOLVER_RUNS)
+        got = levels_by_class(pairs, chosen, chain, target, params)
     else:
-        level, target, runs = levels_together(pairs, chosen, chain, params)
-    capped = np.minimum(level, chain.cap)
-    levels = promises_of(chain, over, capped, is_stocked)
-    none = empty(SOLVER_RUNS)
-    return Levelling(levels, chain, target, level - capped, runs, capped, levels.promised_fill_rate, none)
+        got = levels_together(pairs, chosen, chain, params)
+    capped = np.minimum(got.level, chain.cap)
+    level = capped - got.room_cut
+    levels = promises_of(chain, over, level, got.room_cut, is_stocked)
+    return Levelling(
+        levels=levels,
+        chain=chain,
+        service_target=got.service_target,
+        cap_cut=got.level - capped,
+        solver_runs=got.solver_runs,
+        free_level=level,
+        free_fill_rate=levels.promised_fill_rate,
+        free_runs=empty(SOLVER_RUNS),
+    )
 
 
 def level_table(
@@ -153,6 +163,7 @@ def level_table(
         free_level=levelling.free_level,
         is_fixed=pairs.rows["fixed_level"].to_numpy() >= 0,
         cap_cut=levelling.cap_cut,
+        room_cut=levels.room_cut,
         dc_delay_days=levels.dc_delay_days,
     )
     return conform(table[chosen["has_source"].to_numpy()], LEVELS)

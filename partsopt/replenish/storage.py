@@ -7,30 +7,20 @@ choices are close at these prices.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from numba import njit
 
 from partsopt.errors import SettingsError
-from partsopt.replenish.chain import Delay, Demand, matched
+from partsopt.replenish.chain import Demand
 from partsopt.replenish.pairs import Pairs
 from partsopt.replenish.service import mean_on_hand
 from partsopt.replenish.targets import ROUNDING, Staircases, SystemLevels, system_levels
-from partsopt.tables import declare_exception, exceptions_of
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
-
-STORAGE_OVER = declare_exception(
-    "storage_over",
-    stage="replenish",
-    says="levels, or the stock of tonight, need more room than sites.storage_m3; money is the stock that has none",
-    action="let replenish.target_rule = system find levels with room; clear excess_actions; correct storage_m3",
-)
 
 HALVINGS = 44  # of a rent and of the price of service
 DOUBLINGS = 300
@@ -39,6 +29,7 @@ CLOSE_ENTRIES = 12  # of each of them
 SMALL = 30  # parts left to it, up to which it searches until nothing better can exist
 NODES, NODES_SMALL = 200, 20_000  # of its tree
 CLOSE_GAP = 1e-6  # of all, at which it stops where there are more
+DEAREST = 5  # sites whose rent is told
 SLACK = 1e-9  # relative error of sums of room
 
 
@@ -49,6 +40,14 @@ class Room(NamedTuple):
     limit: Floats
     site: Wholes
     space: Floats
+
+
+class Within(NamedTuple):
+    """Levels within the room of sites, the rent of a cubic metre at each, and the levels had there been any room."""
+
+    levels: SystemLevels
+    rent: Floats
+    free_level: Wholes
 
 
 class _Problem(NamedTuple):
@@ -115,7 +114,7 @@ def levels_within(
     *,
     target: float | None = None,
     budget: float | None = None,
-) -> tuple[SystemLevels, Floats]:
+) -> Within:
     """Choose a level of every part as :func:`partsopt.replenish.targets.system_levels` does, within the room of sites.
 
     Parameters
@@ -127,9 +126,9 @@ def levels_within(
 
     Returns
     -------
-    tuple
-        The levels, and the rent of a cubic metre at each site: money (target) or service (budget) that one more
-        would bring; 0 where there is room enough.
+    Within
+        The rent of a cubic metre is the money (target) or service (budget) that one more would bring; 0 where there
+        is room enough.
 
     Raises
     ------
@@ -146,9 +145,9 @@ def levels_within(
     --------
     >>> stairs = Staircases(np.array([0, 2, 4]), np.array([0, 1, 0, 1]), np.array([0.0, 0.9, 0.0, 0.8]))
     >>> room = Room(["DC"], np.array([1.5]), np.array([0, 0]), np.array([0.0, 2.0, 0.0, 1.0]))
-    >>> got, rent = levels_within(stairs, [1.0, 1.0], [0.5, 0.5], room, budget=2.0)
-    >>> got.order_up_to_level.tolist(), got.status
-    ([0, 1], 'optimal')
+    >>> got = levels_within(stairs, [1.0, 1.0], [0.5, 0.5], room, budget=2.0)
+    >>> got.levels.order_up_to_level.tolist(), got.free_level.tolist(), got.levels.status
+    ([0, 1], [1, 1], 'optimal')
     """
     cost, share = np.asarray(unit_cost, dtype=np.float64), np.asarray(weight, dtype=np.float64)
     sizes = np.diff(stairs.start)
@@ -163,7 +162,7 @@ def levels_within(
     else:
         problem = _Problem(stairs.start, -service, -money, -float(budget or 0.0), room)
     if (_taken(problem, entry) <= room.limit * (1 + SLACK)).all():
-        return free, none
+        return Within(free, none, free.order_up_to_level)
     found = _solved(problem)
     if found is None:
         most = _solved(problem._replace(aim=-service, limited=np.zeros(len(service)), least=0.0))
@@ -180,7 +179,7 @@ def levels_within(
     bound = min(max(found.bound, free.bound if target is not None else -free.bound), objective)
     sign = 1.0 if target is not None else -1.0
     gap = (objective - bound) / abs(objective) if objective else 0.0
-    return SystemLevels(
+    chosen = SystemLevels(
         order_up_to_level=stairs.level[got],
         fill_rate=stairs.fill_rate[got],
         money=float(money[got].sum()),
@@ -190,7 +189,14 @@ def levels_within(
         bound=sign * bound,
         gap=gap,
         nodes=free.nodes,
-    ), found.rent
+    )
+    return Within(chosen, found.rent, free.order_up_to_level)
+
+
+def cut_for_room(within: Within, room: Room) -> Wholes:
+    """Pieces that the levels at full sites lack of those they had with any room, shape (n,)."""
+    is_full = np.append(within.rent > 0, False)[room.site]
+    return np.where(is_full, np.maximum(within.free_level - within.levels.order_up_to_level, 0), 0)
 
 
 def _keys(free: SystemLevels, stairs: Staircases) -> Wholes:
@@ -218,38 +224,16 @@ def _taken(problem: _Problem, entry: Wholes) -> Floats:
 
 
 def said_of_rents(room: Room, rent: Floats, by_budget: bool) -> str:
-    """What one more cubic metre would bring at each site whose room decided levels, to follow a sentence."""
+    """What one more cubic metre would bring where room is dearest, to follow a sentence."""
+    full = np.flatnonzero(rent > 0)
+    dearest = np.sort(full[np.argsort(-rent[full], kind="stable")[:DEAREST]])
     said = [
-        f"; {name} is full at {limit:,.10g} m3, one more "
-        + (f"would serve {one:.4%} more" if by_budget else f"would spare {one:,.2f}")
-        for name, limit, one in zip(room.name, room.limit, rent, strict=True)
-        if one > 0
+        f"; {room.name[site]} is full at {room.limit[site]:,.10g} m3, one more "
+        + (f"would serve {rent[site]:.4%} more" if by_budget else f"would spare {rent[site]:,.2f}")
+        for site in dearest.tolist()
     ]
-    return "".join(said)
-
-
-def storage_exceptions(
-    pairs: Pairs, part: Demand, delay_of_rows: Callable[[Wholes], Delay], level: Wholes, on_hand: Wholes
-) -> pd.DataFrame:
-    """Sites whose levels, or whose stock tonight, need more room than there is; ``part`` is the demand of all pairs."""
-    limit = pairs.sites["storage_m3"].to_numpy(dtype=np.float64)
-    site, n = pairs.rows["site"].to_numpy(), len(limit)
-    rows = np.flatnonzero(~np.isnan(limit)[site])
-    needed, held, value = np.zeros(len(site)), np.zeros(len(site)), np.zeros(len(site))
-    volume, cost = pairs.rows["part_m3"].to_numpy()[rows], pairs.rows["part_cost"].to_numpy()[rows]
-    needed[rows] = shelf_room(level[rows], matched(part.at(rows), delay_of_rows(rows)), volume)
-    held[rows], value[rows] = on_hand[rows] * volume, on_hand[rows] * cost
-    by_level, tonight, money = (np.bincount(site, one, minlength=n) for one in (needed, held, value))
-    over = np.flatnonzero((by_level > limit * (1 + 1e-6)) | (tonight > limit))
-    beyond = np.maximum(tonight - limit, 0.0)[over] / np.maximum(tonight[over], 1e-9)
-    said = [
-        f"levels need {by_level[s]:,.3f} m3 when orders have come in, stock on hand takes {tonight[s]:,.3f} tonight; "
-        f"there are {limit[s]:,.10g}"
-        for s in over.tolist()
-    ]
-    return exceptions_of(
-        STORAGE_OVER, pd.DataFrame({"site_id": pairs.site_ids[over]}), what=said, money=money[over] * beyond
-    )
+    more = len(full) - len(dearest)
+    return "".join(said) + (f"; {more} more sites are full" if more else "")
 
 
 @njit(cache=True, nogil=True)

@@ -27,7 +27,7 @@ from partsopt.replenish.families import (
 from partsopt.replenish.levels import DemandOver, Levels, batch_of, levels_reaching, promised_by
 from partsopt.replenish.pairs import Pairs
 from partsopt.replenish.service import mean_owed
-from partsopt.replenish.storage import levels_within, room_of, said_of_rents
+from partsopt.replenish.storage import cut_for_room, levels_within, room_of, said_of_rents
 from partsopt.replenish.targets import ROUNDING, Staircases, SystemLevels, checked_goal, service_weights, staircases_of
 from partsopt.settings import ReplenishParams
 from partsopt.tables import ABC_CLASSES, EXCHANGE_CURVE, SOLVER_RUNS, conform, empty
@@ -103,22 +103,7 @@ def delay_at(chain: Chain, rows: Wholes, level: Wholes) -> Delay:
     return delay_of(chain.demand.at(rows), of, chain.share[rows], owed_by(demand, level[above]))
 
 
-def levels_by_class(chain: Chain, is_stocked: Flags, target: Floats, params: ReplenishParams) -> Wholes:
-    """The planner's level, else the smallest that reaches the class's target, DCs before those they supply.
-
-    A cap is not kept here, but those whom a DC supplies reckon with what it may hold.
-    """
-    level = np.zeros(len(is_stocked), dtype=np.int64)
-    by_cycle = params.service_measure == "cycle_service_level"
-    for wave in range(int(chain.wave.max(initial=0)) + 1):
-        rows = np.flatnonzero(is_stocked & (chain.wave == wave))
-        delay = delay_at(chain, rows, np.minimum(level, chain.cap))
-        reaching = levels_reaching(target[rows], chain.demand.at(rows), delay, by_cycle)
-        level[rows] = np.where(chain.fixed[rows] >= 0, chain.fixed[rows], reaching)
-    return level
-
-
-def promises_of(chain: Chain, over: DemandOver, level: Wholes, is_stocked: Flags) -> Levels:
+def promises_of(chain: Chain, over: DemandOver, level: Wholes, room_cut: Wholes, is_stocked: Flags) -> Levels:
     """What levels promise to customers, the delay at the DC included; a part that is not stocked promises nothing."""
     n = len(level)
     fill, cycle, waited = np.zeros(n), np.zeros(n), np.zeros(n)
@@ -131,31 +116,45 @@ def promises_of(chain: Chain, over: DemandOver, level: Wholes, is_stocked: Flags
     mean = (over.over_protection * over.weights).sum(axis=1)
     spread = ((over.over_protection - mean[:, None]) ** 2 * over.weights).sum(axis=1)
     sd = np.sqrt(over.variance_to_mean * mean + spread)
-    return Levels(level, mean_lead, mean, sd, fill, cycle, waited)
+    return Levels(level, mean_lead, mean, sd, fill, cycle, waited, room_cut)
 
 
-def levels_together(
-    pairs: Pairs, chosen: pd.DataFrame, chain: Chain, params: ReplenishParams
-) -> tuple[Wholes, Floats, pd.DataFrame]:
-    """Levels of all stocked pairs, chosen together by kind of site or over the network; service reached; the answers.
+class Ruled(NamedTuple):
+    """Levels of a rule, its service target or what it reached, and the answers (SOLVER_RUNS).
+
+    ``room_cut`` are the pieces that the levels lack of those they would have, were there room for any number.
+    """
+
+    level: Wholes
+    room_cut: Wholes
+    service_target: Floats
+    solver_runs: pd.DataFrame
+
+
+def ruled(level: Wholes, room_cut: Wholes, target: Floats, runs: list[dict[str, object]]) -> Ruled:
+    """The answer of a rule, its runs as a table."""
+    return Ruled(level, room_cut, target, conform(pd.DataFrame(runs), SOLVER_RUNS) if runs else empty(SOLVER_RUNS))
+
+
+def levels_together(pairs: Pairs, chosen: pd.DataFrame, chain: Chain, params: ReplenishParams) -> Ruled:
+    """Levels of all stocked pairs, chosen together by kind of site or over the network.
 
     No level is above its cap, unless its class's floor is.
     """
     is_stocked = pairs.rows["is_stocked"].to_numpy()
     can_be_bought = is_stocked & chosen["has_source"].to_numpy()
     if params.system_scope == "network":
-        level, reached, runs = _over_network(pairs, chosen, chain, np.flatnonzero(can_be_bought), params)
+        got = _over_network(pairs, chosen, chain, np.flatnonzero(can_be_bought), params)
     else:
-        level, reached, runs = _by_kind(pairs, chosen, chain, can_be_bought, params)
-    level[is_stocked & ~can_be_bought] = 1
-    return level, reached, conform(pd.DataFrame(runs), SOLVER_RUNS) if runs else empty(SOLVER_RUNS)
+        got = _by_kind(pairs, chosen, chain, can_be_bought, params)
+    got.level[is_stocked & ~can_be_bought] = 1
+    return got
 
 
-def _by_kind(
-    pairs: Pairs, chosen: pd.DataFrame, chain: Chain, can_be_bought: Flags, params: ReplenishParams
-) -> tuple[Wholes, Floats, list[dict[str, object]]]:
+def _by_kind(pairs: Pairs, chosen: pd.DataFrame, chain: Chain, can_be_bought: Flags, params: ReplenishParams) -> Ruled:
     """The DCs together, each piece of their demand counting; then the dealers, who know what the DCs hold."""
-    level, reached, runs = np.zeros(len(can_be_bought), dtype=np.int64), np.zeros(len(can_be_bought)), []
+    n, runs = len(can_be_bought), list[dict[str, object]]()
+    level, room_cut, reached = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64), np.zeros(n)
     is_dc = pairs.rows["is_dc"].to_numpy()
     for kind in KINDS:
         rows = np.flatnonzero(can_be_bought & (is_dc == (kind == "dc")))
@@ -163,7 +162,7 @@ def _by_kind(
             continue
         delay = delay_at(chain, rows, level)
         stairs = _staircases_at(pairs, chain, rows, delay, params)
-        plain = _weights(pairs, chosen, rows, params, np.ones(len(rows)))
+        plain = weights_of(pairs, chosen, rows, params, np.ones(len(rows)))
         factor = pairs.rows["shortfall_factor"].to_numpy()[rows]
         cost, budget = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows], params.system_budget[kind]
         room = room_of(pairs, rows, matched(chain.demand.at(rows), delay), stairs)
@@ -171,22 +170,23 @@ def _by_kind(
         if budget > 0:
             demand, worth = matched(chain.demand.at(rows), delay), _worth_owed(cost, params)
             low = stairs.level[stairs.start[:-1]]
-            (got, rent), owed = within_budget(
+            within, owed = within_budget(
                 lambda money: levels_within(stairs, cost, weight, room, budget=money),  # noqa: B023  # called at once
-                lambda found: (found[0].money, owed_worth(demand, found[0].order_up_to_level, worth)),  # noqa: B023  # at once
+                lambda got: (got.levels.money, owed_worth(demand, got.levels.order_up_to_level, worth)),  # noqa: B023  # at once
                 budget,
                 float(cost @ low) + owed_worth(demand, low, worth),
             )
         else:
             owed = 0.0
             try:
-                got, rent = levels_within(stairs, cost, weight, room, target=target)
+                within = levels_within(stairs, cost, weight, room, target=target)
             except SettingsError:  # the widened target is out of reach; if the plain one is too, that is refused
-                got, rent = levels_within(stairs, cost, plain, room, target=params.system_service_target[kind])
+                within = levels_within(stairs, cost, plain, room, target=params.system_service_target[kind])
+        got, room_cut[rows] = within.levels, cut_for_room(within, room)
         level[rows], reached[rows] = got.order_up_to_level, plain @ got.fill_rate
         run = _run_of(f"levels of the {kind}s", got, budget > 0, factor, owed)
-        runs.append(run | {"why": f"{run['why']}{said_of_rents(room, rent, budget > 0)}"})
-    return level, reached, runs
+        runs.append(run | {"why": f"{run['why']}{said_of_rents(room, within.rent, budget > 0)}"})
+    return ruled(level + room_cut, room_cut, reached, runs)
 
 
 def owed_worth(demand: Demand, level: Wholes, unit_cost: Floats) -> float:
@@ -238,13 +238,12 @@ def within_budget(
     return got, owed
 
 
-def _over_network(
-    pairs: Pairs, chosen: pd.DataFrame, chain: Chain, rows: Wholes, params: ReplenishParams
-) -> tuple[Wholes, Floats, list[dict[str, object]]]:
+def _over_network(pairs: Pairs, chosen: pd.DataFrame, chain: Chain, rows: Wholes, params: ReplenishParams) -> Ruled:
     """DCs and dealers for one target or budget, with the service of customers."""
-    level, reached = np.zeros(len(pairs.keys), dtype=np.int64), np.zeros(len(pairs.keys))
+    n = len(pairs.keys)
+    level, room_cut, reached = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64), np.zeros(n)
     if not len(rows):
-        return level, reached, []
+        return ruled(level, room_cut, reached, [])
     factor = pairs.rows["shortfall_factor"].to_numpy()[rows]
     network, weight = _network_of(pairs, chosen, chain, rows, params, factor)
     plain = weight * factor / (weight @ factor)
@@ -277,7 +276,7 @@ def _over_network(
     here = held(network, len(rows), got.variant, got.entry)
     level[rows] = here.level
     reached[rows] = (here.service * np.divide(plain, weight, out=np.zeros(len(rows)), where=weight > 0)).sum()
-    return level, reached, [_run_of("levels of the network", got, budget > 0, factor, owed)]
+    return ruled(level, room_cut, reached, [_run_of("levels of the network", got, budget > 0, factor, owed)])
 
 
 def widened_weights(weight: Floats, target: float, factor: Floats) -> tuple[Floats, float]:
@@ -328,20 +327,25 @@ def _run_of(name: str, got: SystemLevels | Answer, by_budget: bool, factor: Floa
     }
 
 
+def lowest_levels(pairs: Pairs, chain: Chain, rows: Wholes, delay: Delay, params: ReplenishParams) -> Wholes:
+    """The planner's level of some rows, else that of the floor of their class, at least one piece."""
+    abc = np.searchsorted(ABC_CLASSES, pairs.rows["abc_class"].to_numpy(dtype=str)[rows])
+    floor = np.array([params.fill_rate_floor[name] for name in ABC_CLASSES])[abc]
+    low, floored = np.ones(len(rows), dtype=np.int64), np.flatnonzero(floor > 0)
+    low[floored] = levels_reaching(floor[floored], chain.demand.at(rows[floored]), delay.at(floored))
+    fixed = chain.fixed[rows]
+    return np.where(fixed >= 0, fixed, low)
+
+
 def _staircases_at(pairs: Pairs, chain: Chain, rows: Wholes, delay: Delay, params: ReplenishParams) -> Staircases:
     """Levels between the floor and the cap of each row's class, at least one piece, or the planner's level alone."""
-    part, abc = chain.demand.at(rows), np.searchsorted(ABC_CLASSES, pairs.rows["abc_class"].to_numpy(dtype=str)[rows])
-    floor, cap = (
-        np.array([by[name] for name in ABC_CLASSES])[abc] for by in (params.fill_rate_floor, params.fill_rate_cap)
-    )
-    low, floored = np.ones(len(rows), dtype=np.int64), np.flatnonzero(floor > 0)
-    low[floored] = levels_reaching(floor[floored], part.at(floored), delay.at(floored))
-    fixed = chain.fixed[rows]
-    low = np.where(fixed >= 0, fixed, low)
-    return staircases_of(part, delay, low, np.maximum(chain.cap[rows], low), cap)
+    abc = np.searchsorted(ABC_CLASSES, pairs.rows["abc_class"].to_numpy(dtype=str)[rows])
+    cap = np.array([params.fill_rate_cap[name] for name in ABC_CLASSES])[abc]
+    low = lowest_levels(pairs, chain, rows, delay, params)
+    return staircases_of(chain.demand.at(rows), delay, low, np.maximum(chain.cap[rows], low), cap)
 
 
-def _weights(pairs: Pairs, chosen: pd.DataFrame, rows: Wholes, params: ReplenishParams, counted: Floats) -> Floats:
+def weights_of(pairs: Pairs, chosen: pd.DataFrame, rows: Wholes, params: ReplenishParams, counted: Floats) -> Floats:
     """Weight of each row's fill rate, of its demand only the share that is ``counted``."""
     known = pairs.rows.iloc[rows]
     return service_weights(
@@ -364,7 +368,7 @@ def _network_of(
     n = len(rows)
     is_dc, parent = pairs.rows["is_dc"].to_numpy()[rows], chain.parent[rows]
     above = _heads_of(pairs, chain, rows)
-    plain = _weights(pairs, chosen, rows, params, 1.0 - _share_of_dealers(pairs, chain, rows))
+    plain = weights_of(pairs, chosen, rows, params, 1.0 - _share_of_dealers(pairs, chain, rows))
     weight, _ = widened_weights(plain, 0.0, factor)
     cost = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows]
 

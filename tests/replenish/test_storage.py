@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partsopt.errors import SettingsError
+from partsopt.replenish.service import expected_on_hand
 from partsopt.replenish.storage import Room, levels_within
 from partsopt.replenish.targets import staircases, system_levels
 from tests.replenish.network import night, with_params
@@ -61,11 +62,23 @@ def test_most_service_for_money_and_room_equals_full_enumeration(parts, of_money
     best = max(
         service for money, service, taken in choices if money <= budget + 1e-9 and (taken <= room.limit + 1e-9).all()
     )
-    got, rent = levels_within(stairs, cost, weight, room, budget=budget)
+    got, rent, _ = levels_within(stairs, cost, weight, room, budget=budget)
     assert got.service == pytest.approx(best, abs=1e-6)
     assert got.bound >= got.service - 1e-12
     assert got.money <= budget * (1 + 1e-9)
     assert (rent >= 0).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(PARTS, st.floats(0.05, 1.1))
+def test_most_service_in_the_room_alone_equals_full_enumeration(parts, of_room):
+    stairs, cost, weight, site, space = made(parts)
+    choices = list(every_choice(stairs, cost, weight, site, space))
+    room = room_for(choices, site, space, of_room)
+    best = max(service for _, service, taken in choices if (taken <= room.limit + 1e-9).all())
+    within = levels_within(stairs, cost, weight, room, budget=max(money for money, _, _ in choices))
+    assert within.levels.service == pytest.approx(best, abs=1e-6)
+    assert within.free_level.tolist() == stairs.level[stairs.start[1:] - 1].tolist()
 
 
 @settings(max_examples=60, deadline=None)
@@ -85,7 +98,7 @@ def test_least_money_for_service_and_room_equals_full_enumeration(parts, of_serv
         with pytest.raises(SettingsError, match=r"finds no room at .*storage_m3 allows \d+\.\d{4}%"):
             levels_within(stairs, cost, weight, room, target=target)
         return
-    got, _ = levels_within(stairs, cost, weight, room, target=target)
+    got, _, _ = levels_within(stairs, cost, weight, room, target=target)
     assert got.money == pytest.approx(min(reaching), rel=1e-6, abs=1e-6)
     assert got.bound <= got.money + 1e-12
 
@@ -95,9 +108,9 @@ def test_without_limits_the_levels_are_those_of_the_system_approach():
         [(1.0, 1.0, 1.0, 2.0, 1.0, 5, 1.0, 0), (0.5, 1.0, 2.0, 9.0, 1.0, 4, 1.0, 1)]
     )
     room = Room(["A", "B"], np.array([99.0, 99.0]), site, space)
-    got, rent = levels_within(stairs, cost, weight, room, target=0.7)
+    got, rent, free_level = levels_within(stairs, cost, weight, room, target=0.7)
     free = system_levels(stairs, cost, weight, target=0.7)
-    assert got.order_up_to_level.tolist() == free.order_up_to_level.tolist()
+    assert got.order_up_to_level.tolist() == free_level.tolist() == free.order_up_to_level.tolist()
     assert rent.tolist() == [0.0, 0.0]
 
 
@@ -152,11 +165,83 @@ def test_room_too_small_for_the_target_is_refused_with_the_service_it_allows():
         dc_with(5.0, fixed_levels=fixed)
 
 
-def test_levels_of_classes_over_the_room_are_told():
-    site = {"site_id": "DC1", "site_kind": "dc", "storage_m3": 2.0}
-    stock = [{"part_id": "P1", "on_hand": 10}]
-    plan = night(forecasts=FORECASTS, parts=PIECES, sites=[site], stock=stock)
+def dc_by_class(room, **given):
+    site = {"site_id": "DC1", "site_kind": "dc", "storage_m3": room}
+    return night(forecasts=FORECASTS, parts=PIECES, supply=PRICES, sites=[site], **given)
+
+
+def test_levels_of_classes_are_cut_where_the_room_serves_least():
+    free, bound = dc_by_class(None), dc_by_class(5.0)
+    assert cubic_metres(free) > 5.0
+    volume = {row["part_id"]: row["volume_m3"] for row in PIECES}
+    with_room = bound.levels.assign(volume=bound.levels["part_id"].map(volume))
+    shelf = expected_on_hand(with_room["order_up_to_level"], with_room["mean_over_lead_time"], 1.0)
+    assert 4.5 < float(shelf @ with_room["volume"]) <= 5.0
+    assert (free.levels["order_up_to_level"] - with_room["order_up_to_level"]).tolist() == with_room[
+        "room_cut"
+    ].tolist()
+    lost = with_room.groupby("volume")["room_cut"].sum()
+    assert lost.iloc[0] == 0  # a tenth of a cubic metre
+    assert lost.iloc[2] > 0
+    [run] = bound.solver_runs.to_dict("records")
+    assert run["name"] == "room of the dcs"
+    assert run["objective"] <= run["bound"]
+    assert "; DC1 is full at 5 m3, one more would serve " in run["why"]
+    told = bound.exceptions[bound.exceptions["code"] == "level_cut_for_room"]
+    assert sorted(told["part_id"]) == sorted(with_room.loc[with_room["room_cut"] > 0, "part_id"])
+    assert told["what"].str.contains("its site is full; it promises").all()
+    assert (told["money"] > 0).all()
+
+
+def test_an_order_of_a_level_that_was_cut_says_so():
+    bound = dc_by_class(5.0)
+    row = bound.levels[bound.levels["room_cut"] > 0].iloc[0]
+    order = bound.orders[bound.orders["part_id"] == row["part_id"]].iloc[0]
+    notes = bound.lineage[
+        (bound.lineage["line_id"] == order["line_id"]) & (bound.lineage["term"] == "order_up_to_level")
+    ]
+    assert notes["note"].iloc[0].endswith(f"; {row['room_cut']} pieces fewer, as the site is full")
+
+
+def test_planners_levels_that_have_no_room_are_refused_by_class_too():
+    fixed = [{"site_id": "DC1", "part_id": "P2", "order_up_to_level": 30}]
+    with pytest.raises(SettingsError, match=r"lowest levels allowed: DC1 needs 2\d\.\d{3} m3\. Raise storage_m3"):
+        dc_by_class(5.0, fixed_levels=fixed)
+    kept = dc_by_class(24.0, fixed_levels=fixed)
+    level = dict(zip(kept.levels["part_id"], kept.levels["order_up_to_level"], strict=True))
+    assert level["P2"] == 30
+    assert kept.levels["room_cut"].sum() > 0
+
+
+def test_dealers_within_their_room_know_what_their_dc_still_holds():
+    sites = [
+        {"site_id": "DC1", "site_kind": "dc", "storage_m3": 5.0},
+        {"site_id": "D01", "site_kind": "dealer", "supplied_by": "DC1", "storage_m3": 3.0},
+        {"site_id": "D02", "site_kind": "dealer", "supplied_by": "DC1"},
+    ]
+    dealers = [
+        {**row, "site_id": name, "mean_per_period": row["mean_per_period"] / 3}
+        for row in FORECASTS
+        for name in ("D01", "D02")
+    ]
+    plan = night(forecasts=FORECASTS + dealers, parts=PIECES, supply=PRICES, sites=sites)
+    cut = plan.levels.groupby("site_id")["room_cut"].sum()
+    assert cut["DC1"] > 0
+    assert cut["D01"] > 0
+    assert cut["D02"] == 0
+    free = night(
+        forecasts=FORECASTS + dealers, parts=PIECES, supply=PRICES, sites=[{**one, "storage_m3": None} for one in sites]
+    )
+    at_d02 = [one.levels.query("site_id == 'D02'")["order_up_to_level"].to_numpy() for one in (plan, free)]
+    assert (at_d02[0] >= at_d02[1]).all()  # the DC is short more often
+    assert at_d02[0].sum() > at_d02[1].sum()
+    assert "storage_over" not in set(plan.exceptions["code"])
+
+
+def test_stock_of_tonight_over_the_room_is_told():
+    stock = [{"part_id": "P1", "on_hand": 20}]
+    plan = dc_by_class(6.0, stock=stock)
     [told] = plan.exceptions[plan.exceptions["code"] == "storage_over"].to_dict("records")
     assert told["site_id"] == "DC1"
-    assert told["what"].endswith("stock on hand takes 4.000 tonight; there are 2")
-    assert told["money"] == 50.0  # half of ten pieces at 10
+    assert told["what"].endswith("stock on hand takes 8.000 tonight; there are 6")
+    assert told["money"] == 50.0  # a quarter of twenty pieces at 10
