@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from partsopt.allocate.shares import allocate_stock, transfer_order_prefix
@@ -66,12 +67,14 @@ def dispatch_orders(
         The plan found breaks a rule: a fault in this program.
     """
     sites, parts = used["sites"], used["parts"]
-    requests, terms = _requests(orders, used, before["levels"], today)
+    positions = _left(before["positions"], before["shipments"])
+    asked = orders.assign(part_id=_in_force(orders, positions, sites, used["supersessions"], today))
+    requests, terms = _requests(asked, orders["part_id"], used, before["levels"], today)
     allocation = allocate_stock(
         requests=requests,
-        positions=_left(before["positions"], before["shipments"]),
+        positions=positions,
         levels=before["levels"],
-        open_orders=_orders_so_far(used["open_orders"], before["shipments"], orders["part_id"], today),
+        open_orders=_orders_so_far(used["open_orders"], before["shipments"], asked["part_id"], today),
         parts=parts,
         sites=sites,
         carrier_lanes=used["carrier_lanes"],
@@ -98,7 +101,12 @@ def dispatch_orders(
         params=settings.routing,
     )
     changes = changes_of(
-        before["delivery_lines"], deliveries.delivery_lines, shipments, allocation.shortages, dict(_zones(sites))
+        before["delivery_lines"],
+        deliveries.delivery_lines,
+        shipments,
+        allocation.shortages,
+        dict(_zones(sites)),
+        orders[orders["part_id"].ne(asked["part_id"])].set_index(["order_id", "line"])["part_id"].to_dict(),
     )
     derived = {
         "requests": _together(before["requests"], requests, REQUESTS),
@@ -128,8 +136,30 @@ def dispatch_orders(
     )
 
 
+def _in_force(
+    orders: pd.DataFrame, positions: pd.DataFrame, sites: pd.DataFrame, supersessions: pd.DataFrame, today: date
+) -> pd.Series:
+    """The part of each order: the newest number of one that was replaced, unless its DC has enough of the old."""
+    in_force = supersessions[supersessions["effective_on"] <= pd.Timestamp(today)]
+    new_of = dict(zip(in_force["old_part_id"], in_force["new_part_id"], strict=True))
+    pair = pd.MultiIndex.from_arrays(
+        [orders["site_id"].map(sites.set_index("site_id")["supplied_by"]), orders["part_id"]]
+    )
+    free = (positions["on_hand"] - positions["reserved"] - positions["committed"]).set_axis(
+        pd.MultiIndex.from_frame(positions[["site_id", "part_id"]])
+    )
+    wanted = orders["quantity"].set_axis(pair).groupby(level=[0, 1]).transform("sum").to_numpy()
+    suffices = free.reindex(pair).fillna(0).to_numpy() >= wanted
+    newest = []
+    for part_id, is_enough in zip(orders["part_id"], suffices, strict=True):
+        while not is_enough and part_id in new_of:
+            part_id = new_of[part_id]
+        newest.append(part_id)
+    return pd.Series(newest, index=orders.index, dtype="str")
+
+
 def _requests(
-    orders: pd.DataFrame, used: Tables, levels: pd.DataFrame, today: date
+    orders: pd.DataFrame, asked_as: pd.Series, used: Tables, levels: pd.DataFrame, today: date
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Late orders as requests to the DC of their dealer, and the one term each is made of."""
     sites, parts = used["sites"].set_index("site_id"), used["parts"].set_index("part_id")
@@ -155,7 +185,11 @@ def _requests(
             "term_number": 1,
             "term": "urgent_order",
             "quantity": requests["quantity"],
-            "note": "taken up during the day",
+            "note": np.where(
+                orders["part_id"].eq(asked_as),
+                "taken up during the day",
+                "taken up during the day, asked for as " + asked_as + ", which this part replaces",
+            ),
         }
     )
     return conform(requests, REQUESTS), conform(terms, LINEAGE)

@@ -392,7 +392,9 @@ URGENT_ORDERS = Table(
         "line": whole("line of the order", min=1),
         "site_id": site("the dealer that needs it"),
         "part_id": part(),
-        "quantity": whole("pieces needed", unit="pieces", min=1),
+        "quantity": whole(
+            "pieces needed", unit="pieces", min=1, remedy="leave out a line of which nothing is needed any more"
+        ),
         "tier": text("vor: vehicle off road", choices=("vor", "urgent")),
         "placed_at": moment("when it was placed"),
         "deliver_by": moment("when it is needed; blank: as soon as can be", required=False),
@@ -734,6 +736,7 @@ USED_TABLES = (
     "open_orders",
     "urgent_orders",
     "reservations",
+    "supersessions",
     "vehicles",
     "carrier_lanes",
     "travel",

@@ -22,8 +22,11 @@ MOST_SHOWN = 40
 @click.argument("orders_file", metavar="ORDERS", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.option("--now", metavar="MOMENT", help="When, such as 2026-11-02T10:40; default: the machine's clock.")
 @click.option("--out", type=click.Path(path_type=Path), help="Where the run goes; default: beside RUN.")
+@click.option("--encoding", type=click.Choice(["utf-8", "gb18030"]), help="Of ORDERS; default: as the night read it.")
 @click.option("--json", "as_json", is_flag=True, help="Print what changed as JSON on stdout.")
-def dispatch(place: Path, orders_file: Path, now: str | None, out: Path | None, as_json: bool) -> int:
+def dispatch(
+    place: Path, orders_file: Path, now: str | None, out: Path | None, encoding: str | None, as_json: bool
+) -> int:
     """Serve the late urgent orders of ORDERS (columns of urgent_orders) on the day that RUN planned.
 
     RUN is the folder of a night or of an earlier dispatch, or a data directory: its newest dispatch of the current
@@ -35,10 +38,12 @@ def dispatch(place: Path, orders_file: Path, now: str | None, out: Path | None, 
     from partsopt.commands.failure import spoken_as_json
 
     with spoken_as_json(as_json):
-        return _dispatch(place, orders_file, now, out, as_json)
+        return _dispatch(place, orders_file, now, out, encoding, as_json)
 
 
-def _dispatch(place: Path, orders_file: Path, now: str | None, out: Path | None, as_json: bool) -> int:
+def _dispatch(
+    place: Path, orders_file: Path, now: str | None, out: Path | None, encoding: str | None, as_json: bool
+) -> int:
     from partsopt.dispatch import dispatch_orders
     from partsopt.store.late_orders import moment_of, read_late_orders
     from partsopt.store.lock import run_lock
@@ -50,7 +55,7 @@ def _dispatch(place: Path, orders_file: Path, now: str | None, out: Path | None,
     with run_lock(runs):
         run = read_for_dispatch(folder)
         at = moment_of(now, run.used["sites"], run.used["holidays"], run.today, run.dispatched_at)
-        orders, sha256 = read_late_orders(orders_file, run, at)
+        orders, sha256 = read_late_orders(orders_file, run, at, encoding)
         done = dispatch_orders(run.before(orders), run.used, orders, run.settings, today=run.today, now=at)
         published = publish_dispatch(runs, done, run, orders_file.name, sha256, at)
     _show(published, done.tables["changes"], run, at, as_json)

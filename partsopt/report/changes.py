@@ -18,6 +18,7 @@ def changes_of(
     shipments: pd.DataFrame,
     shortages: pd.DataFrame,
     zones: Mapping[str, str],
+    asked_as: Mapping[tuple[str, int], str],
 ) -> pd.DataFrame:
     """Compare the deliveries before and after a dispatch.
 
@@ -31,6 +32,8 @@ def changes_of(
         What could not be sent of the new orders.
     zones
         Time zone of each site, for the times in the texts.
+    asked_as
+        The number that was ordered, by order and line, where another one that replaces it is sent.
 
     Returns
     -------
@@ -66,7 +69,7 @@ def changes_of(
                 "arrives_before": pd.NaT if old is None else old["arrives_at"],
                 "arrives_at": row["arrives_at"],
                 "is_late": row["is_late"],
-                "why": _why(line, old, row, joined, zone),
+                "why": _why(line, old, row, joined, zone, asked_as),
             }
         )
     rows += [
@@ -136,10 +139,12 @@ def _why(
     row: Mapping[str, Any],
     joined: Mapping[tuple[str, int], list[str]],
     zone: str,
+    asked_as: Mapping[tuple[str, int], str],
 ) -> str:
     if old is None:
         placed = "" if pd.isna(line["placed_at"]) else f", placed at {_clock(line['placed_at'], zone)}"
-        return f"{_order(line)}{placed}"
+        number = asked_as.get((line["for_order_id"], line["for_line"]))
+        return f"{_order(line)}{placed}{f', asked for as {number}' if number else ''}"
     trips = [(one["route_id"], one["trip"]) for one in (row, old) if one["carried_by"] == "vehicle"]
     orders = sorted({order for trip in trips for order in joined.get(trip, [])})
     if orders:

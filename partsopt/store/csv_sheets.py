@@ -71,18 +71,27 @@ def read_csv_sheet(data: bytes, file: str, table: Table, params: ReadParams) -> 
     )
 
 
+def as_gb18030_setting(table: Table) -> str:
+    """What to do so that a table is read as GB18030."""
+    return f'set read.encoding_of = {{ {table.name} = "gb18030" }}'
+
+
+def as_utf8_setting(table: Table) -> str:
+    """What to do so that a table is read as UTF-8 again."""
+    return f"take {table.name} out of read.encoding_of"
+
+
 def _as_utf8(
     data: bytes, encoding: str, table: Table, file: str
 ) -> tuple[bytes, tuple[Violation, ...], tuple[str, ...]]:
     """Bytes of the file in UTF-8 without its mark, checked; the declared encoding decides, never a guess."""
     notes: tuple[str, ...] = ()
-    setting = f'read.encoding_of = {{ {table.name} = "gb18030" }}'
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         rule = f"is not {encoding}: it starts with the mark of UTF-16"
         return b"", (file_fault(table, file, rule, "save it as CSV UTF-8"),), notes
     if encoding == "gb18030" and data.startswith(b"\xef\xbb\xbf"):
         rule = "is declared to be gb18030 but starts with the mark of UTF-8"
-        return b"", (file_fault(table, file, rule, f"take {table.name} out of read.encoding_of"),), notes
+        return b"", (file_fault(table, file, rule, as_utf8_setting(table)),), notes
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
@@ -91,7 +100,7 @@ def _as_utf8(
         other = "gb18030" if encoding == "utf-8" else "utf-8"
         remedy = f"save it as {encoding}"
         if _decodes(data, other):
-            way = f"set {setting}" if other == "gb18030" else f"take {table.name} out of read.encoding_of"
+            way = as_gb18030_setting(table) if other == "gb18030" else as_utf8_setting(table)
             remedy += f"; or, as it could be read as {other}, {way} and look at its text"
         return b"", (file_fault(table, file, rule, remedy, line=line),), notes
     if encoding == "gb18030" and not data.isascii() and _decodes(data, "utf-8"):

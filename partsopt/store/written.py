@@ -38,6 +38,7 @@ from partsopt.tables import (
     Column,
     Table,
     conform,
+    empty,
 )
 
 DECLARED = {**DERIVED_TABLES, **OUTPUT_TABLES}
@@ -46,6 +47,7 @@ RATES = replace(
     LEVELS,
     columns={name: LEVELS.columns[name] for name in ("site_id", "part_id", "mean_over_protection", "protection_days")},
 )
+ADDED_LATER = ("supersessions",)  # nights of older versions do not have it in ``used``
 DOCUMENTS = ("purchase_orders", "transfer_orders", "deliveries", "pick_lists")
 PLANNED = ("lineage", "requests", "shipments", "shortages", "routes", "stops", "delivery_lines", "collections")
 LOCKED = ("routes", "stops", "delivery_lines", "collections")
@@ -150,13 +152,19 @@ class RunTables:
         """Whether a table is the very one that was read of a file of this run."""
         read = {f"{name}.parquet": one for name, one in self.tables.items()}
         read |= {f"{USED}/{name}.parquet": one for name, one in self.used.items()}
-        return read.get(file) is table
+        return file in self.manifest["files"] and read.get(file) is table
 
     def before(self, orders: pd.DataFrame) -> dict[str, pd.DataFrame]:
-        """Its tables with the night's positions and levels of the parts ordered."""
-        part_ids = sorted(orders["part_id"].unique())
+        """Its tables with the night's positions and levels of the parts ordered, and of those that replace them."""
+        part_ids, replaced = set(orders["part_id"]), self.used["supersessions"]
+        for _ in range(len(replaced)):
+            known = len(part_ids)
+            part_ids |= set(replaced.loc[replaced["old_part_id"].isin(part_ids), "new_part_id"])
+            if len(part_ids) == known:
+                break
         of_night = {
-            table.name: _table_of(self.night / f"{table.name}.parquet", table, part_ids) for table in (POSITIONS, RATES)
+            table.name: _table_of(self.night / f"{table.name}.parquet", table, sorted(part_ids))
+            for table in (POSITIONS, RATES)
         }
         return {**self.tables, **of_night}
 
@@ -192,7 +200,7 @@ def read_for_dispatch(folder: Path) -> RunTables:
         if not (night / MANIFEST).exists():
             raise StorageError(
                 f"{folder.name} changes the night {night.name}, which does not lie beside it. "
-                "Remedy: put its folder back."
+                "Remedy: put its folder back, or copy this one to where the night lies."
             )
         read_manifest(night)
     _refuse_without_used(folder, manifest)
@@ -202,7 +210,7 @@ def read_for_dispatch(folder: Path) -> RunTables:
         manifest=manifest,
         sha256=hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
         tables={name: _table_of(folder / f"{name}.parquet", DECLARED[name]) for name in PLANNED},
-        used={name: _table_of(folder / USED / f"{name}.parquet", INPUT_TABLES[name]) for name in USED_TABLES},
+        used=_used_of(folder, manifest),
     )
 
 
@@ -217,8 +225,16 @@ def read_planned(folder: Path) -> tuple[date, dict[str, pd.DataFrame], dict[str,
     manifest = read_manifest(folder)
     _refuse_without_used(folder, manifest)
     tables = {name: _table_of(folder / f"{name}.parquet", DECLARED[name]) for name in ("shipments", *LOCKED)}
-    used = {name: _table_of(folder / USED / f"{name}.parquet", INPUT_TABLES[name]) for name in USED_TABLES}
-    return date.fromisoformat(manifest["today"]), tables, used
+    return date.fromisoformat(manifest["today"]), tables, _used_of(folder, manifest)
+
+
+def _used_of(folder: Path, manifest: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    """The input tables that a run's deliveries rest on; one that was not published then has no row."""
+    files = {name: f"{USED}/{name}.parquet" for name in USED_TABLES}
+    return {
+        name: _table_of(folder / file, INPUT_TABLES[name]) if file in manifest["files"] else empty(INPUT_TABLES[name])
+        for name, file in files.items()
+    }
 
 
 def _table_of(file: Path, table: Table, part_ids: Sequence[str] | None = None) -> pd.DataFrame:
@@ -353,7 +369,8 @@ def _files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, tuple[str, Ta
 
 
 def _refuse_without_used(folder: Path, manifest: Mapping[str, Any]) -> None:
-    lacking = [name for name in USED_TABLES if f"{USED}/{name}.parquet" not in manifest["files"]]
+    files = {name: f"{USED}/{name}.parquet" for name in USED_TABLES if name not in ADDED_LATER}
+    lacking = [name for name, file in files.items() if file not in manifest["files"]]
     if lacking:
         raise StorageError(
             f"{folder} does not hold {USED}/{lacking[0]}.parquet: an older version published it, without what "

@@ -229,6 +229,98 @@ def test_bad_orders_are_refused_by_name_and_nothing_is_published(
     assert not (runs / "DISPATCHED").exists()
 
 
+def test_an_order_is_taken_once_though_the_first_was_taken_by_a_dispatch(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    part = free_parts(runs, "DC-SH", 5)[0]
+    row = ["L1", 1, "D001", part, 1, "urgent", "2026-11-02T08:20", ""]
+    late, again = orders(tmp_path, row), orders(tmp_path, row, row, name="again.csv")
+    assert answer(["dispatch", str(runs), str(late), "--now", "2026-11-02T08:30"]) == 0
+    assert answer(["dispatch", str(runs), str(late), "--now", "2026-11-02T08:40"]) == 2
+    said = 'late.csv line 2: order_id is "L1"; it must be new; its line 1 is planned already. Remedy: give new orders'
+    assert said in capsys.readouterr().err
+    assert answer(["dispatch", str(runs / "night"), str(again), "--now", "2026-11-02T08:40"]) == 2
+    assert 'again.csv line 3: order_id, line is "L1, 1"; it must not repeat; line 2' in capsys.readouterr().err
+
+
+def test_orders_may_be_written_in_gb18030(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    part = free_parts(runs, "DC-SH", 5)[0]
+    late = orders(tmp_path, ["急单", 1, "D001", part, 1, "urgent", "2026-11-02T08:20", ""])
+    late.write_bytes(late.read_text(encoding="utf-8").encode("gb18030"))
+    given = ["dispatch", str(runs), str(late), "--now", "2026-11-02T08:30"]
+    assert answer(given) == 2
+    assert "late.csv line 2: is not utf-8: byte" in (said := capsys.readouterr().err)
+    assert "Remedy: save it as utf-8; or, as it could be read as gb18030, give --encoding gb18030 and look at" in said
+    assert answer([*given, "--encoding", "gb18030"]) == 0
+    assert table(dispatched(runs), "shipments")["for_order_id"].eq("急单").sum() == 1
+
+
+def test_a_file_without_orders_is_refused(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    late = orders(tmp_path)
+    assert answer(["dispatch", str(runs), str(late), "--now", "2026-11-02T08:30"]) == 2
+    assert "late.csv has no order. Give the orders that came in since the night." in capsys.readouterr().err
+    late.write_bytes(b"")
+    assert answer(["dispatch", str(runs), str(late), "--now", "2026-11-02T08:30"]) == 2
+    assert "late.csv: is empty: it has not even a header. Remedy: start it with order_id" in capsys.readouterr().err
+
+
+def test_of_a_replaced_part_the_new_number_is_sent_where_the_old_does_not_suffice(runs: Path, tmp_path: Path):
+    positions = pd.read_parquet(runs / "night" / "positions.parquet").set_index(["site_id", "part_id"])
+    sent = table(runs / "night", "shipments").groupby(["origin_id", "part_id"])["shipped_quantity"].sum()
+    free = positions["on_hand"] - positions["reserved"] - positions["committed"]
+    free = free.sub(sent.rename_axis(free.index.names), fill_value=0).xs("DC-SH")
+    replaced = pd.read_parquet(runs / "night" / "used" / "supersessions.parquet")
+    in_force = replaced[replaced["effective_on"] <= date(2026, 11, 2)].set_index("old_part_id")["new_part_id"]
+    old, new, pieces = next(
+        (old, new, int(free.get(old, 0)) + 1)
+        for old, new in in_force.items()
+        if new not in in_force and free.get(new, 0) > free.get(old, 0) >= 0
+    )
+    late = orders(tmp_path, ["L1", 1, "D001", old, pieces, "urgent", "2026-11-02T08:20", ""])
+    assert answer(["dispatch", str(runs), str(late), "--now", "2026-11-02T08:30"]) == 0
+    folder = dispatched(runs)
+    (line,) = table(folder, "shipments").query("for_order_id == 'L1'").to_dict("records")
+    assert (line["part_id"], line["shipped_quantity"]) == (new, pieces)
+    changes = pd.read_csv(folder / "changes.csv", dtype=str)
+    assert f"asked for as {old}" in changes.set_index("line_id").loc[line["line_id"], "why"]
+    notes = table(folder, "lineage").set_index("line_id")["note"]
+    assert f"taken up during the day, asked for as {old}, which this part replaces" in notes[[line["line_id"]]].tolist()
+    assert answer(["verify", str(folder)]) == 0
+
+
+def test_a_dispatch_away_from_its_night_is_not_dispatched(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    parts = free_parts(runs, "DC-SH", 5)[:2]
+    late = orders(tmp_path, ["L1", 1, "D001", parts[0], 1, "urgent", "2026-11-02T08:20", ""])
+    out = ["--out", str(tmp_path / "elsewhere")]
+    assert answer(["dispatch", str(runs), str(late), "--now", "2026-11-02T08:30", *out]) == 0
+    more = orders(tmp_path, ["L2", 1, "D001", parts[1], 1, "urgent", "2026-11-02T08:20", ""], name="more.csv")
+    folder = dispatched(tmp_path / "elsewhere")
+    assert answer(["dispatch", str(folder), str(more), "--now", "2026-11-02T08:40"]) == 4
+    said = "changes the night night, which does not lie beside it. Remedy: put its folder back, or copy this one to"
+    assert said in capsys.readouterr().err
+    beside = Path(shutil.copytree(folder, runs / folder.name))
+    assert answer(["dispatch", str(beside), str(more), "--now", "2026-11-02T08:20"]) == 2
+    said = "--now is 2026-11-02T08:20+08:00, before the dispatch that is changed (2026-11-02T08:30+08:00). Give a later"
+    assert said in capsys.readouterr().err
+    assert answer(["dispatch", str(beside), str(more), "--now", "2026-11-02T08:40"]) == 0
+
+
+def test_after_the_last_trip_nothing_drives_and_nothing_is_moved(runs: Path, tmp_path: Path):
+    """At 18:50 no van could be back in its shift: the order goes by a lane, or the reason is named."""
+    part = free_parts(runs, "DC-SH", 5)[0]
+    late = orders(tmp_path, ["L1", 1, "D001", part, 1, "vor", "2026-11-02T18:40", ""])
+    assert answer(["dispatch", str(runs), str(late), "--now", "2026-11-02T18:50"]) == 0
+    folder = dispatched(runs)
+    for name in ("routes", "stops"):
+        pd.testing.assert_frame_equal(table(folder, name), table(runs / "night", name))
+    (line,) = table(folder, "shipments").query("for_order_id == 'L1'")["line_id"]
+    fate = table(folder, "delivery_lines").set_index("line_id").loc[line]
+    assert fate["carried_by"] == "lane" or fate["unserved_because"]
+    assert answer(["verify", str(folder)]) == 0
+
+
 @pytest.mark.parametrize(
     ("now", "said"),
     [
