@@ -31,6 +31,7 @@ from partsopt.errors import TableError
 Kind: TypeAlias = Literal["text", "whole", "number", "flag", "day", "moment", "clock"]
 Role: TypeAlias = Literal["input", "derived", "output"]
 Tables: TypeAlias = Mapping[str, pd.DataFrame]
+Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 DTYPES: Mapping[Kind, str] = {
     "text": "str",
@@ -1647,7 +1648,7 @@ def conform(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
             )
     rows = pd.DataFrame(given, index=frame.index)
     for name, column in table.columns.items():
-        broken = broken_values(rows[name], column)
+        broken = broken_values(given[name], column)
         if broken.any():
             _refuse(rows, table, name, broken, column.rule() or "must be given", column.remedy or "correct the stage")
     if _is_in_order(rows, table.sorted_by):
@@ -1678,16 +1679,16 @@ def _is_in_order(rows: pd.DataFrame, key: Sequence[str]) -> bool:
     return True
 
 
-def _as_the_row_before(rows: pd.DataFrame, key: Sequence[str]) -> pd.Series:
+def _as_the_row_before(rows: pd.DataFrame, key: Sequence[str]) -> Flags:
     """Rows of a table in the order of its key that have the key of the row before."""
     same = np.arange(len(rows)) > 0
     for name in key:
         values = rows[name].array
         same[1:] &= np.asarray(values[1:] == values[:-1], dtype=bool)
-    return pd.Series(same, index=rows.index)
+    return same
 
 
-def broken_values(values: pd.Series, column: Column) -> pd.Series:
+def broken_values(values: pd.Series, column: Column) -> Flags:
     """True where a value of the declared type is missing though required, or out of the declared bounds."""
     broken = np.zeros(len(values), dtype=bool)
     if column.kind == "text":
@@ -1697,8 +1698,8 @@ def broken_values(values: pd.Series, column: Column) -> pd.Series:
                 broken |= blank
             if column.choices:
                 broken |= ~values.isin(column.choices).to_numpy() & ~blank
-        return pd.Series(broken, index=values.index)
-    if column.required:
+        return broken
+    if column.required and column.kind in ("number", "day", "moment"):
         broken |= values.isna().to_numpy()
     if column.kind in ("number", "whole", "clock"):
         numbers = values.to_numpy()
@@ -1710,7 +1711,7 @@ def broken_values(values: pd.Series, column: Column) -> pd.Series:
             broken |= numbers <= column.above
         if column.max is not None:
             broken |= numbers > column.max
-    return pd.Series(broken, index=values.index)
+    return broken
 
 
 def _filled(n: int, column: Column, index: pd.Index) -> pd.Series:
@@ -1733,7 +1734,7 @@ def _cast(values: pd.Series, name: str, column: Column, table: Table) -> pd.Seri
         ) from error
 
 
-def _refuse(rows: pd.DataFrame, table: Table, column: str, broken: pd.Series, rule: str, remedy: str) -> None:
+def _refuse(rows: pd.DataFrame, table: Table, column: str, broken: Flags, rule: str, remedy: str) -> None:
     first = rows[broken].iloc[0]
     place = ", ".join(str(first[name]) for name in table.key) or str(rows.index[broken][0])
     raise TableError(

@@ -139,6 +139,8 @@ def shortage_exceptions(shortages: pd.DataFrame, asked: pd.DataFrame) -> pd.Data
     of the backorder tier; for stock orders the parts of each DC with the most money and one
     line for all the others.
     """
+    if shortages.empty:
+        return empty(EXCEPTIONS)
     named = shortages.merge(asked[["request_id", "for_order_id", "for_line"]], on="request_id", validate="1:1")
     lists = [
         *((code, _request_by_request(named[named["tier"].eq(tier)])) for tier, code in SHORTAGE_OF.items()),
@@ -146,7 +148,7 @@ def shortage_exceptions(shortages: pd.DataFrame, asked: pd.DataFrame) -> pd.Data
         *_largest_and_rest(_part_by_part(shortages[shortages["tier"].eq("stock")], "asked for by")),
     ]
     found = [exceptions_of(code, rows, what=rows["what"], money=rows["money"]) for code, rows in lists if len(rows)]
-    return pd.concat(found, ignore_index=True) if found else empty(EXCEPTIONS)
+    return pd.concat(found, ignore_index=True)
 
 
 def _request_by_request(named: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from partsopt.store.written import RunTables
 
-MOST_SHOWN = 40
+MOST_SHOWN = 20
+FIRST_TOLD = ("short", "off", "new")
 
 
 @click.command(short_help="Put late orders into the day and plan its rest again.")
@@ -83,6 +84,8 @@ def _show(folder: Path, changes: pd.DataFrame, run: RunTables, at: pd.Timestamp,
         return
     from partsopt.commands.summary import print_changes
 
-    print_changes(changes, MOST_SHOWN)
+    place = changes["change"].map({name: place for place, name in enumerate(FIRST_TOLD)}).fillna(len(FIRST_TOLD))
+    told = changes.assign(place=place).sort_values(["place", "is_late", "line_id"], ascending=[True, False, True])
+    print_changes(told, MOST_SHOWN)
     counted = ", ".join(f"{count} {name}" for name, count in said["changes"].items()) or "nothing"
     click.echo(f"Changed: {counted}. Files of this dispatch: {folder}")

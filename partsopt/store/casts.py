@@ -89,7 +89,7 @@ def cast_texts(texts: pa.Array, column: Column) -> Cast:
     faults = {
         place: _explained(texts[place].as_py(), column) for place in np.flatnonzero(given & ~is_cast).tolist()
     } | _blank_faults(given, column)
-    broken = broken_values(values, column).to_numpy() & given & is_cast
+    broken = broken_values(values, column) & given & is_cast
     for place in np.flatnonzero(broken).tolist():
         faults[place] = _out_of_bounds(texts[place].as_py(), column)
     if column.kind == "day":

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from partsopt.store.casts import is_time_zone
 from partsopt.tables import Column, Table, Tables
@@ -47,7 +49,8 @@ def broken_references(ids: pd.Series, name: str, column: Column, referred: Refer
     """
     assert column.refers_to is not None  # noqa: S101 - the caller asks only for columns that refer
     table, key = column.refers_to
-    unknown = ids.ne("") & ~ids.isin(referred.ids)
+    known = pc.is_in(pa.array(ids, pa.large_string()), pa.array(referred.ids, pa.large_string()))
+    unknown = ids.ne("").to_numpy() & ~known.to_numpy(zero_copy_only=False)
     rows = ids.index[unknown].to_numpy()
     values = ids[unknown].tolist()
     plain = {_plain_id(one): one for one in reversed(referred.ids.tolist())} if values else {}

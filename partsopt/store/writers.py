@@ -286,8 +286,8 @@ def _moment_texts(values: pd.Series, site_ids: pd.Series | None, zones: Mapping[
         zone_of = site_ids.map(zones).to_numpy(dtype=object)
     for zone in sorted(set(zone_of[is_given])):
         places = np.flatnonzero(is_given & (zone_of == zone))
-        local = pd.DatetimeIndex(values.iloc[places]).tz_convert(zone)
-        shown[places] = [_moment_text(one) for one in local]
+        codes, distinct = pd.factorize(pd.DatetimeIndex(values.iloc[places]).tz_convert(zone))
+        shown[places] = np.array([_moment_text(one) for one in distinct], dtype=object)[codes]
     return pa.array(shown, TEXT)
 
 

@@ -239,7 +239,7 @@ def _used_of(folder: Path, manifest: Mapping[str, Any]) -> dict[str, pd.DataFram
 
 def _table_of(file: Path, table: Table, part_ids: Sequence[str] | None = None) -> pd.DataFrame:
     """The declared columns of a file, of the parts named where any are."""
-    by_code = [] if part_ids is None else ["part_id"]
+    by_code = [] if part_ids is None else [name for name, column in table.columns.items() if column.kind == "text"]
     try:
         with pq.ParquetFile(file, read_dictionary=by_code) as stored:
             rows = stored.read(columns=list(table.columns), use_threads=False)
