@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pulp
 
 from partsopt.replenish.service import expected_shortfall
+from partsopt.replenish.storage import Uses
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
@@ -230,8 +231,7 @@ def best_entries(
     aim: Floats,
     limited: Floats,
     least: float,
-    site: Wholes,
-    space: Floats,
+    uses: Uses,
     left: Floats,
     gap: float,
     most_nodes: int,
@@ -240,12 +240,12 @@ def best_entries(
 
     Parameters
     ----------
-    part, aim, limited, site, space
-        Of each entry; a site beyond ``left`` has no limit.
+    part, aim, limited
+        Of each entry.
     least
         The sum of ``limited`` is no smaller.
-    left
-        Room of each site.
+    uses, left
+        Room that entries take, and room of each site.
     gap, most_nodes
         Gap of ``aim``, and nodes of the tree, at which the search stops: it does not depend on the clock.
     """
@@ -257,10 +257,12 @@ def best_entries(
         problem += pulp.lpSum(take[i] for i in np.flatnonzero(part == number).tolist()) == 1
     scale = max(float(np.abs(limited).max()), 1e-300)
     problem += pulp.lpSum(float(limited[i]) / scale * take[i] for i in range(len(part))) >= least / scale
-    for number in np.unique(site[site < len(left)]).tolist():
-        here = np.flatnonzero(site == number).tolist()
-        room = max(float(space[here].max()), 1e-300)
-        problem += pulp.lpSum(float(space[i]) / room * take[i] for i in here) <= float(left[number]) / room
+    for number in np.unique(uses.site).tolist():
+        here = uses.site == number
+        space, entries = uses.space[here], uses.entry[here]
+        room = max(float(space.max()), 1e-300)
+        taken = pulp.lpSum(one / room * take[i] for one, i in zip(space.tolist(), entries.tolist(), strict=True))
+        problem += taken <= float(left[number]) / room
     solver = pulp.HiGHS(
         msg=False,
         threads=1,

@@ -73,13 +73,13 @@ def _cut(
     cost = chosen["unit_cost"].to_numpy(dtype=np.float64)[here]
     weight = weights_of(pairs, chosen, here, params, np.ones(len(here)))
     within = levels_within(stairs, cost, weight, room, budget=float(cost @ level[here]))
-    cut[at] = cut_for_room(within, room)
     got = within.levels
+    cut[at] = cut_for_room(within.free_level - got.order_up_to_level, room.site, within.rent)
     wanted = float(weight @ stairs.fill_rate[stairs.start[1:] - 1])
     why = (
         f"{cut.sum():,} pieces fewer than the classes ask for at full sites: {got.service:.4%} of weighted fill rate "
         f"there instead of {wanted:.4%}; at most {got.gap:.4%} better is possible"
-        + said_of_rents(room, within.rent, by_budget=True)
+        + said_of_rents(room.name, room.limit, within.rent, by_budget=True)
     )
     return cut, [
         {

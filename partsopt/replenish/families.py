@@ -80,7 +80,10 @@ class Response(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The variant of each family, its entry of each of its dealers' rows, and how good the choice is."""
+    """The variant of each family, its entry of each of its dealers' rows, and how good the choice is.
+
+    ``price`` is the service for a unit of money at which it was found.
+    """
 
     variant: Wholes
     entry: Wholes
@@ -91,6 +94,7 @@ class Answer(NamedTuple):
     bound: float
     gap: float
     nodes: int
+    price: float
 
 
 def weighed_levels(stairs: Staircases, most: int = len(WEIGHED)) -> Wholes:
@@ -184,8 +188,8 @@ def network_levels(network: Network, *, target: float | None = None, budget: flo
     else:
         objective, bound = answer.service, max(answer.value + price * goal, answer.service)
     gap = abs(objective - bound) / abs(objective) if objective else 0.0
-    found = Answer(answer.variant, entry, answer.money, answer.service, "feasible", objective, bound, gap, 0)
-    every = _every_choice(network)
+    found = Answer(answer.variant, entry, answer.money, answer.service, "feasible", objective, bound, gap, 0, price)
+    every = every_choice(network)
     return found if every is None else _best_of(every, network, found, goal, high, by_target)
 
 
@@ -243,7 +247,7 @@ def _edge(network: Network, dearest: float, is_rich: Callable[[Response], bool])
     return low, high
 
 
-class _Choices(NamedTuple):
+class Choices(NamedTuple):
     """Every choice of every family: from ``start[f]`` on money, service, variant and the entries of its rows."""
 
     start: Wholes
@@ -253,7 +257,7 @@ class _Choices(NamedTuple):
     entries: list[tuple[int, ...]]
 
 
-def _every_choice(network: Network) -> _Choices | None:
+def every_choice(network: Network) -> Choices | None:
     """All choices of a small network; None where there are too many."""
     variants, stairs = network.variants, network.variants.stairs
     sizes = np.log(np.diff(stairs.start))
@@ -274,10 +278,10 @@ def _every_choice(network: Network) -> _Choices | None:
             service.append(variants.service[v] + float(variants.weight[own] @ stairs.fill_rate[at]))
             variant.append(v)
             entries.append(combination)
-    return _Choices(np.array([*start, len(money)]), np.array(money), np.array(service), np.array(variant), entries)
+    return Choices(np.array([*start, len(money)]), np.array(money), np.array(service), np.array(variant), entries)
 
 
-def _best_of(every: _Choices, network: Network, answer: Answer, goal: float, price: float, by_target: bool) -> Answer:
+def _best_of(every: Choices, network: Network, answer: Answer, goal: float, price: float, by_target: bool) -> Answer:
     """The best of all choices, the answer at a price being the first."""
     variants = network.variants
     number = {(int(v), entries): i for i, (v, entries) in enumerate(zip(every.variant, every.entries, strict=True))}
@@ -295,4 +299,4 @@ def _best_of(every: _Choices, network: Network, answer: Answer, goal: float, pri
         v = every.variant[i]
         entry[variants.row_start[v] : variants.row_start[v + 1]] = every.entries[i]
     money, service = float(every.money[best.entry].sum()), float(every.service[best.entry].sum())
-    return Answer(every.variant[best.entry], entry, money, service, *best[1:])
+    return Answer(every.variant[best.entry], entry, money, service, *best[1:], answer.price)

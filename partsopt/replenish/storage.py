@@ -7,6 +7,7 @@ choices are close at these prices.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,11 +17,12 @@ from numba import njit
 from partsopt.errors import SettingsError
 from partsopt.replenish.chain import Demand
 from partsopt.replenish.pairs import Pairs
-from partsopt.replenish.service import mean_on_hand
+from partsopt.replenish.service import mean_owed
 from partsopt.replenish.targets import ROUNDING, Staircases, SystemLevels, system_levels
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 HALVINGS = 44  # of a rent and of the price of service
 DOUBLINGS = 300
@@ -29,6 +31,7 @@ CLOSE_ENTRIES = 12  # of each of them
 SMALL = 30  # parts left to it, up to which it searches until nothing better can exist
 NODES, NODES_SMALL = 200, 20_000  # of its tree
 CLOSE_GAP = 1e-6  # of all, at which it stops where there are more
+AT_ONCE = 200_000  # entries whose room is computed together
 DEAREST = 5  # sites whose rent is told
 SLACK = 1e-9  # relative error of sums of room
 
@@ -42,6 +45,14 @@ class Room(NamedTuple):
     space: Floats
 
 
+class Uses(NamedTuple):
+    """Room that entries take: the place of the entry, the site, and cubic metres there."""
+
+    entry: Wholes
+    site: Wholes
+    space: Floats
+
+
 class Within(NamedTuple):
     """Levels within the room of sites, the rent of a cubic metre at each, and the levels had there been any room."""
 
@@ -50,7 +61,7 @@ class Within(NamedTuple):
     free_level: Wholes
 
 
-class _Problem(NamedTuple):
+class Problem(NamedTuple):
     """Least sum of ``aim``, one entry of each part, with enough ``limited`` and room at every site."""
 
     start: Wholes
@@ -65,7 +76,7 @@ class _Problem(NamedTuple):
         return bool(enough and (_taken(self, entry) <= self.room.limit * (1 + SLACK)).all())
 
 
-class _Priced(NamedTuple):
+class Priced(NamedTuple):
     """The entries at a price and the rents that make room, and the value that no choice can beat."""
 
     price: float
@@ -83,27 +94,52 @@ class _Answer(NamedTuple):
     rent: Floats
 
 
-def room_of(pairs: Pairs, rows: Wholes, part: Demand, stairs: Staircases) -> Room:
-    """Room that each level of some pairs needs: for what is expected on the shelf when an order has just come in."""
+class LimitedSites(NamedTuple):
+    """Sites with limited room: names, cubic metres, and the place of each pair's site among them (-1: no limit)."""
+
+    name: list[str]
+    limit: Floats
+    of_pair: Wholes
+
+
+def limited_sites(pairs: Pairs) -> LimitedSites:
+    """The sites that say how much room they have."""
     limit = pairs.sites["storage_m3"].to_numpy(dtype=np.float64)
     limited = np.flatnonzero(~np.isnan(limit))
     number = np.full(len(limit), -1, dtype=np.int64)
     number[limited] = np.arange(len(limited))
-    site = number[pairs.rows["site"].to_numpy()[rows]]
+    return LimitedSites(pairs.site_ids[limited].tolist(), limit[limited], number[pairs.rows["site"].to_numpy()])
+
+
+def room_of(pairs: Pairs, rows: Wholes, part: Demand, stairs: Staircases) -> Room:
+    """Room that each level of some pairs needs: for what is expected on the shelf when an order has just come in."""
+    sites = limited_sites(pairs)
+    site = sites.of_pair[rows]
+    at = np.flatnonzero(site >= 0)
+    space = spaces_of(stairs, at, part.at(at), pairs.rows["part_m3"].to_numpy()[rows[at]])
+    return Room(sites.name, sites.limit, site, space)
+
+
+def spaces_of(stairs: Staircases, rows: Wholes, part: Demand, volume_m3: Floats) -> Floats:
+    """Room of each entry of staircases, 0 but for some rows, whose demand and volume of a piece are given."""
     sizes = np.diff(stairs.start)
-    at = np.flatnonzero(np.repeat(site >= 0, sizes))
-    of = np.repeat(np.arange(len(rows)), sizes)[at]
+    is_row = np.zeros(len(sizes), dtype=bool)
+    is_row[rows] = True
+    at, of = np.flatnonzero(np.repeat(is_row, sizes)), np.repeat(np.arange(len(rows)), sizes[rows])
     space = np.zeros(len(stairs.level))
-    space[at] = shelf_room(stairs.level[at], part.at(of), pairs.rows["part_m3"].to_numpy()[rows][of])
-    return Room(pairs.site_ids[limited].tolist(), limit[limited], site, space)
+    for begin in range(0, len(at), AT_ONCE):
+        here = slice(begin, begin + AT_ONCE)
+        space[at[here]] = shelf_room(stairs.level[at[here]], part.at(of[here]), volume_m3[of[here]])
+    return space
 
 
 def shelf_room(level: Wholes, part: Demand, volume_m3: Floats) -> Floats:
     """Cubic metres of what is expected on the shelf when an order has just come in, E(S - D(L))+ times a piece's."""
     if not len(level):
         return np.zeros(0)
-    lead = part.over_lead_time
-    return volume_m3 * mean_on_hand(level, part.batch, lead, lead, part.variance_to_mean, part.weights)
+    owed = mean_owed(level, part.batch, part.over_lead_time, part.variance_to_mean, part.weights)
+    mean = (part.over_lead_time * part.weights).sum(axis=1)
+    return volume_m3 * np.maximum(level + (part.batch - 1) / 2 - mean + owed, 0.0)
 
 
 def levels_within(
@@ -154,13 +190,13 @@ def levels_within(
     part = np.repeat(np.arange(len(sizes)), sizes)
     money, service = cost[part] * stairs.level, share[part] * stairs.fill_rate
     none = np.zeros(len(room.limit))
-    _floors_fit(stairs, room)
+    floors_fit(room, stairs.start[:-1])
     free = system_levels(stairs, cost, share, target=target, budget=budget)
     entry = np.searchsorted(part * (stairs.level.max() + 1) + stairs.level, _keys(free, stairs))
     if target is not None:
-        problem = _Problem(stairs.start, money, service, min(target, free.service), room)
+        problem = Problem(stairs.start, money, service, min(target, free.service), room)
     else:
-        problem = _Problem(stairs.start, -service, -money, -float(budget or 0.0), room)
+        problem = Problem(stairs.start, -service, -money, -float(budget or 0.0), room)
     if (_taken(problem, entry) <= room.limit * (1 + SLACK)).all():
         return Within(free, none, free.order_up_to_level)
     found = _solved(problem)
@@ -169,11 +205,8 @@ def levels_within(
         reached = float(service[most.entry].sum()) if most is not None else 0.0
         full = ", ".join(name for name, rent in zip(room.name, most.rent if most else none, strict=True) if rent > 0)
         if most is None or not problem.keeps(most.entry):
-            raise SettingsError(
-                f"a service of {100 * float(target or 0):.10g}% finds no room at {full}: sites.storage_m3 allows "
-                f"{np.floor(1e6 * reached) / 1e4:.4f}%. Lower the target, or raise storage_m3."
-            )
-        found = _improved(problem, _Priced(0.0, most.rent, most.entry, free.bound), free.bound)
+            raise service_without_room(float(target or 0), full, reached)
+        found = _improved(problem, Priced(0.0, most.rent, most.entry, free.bound), free.bound)
     got = found.entry
     objective = float(problem.aim[got].sum())
     bound = min(max(found.bound, free.bound if target is not None else -free.bound), objective)
@@ -193,18 +226,26 @@ def levels_within(
     return Within(chosen, found.rent, free.order_up_to_level)
 
 
-def cut_for_room(within: Within, room: Room) -> Wholes:
-    """Pieces that the levels at full sites lack of those they had with any room, shape (n,)."""
-    is_full = np.append(within.rent > 0, False)[room.site]
-    return np.where(is_full, np.maximum(within.free_level - within.levels.order_up_to_level, 0), 0)
+def cut_for_room(fewer: Wholes, site: Wholes, rent: Floats) -> Wholes:
+    """Of the pieces by which levels are lower than with any room, those at full sites; ``site`` -1 has no limit."""
+    return np.where(np.append(rent > 0, False)[site], np.maximum(fewer, 0), 0)
 
 
 def _keys(free: SystemLevels, stairs: Staircases) -> Wholes:
     return np.arange(len(free.order_up_to_level)) * (stairs.level.max() + 1) + free.order_up_to_level
 
 
-def _floors_fit(stairs: Staircases, room: Room) -> None:
-    needed = _sums(room, stairs.start[:-1])
+def service_without_room(target: float, full: str, reached: float) -> SettingsError:
+    """The refusal of a target that the room of some sites does not allow, with what it does."""
+    return SettingsError(
+        f"a service of {100 * target:.10g}% finds no room at {full}: sites.storage_m3 allows "
+        f"{np.floor(1e6 * reached) / 1e4:.4f}%. Lower the target, or raise storage_m3."
+    )
+
+
+def floors_fit(room: Room, lowest: Wholes) -> None:
+    """Refuse lowest entries that need more room than there is, with what they need."""
+    needed = _sums(room, lowest)
     over = np.flatnonzero(needed > room.limit * (1 + SLACK))
     if len(over):
         said = "; ".join(f"{room.name[s]} needs {np.ceil(1e3 * needed[s]) / 1e3:,.3f} m3" for s in over)
@@ -219,16 +260,16 @@ def _sums(room: Room, entry: Wholes) -> Floats:
     return np.bincount(room.site[inside], room.space[entry][inside], minlength=len(room.limit)).astype(np.float64)
 
 
-def _taken(problem: _Problem, entry: Wholes) -> Floats:
+def _taken(problem: Problem, entry: Wholes) -> Floats:
     return _sums(problem.room, entry)
 
 
-def said_of_rents(room: Room, rent: Floats, by_budget: bool) -> str:
+def said_of_rents(name: list[str], limit: Floats, rent: Floats, by_budget: bool) -> str:
     """What one more cubic metre would bring where room is dearest, to follow a sentence."""
     full = np.flatnonzero(rent > 0)
     dearest = np.sort(full[np.argsort(-rent[full], kind="stable")[:DEAREST]])
     said = [
-        f"; {room.name[site]} is full at {room.limit[site]:,.10g} m3, one more "
+        f"; {name[site]} is full at {limit[site]:,.10g} m3, one more "
         + (f"would serve {rent[site]:.4%} more" if by_budget else f"would spare {rent[site]:,.2f}")
         for site in dearest.tolist()
     ]
@@ -237,7 +278,7 @@ def said_of_rents(room: Room, rent: Floats, by_budget: bool) -> str:
 
 
 @njit(cache=True, nogil=True)
-def _cheapest(
+def cheapest(
     start: Wholes, aim: Floats, limited: Floats, price: float, space: Floats, site: Wholes, rent: Floats, rows: Wholes
 ) -> Wholes:
     """The cheapest entry of some parts at a price and rents; of equals the lowest."""
@@ -252,46 +293,61 @@ def _cheapest(
     return best
 
 
-def _priced(problem: _Problem, price: float) -> _Priced:
+def priced(problem: Problem, price: float) -> Priced:
     """The smallest rents at which all sites have room at a price, by bisection, and the cheapest entries."""
     start, aim, limited, _, room = problem
     n = len(start) - 1
     rent = np.zeros(len(room.limit))
-    entry = _cheapest(start, aim, limited, price, room.space, room.site, rent, np.arange(n))
+    entry = cheapest(start, aim, limited, price, room.space, room.site, rent, np.arange(n))
     full = _sums(room, entry) > room.limit
     if full.any():
         rows = np.flatnonzero(np.append(full, False)[room.site])
 
-        def is_full(at: Floats) -> npt.NDArray[np.bool_]:
-            entry[rows] = _cheapest(start, aim, limited, price, room.space, room.site, at, rows)
+        def is_full(at: Floats) -> Flags:
+            entry[rows] = cheapest(start, aim, limited, price, room.space, room.site, at, rows)
             return full & (_sums(room, entry) > room.limit)
 
-        low = np.zeros(len(rent))
-        high = np.where(full, np.abs(aim - price * limited).max() / room.limit * 1e-3, 0.0)
-        for _ in range(DOUBLINGS):
-            too_low = is_full(high)
-            if not too_low.any():
-                break
-            low, high = np.where(too_low, high, low), np.where(too_low, 2 * high, high)
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            too_low = is_full(middle)
-            low, high = np.where(too_low, middle, low), np.where(too_low, high, middle)
-        rent = np.where(full, high, 0.0)
-        entry[rows] = _cheapest(start, aim, limited, price, room.space, room.site, rent, rows)
+        high = np.abs(aim - price * limited).max() / room.limit * 1e-3
+        rent = fitting_rents(is_full, full, high)
+        entry[rows] = cheapest(start, aim, limited, price, room.space, room.site, rent, rows)
     value = (aim - price * limited)[entry].sum() + float(rent @ _sums(room, entry))
-    return _Priced(price, rent, entry, float(value + price * problem.least - rent @ room.limit))
+    return Priced(price, rent, entry, float(value + price * problem.least - rent @ room.limit))
 
 
-def _solved(problem: _Problem) -> _Answer | None:
+def fitting_rents(is_full: Callable[[Floats], Flags], full: Flags, first: Floats) -> Floats:
+    """The smallest rent of each site at which it is not full any more, all by bisection at once; 0 where it never was.
+
+    Parameters
+    ----------
+    is_full
+        Which sites are full at some rents; the higher the rent of a site, the less is there.
+    full
+        Which are at rents of 0.
+    first
+        Rents to begin with, above 0.
+    """
+    low, high = np.zeros(len(full)), np.where(full, first, 0.0)
+    for _ in range(DOUBLINGS):
+        too_low = is_full(high)
+        if not too_low.any():
+            break
+        low, high = np.where(too_low, high, low), np.where(too_low, 2 * high, high)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        too_low = is_full(middle)
+        low, high = np.where(too_low, middle, low), np.where(too_low, high, middle)
+    return np.where(full, high, 0.0)
+
+
+def _solved(problem: Problem) -> _Answer | None:
     """The best choice found; None where no price and rents give one that is allowed."""
-    best = _priced(problem, 0.0)
+    best = priced(problem, 0.0)
     bound = best.bound
     if not problem.keeps(best.entry):
         spread = np.ptp(problem.limited)
         low, high = 0.0, float(np.ptp(problem.aim) / spread) * 1e-3 if spread > 0 else 1.0
         for _ in range(DOUBLINGS):
-            best = _priced(problem, high)
+            best = priced(problem, high)
             bound = max(bound, best.bound)
             if problem.keeps(best.entry):
                 break
@@ -300,7 +356,7 @@ def _solved(problem: _Problem) -> _Answer | None:
                 return None
         for _ in range(HALVINGS):
             middle = (low + high) / 2
-            tried = _priced(problem, middle)
+            tried = priced(problem, middle)
             bound = max(bound, tried.bound)
             if problem.keeps(tried.entry):
                 high, best = middle, tried
@@ -309,7 +365,7 @@ def _solved(problem: _Problem) -> _Answer | None:
     return _improved(problem, best, bound)
 
 
-def _improved(problem: _Problem, first: _Priced, bound: float) -> _Answer:
+def _improved(problem: Problem, first: Priced, bound: float) -> _Answer:
     """The first choice, bettered by an integer programme over the parts whose choices are close at its prices."""
     from partsopt.replenish.budget import best_entries  # pulp: only if needed
 
@@ -338,7 +394,7 @@ def _improved(problem: _Problem, first: _Priced, bound: float) -> _Answer:
     others = first.entry[~is_close]
     left = room.limit - _sums(room._replace(site=np.where(is_close, -1, room.site)), first.entry)
     rows = np.flatnonzero(kept)
-    at_site = np.where(room.site[part[rows]] >= 0, room.site[part[rows]], len(room.limit))
+    inside = np.flatnonzero(room.site[part[rows]] >= 0)
     is_small = len(close) <= SMALL
     close_gap = 0.0 if is_small else CLOSE_GAP * max(abs(value), 1.0)
     solved = best_entries(
@@ -346,8 +402,7 @@ def _improved(problem: _Problem, first: _Priced, bound: float) -> _Answer:
         aim[rows],
         limited[rows],
         least - float(limited[others].sum()),
-        at_site,
-        room.space[rows],
+        Uses(inside, room.site[part[rows[inside]]], room.space[rows[inside]]),
         left,
         gap=close_gap,
         most_nodes=NODES_SMALL if is_small else NODES,

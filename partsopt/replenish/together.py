@@ -20,14 +20,22 @@ from partsopt.replenish.families import (
     held,
     highest_price,
     laid_out,
-    network_levels,
     response,
     weighed_levels,
 )
 from partsopt.replenish.levels import DemandOver, Levels, batch_of, levels_reaching, promised_by
+from partsopt.replenish.networkroom import NetworkRoom, network_within
 from partsopt.replenish.pairs import Pairs
 from partsopt.replenish.service import mean_owed
-from partsopt.replenish.storage import cut_for_room, levels_within, room_of, said_of_rents
+from partsopt.replenish.storage import (
+    cut_for_room,
+    levels_within,
+    limited_sites,
+    room_of,
+    said_of_rents,
+    shelf_room,
+    spaces_of,
+)
 from partsopt.replenish.targets import ROUNDING, Staircases, SystemLevels, checked_goal, service_weights, staircases_of
 from partsopt.settings import ReplenishParams
 from partsopt.tables import ABC_CLASSES, EXCHANGE_CURVE, SOLVER_RUNS, conform, empty
@@ -182,10 +190,11 @@ def _by_kind(pairs: Pairs, chosen: pd.DataFrame, chain: Chain, can_be_bought: Fl
                 within = levels_within(stairs, cost, weight, room, target=target)
             except SettingsError:  # the widened target is out of reach; if the plain one is too, that is refused
                 within = levels_within(stairs, cost, plain, room, target=params.system_service_target[kind])
-        got, room_cut[rows] = within.levels, cut_for_room(within, room)
+        got = within.levels
+        room_cut[rows] = cut_for_room(within.free_level - got.order_up_to_level, room.site, within.rent)
         level[rows], reached[rows] = got.order_up_to_level, plain @ got.fill_rate
         run = _run_of(f"levels of the {kind}s", got, budget > 0, factor, owed)
-        runs.append(run | {"why": f"{run['why']}{said_of_rents(room, within.rent, budget > 0)}"})
+        runs.append(run | {"why": f"{run['why']}{said_of_rents(room.name, room.limit, within.rent, budget > 0)}"})
     return ruled(level + room_cut, room_cut, reached, runs)
 
 
@@ -245,7 +254,8 @@ def _over_network(pairs: Pairs, chosen: pd.DataFrame, chain: Chain, rows: Wholes
     if not len(rows):
         return ruled(level, room_cut, reached, [])
     factor = pairs.rows["shortfall_factor"].to_numpy()[rows]
-    network, weight = _network_of(pairs, chosen, chain, rows, params, factor)
+    network, weight, delay = _network_of(pairs, chosen, chain, rows, params, factor)
+    room = _room_of_network(pairs, chain, rows, network, delay)
     plain = weight * factor / (weight @ factor)
     _, target = widened_weights(plain, params.network_service_target, factor)
     budget = params.network_budget
@@ -260,23 +270,28 @@ def _over_network(pairs: Pairs, chosen: pd.DataFrame, chain: Chain, rows: Wholes
 
         dearest = highest_price(network)
         lowest = response(network, dearest)
-        got, owed = within_budget(
-            lambda money: network_levels(network, budget=money),
-            lambda found: (found.money, owed_at(found.variant, found.entry)),
+        within, owed = within_budget(
+            lambda money: network_within(network, room, budget=money),
+            lambda got: (got.answer.money, owed_at(got.answer.variant, got.answer.entry)),
             budget,
             lowest.money + owed_at(lowest.variant, entries_after(network, dearest)),
         )
     else:
         owed = 0.0
         try:
-            got = network_levels(network, target=target)
+            within = network_within(network, room, target=target)
         except SettingsError:  # the widened target is out of reach; if the plain one is too, that is refused
-            network, weight = _network_of(pairs, chosen, chain, rows, params, np.ones(len(rows)))
-            got = network_levels(network, target=params.network_service_target)
+            network, weight, _ = _network_of(pairs, chosen, chain, rows, params, np.ones(len(rows)))
+            within = network_within(network, room, target=params.network_service_target)
+    got, free = within.answer, within.free
     here = held(network, len(rows), got.variant, got.entry)
+    free_level = held(network, len(rows), free.variant, free.entry).level
     level[rows] = here.level
+    room_cut[rows] = cut_for_room(free_level - here.level, limited_sites(pairs).of_pair[rows], within.rent)
     reached[rows] = (here.service * np.divide(plain, weight, out=np.zeros(len(rows)), where=weight > 0)).sum()
-    return ruled(level, room_cut, reached, [_run_of("levels of the network", got, budget > 0, factor, owed)])
+    run = _run_of("levels of the network", got, budget > 0, factor, owed)
+    why = f"{run['why']}{said_of_rents(room.name, room.limit, within.rent, budget > 0)}"
+    return ruled(level + room_cut, room_cut, reached, [run | {"why": why}])
 
 
 def widened_weights(weight: Floats, target: float, factor: Floats) -> tuple[Floats, float]:
@@ -359,9 +374,10 @@ def weights_of(pairs: Pairs, chosen: pd.DataFrame, rows: Wholes, params: Repleni
 
 def _network_of(
     pairs: Pairs, chosen: pd.DataFrame, chain: Chain, rows: Wholes, params: ReplenishParams, factor: Floats
-) -> tuple[Network, Floats]:
+) -> tuple[Network, Floats, Delay]:
     """The families of some rows, at every level of their DCs that is weighed, and the weight of each row's customers.
 
+    Third comes what the rows of the variants wait for.
     A DC's customers are its own and those of dealers that do not stock the part; a DC's wait for a DC above it is not
     weighed. A dealer whose DC is not among the rows is a family of its own. Weights are divided by ``factor``.
     """
@@ -401,7 +417,24 @@ def _network_of(
     at_dealers = _staircases_at(pairs, chain, part_rows, delay, params)
     money = np.where(head >= 0, cost[family] * dc_level, 0.0)
     variants = Variants(family, head, dc_level, money, dc_service, row_start, row, cost[row], weight[row], at_dealers)
-    return laid_out(variants), weight
+    return laid_out(variants), weight, delay
+
+
+def _room_of_network(pairs: Pairs, chain: Chain, rows: Wholes, network: Network, delay: Delay) -> NetworkRoom:
+    """Room that the choices of a network need, as :func:`partsopt.replenish.storage.room_of` for one kind of site."""
+    variants, sites = network.variants, limited_sites(pairs)
+    volume = pairs.rows["part_m3"].to_numpy()
+    site, of_row = sites.of_pair[rows], rows[variants.row]
+    dc_site = np.where(variants.head >= 0, site[variants.head], -1)
+    dcs = np.flatnonzero(dc_site >= 0)
+    heads = rows[variants.head[dcs]]
+    dc_space = np.zeros(len(dc_site))
+    dc_space[dcs] = shelf_room(variants.dc_level[dcs], chain.demand.at(heads), volume[heads])
+    row_site = site[variants.row]
+    dealers = np.flatnonzero(row_site >= 0)
+    part = matched(chain.demand.at(of_row[dealers]), delay.at(dealers))
+    space = spaces_of(variants.stairs, dealers, part, volume[of_row[dealers]])
+    return NetworkRoom(sites.name, sites.limit, dc_site, dc_space, row_site, space)
 
 
 def _heads_of(pairs: Pairs, chain: Chain, rows: Wholes) -> Wholes:
@@ -438,7 +471,7 @@ def exchange_curve_of(
     for scope, rows in scopes:
         if not len(rows):
             continue
-        network, weight = _network_of(pairs, chosen, chain, rows, params, np.ones(len(rows)))
+        network, weight, _ = _network_of(pairs, chosen, chain, rows, params, np.ones(len(rows)))
         cost = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows]
         points = curve_points(network, cost, weight, levels.order_up_to_level[rows], levels.promised_fill_rate[rows])
         tables.append(_curve_table(scope, points, pairs.rows.iloc[rows]))
