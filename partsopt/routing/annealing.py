@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from partsopt.errors import NoPlan
 from partsopt.routing.pool import POOL_NODES, POOL_ROUTES
 from partsopt.routing.route_problem import NEVER, Floats, Ints, RouteProblem, SearchState
-from partsopt.routing.ruin import NEAREST, construct, iterate, join
+from partsopt.routing.ruin import NEAREST, construct, iterate
+from partsopt.routing.vanday import join
 
 HOT, COLD = 4.0, 0.02
 
@@ -320,8 +321,3 @@ def temperatures(search: RuinSearch) -> tuple[float, float]:
     served = sum(len(trip) for column in columns for trip in column.trips)
     per_client = sum(column.cost for column in columns) / max(served, 1)
     return HOT * per_client, COLD * per_client
-
-
-def driven_cost(search: RuinSearch) -> float:
-    """Cost of the best plan's vehicles, without the price of who is out; a scale for temperatures."""
-    return float(sum(column.cost for column in best_columns(search)))

@@ -19,10 +19,10 @@ from partsopt.routing.annealing import (
     best_days,
     columns_of,
     cost_of_column,
-    driven_cost,
     improve,
     nearest_clients,
     start_search,
+    temperatures,
     types_of,
 )
 from partsopt.routing.columns import ChoiceStatus, Consignment, choose_columns
@@ -35,7 +35,6 @@ from partsopt.routing.timetable import DayProblem, Trips
 FIRST_PLANS = 6
 GROUP_SIZE = 200
 TURNS = 6
-HOT, COLD = 1.0, 0.003
 PRICE_STEPS = 64
 EFFORT_PER_CLIENT, LEAST_EFFORT, MOST_EFFORT = 0.002, 0.5, 1.5
 """Deterministic time of GLOP and of CP-SAT, each: more found nothing better on days of 1,500 dealers."""
@@ -199,11 +198,10 @@ def whole_day(problem: DayProblem, terms: Mapping[int, Terms], weights: Weights)
 
 def _anneal(whole: WholeDay, first: RuinSearch, iterations: int, until: float) -> _Searched:
     """Anneal a plan, whole or by neighbourhoods in turns whose borders move."""
-    hot = HOT * driven_cost(first) / max(len(whole.members), 1)
+    hot, cold = temperatures(first)
     if hot <= 0:
         return _Searched(best_days(first), [], 0, hit_time_limit=False)
-    ratio = (COLD / HOT) ** (1 / TURNS)
-    heats = [hot * ratio**turn for turn in range(TURNS + 1)]
+    heats = [hot * (cold / hot) ** (turn / TURNS) for turn in range(TURNS + 1)]
     days, columns, done = best_days(first), list[Column](), 0
     is_whole = len(whole.members) <= GROUP_SIZE * 3 // 2
     for turn in range(TURNS):

@@ -15,7 +15,21 @@ import numba
 import numpy as np
 
 from partsopt.routing.pool import keep_best, lean, pool_touched, put_out, take_in, touch
-from partsopt.routing.route_problem import NEVER, SearchState
+from partsopt.routing.route_problem import SearchState
+from partsopt.routing.vanday import (
+    alone,
+    can_drive,
+    close_gaps,
+    cost_as,
+    exchange_days,
+    fits_type,
+    join,
+    lateness_of,
+    note_use,
+    put_in,
+    refresh,
+    trip_segment,
+)
 
 NEAREST = 200
 LONGEST_STRING = 10.0
@@ -24,10 +38,11 @@ BLINK = 0.01
 SPLIT = 0.5
 KEEP_GROWING = 0.99
 REFIT = 0.5
+OPENING = 0.25
 WAITING_TRIED = 12
 LOOKED_AT_FIRST = 4
 INFINITE = 1e300
-LAYOUT = 4078837419  # checksum of route_problem.py and pool.py: numba's cache notices changes of this file only
+LAYOUT = 1202986845  # checksum of route_problem, pool and vanday: numba's cache notices changes of this file only
 
 
 @numba.njit(cache=True)
@@ -39,224 +54,6 @@ def _draw(draws: Any) -> float:
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z = z ^ (z >> np.uint64(31))
     return float(z >> np.uint64(11)) * (1.0 / 9007199254740992.0)
-
-
-@numba.njit(cache=True)
-def join(ea: int, la: int, da: int, between: int, eb: int, lb: int, db: int) -> tuple[int, int, int]:
-    """Two segments driven one after the other: earliest and latest start without more waiting, duration.
-
-    Latest before earliest (-1) says that it cannot be done. Vidal et al. (2013), Computers & OR 40(1), 475-489.
-    """
-    shift = da + between
-    if ea + shift > lb:
-        return 0, -1, 0
-    wait = eb - shift - la
-    if wait < 0:
-        wait = 0
-    early = ea if ea > eb - shift else eb - shift
-    late = la if la < lb - shift else lb - shift
-    return early - wait, late, shift + db + wait
-
-
-@lean
-def _refresh(p: Any, s: SearchState, v: int) -> None:
-    """Recompute what is known of a vehicle's day from its nodes."""
-    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
-    t = p.vehicle_type[v]
-    home = p.type_depot[t]
-    starts, ends = p.type_starts[t], p.type_ends[t]
-    length_driven = 0
-    for k in range(s.n_trips[v]):
-        row = v * trips + k
-        n = s.length[row]
-        for measure in range(p.loads.shape[1]):
-            s.load[row, measure] = 0
-        ready = 0
-        e, late, d = starts, ends, 0
-        s.before[row, 0, 0], s.before[row, 0, 1], s.before[row, 0, 2] = e, late, d
-        last = home
-        for i in range(n):
-            c = s.nodes[row, i]
-            s.row_of[c] = row
-            s.place_of[c] = i
-            for measure in range(p.loads.shape[1]):
-                s.load[row, measure] += p.loads[c, measure]
-            if p.release[c] > ready:
-                ready = p.release[c]
-            s.leg[row, i] = p.distance[last, c]
-            length_driven += s.leg[row, i]
-            e, late, d = join(e, late, d, p.travel[last, c], p.opens[c], p.closes[c], p.service[c])
-            s.before[row, i + 1, 0], s.before[row, i + 1, 1], s.before[row, i + 1, 2] = e, late, d
-            last = c
-        s.leg[row, n] = p.distance[last, home]
-        length_driven += s.leg[row, n]
-        s.ready[row] = ready
-        e, late, d = starts, ends, 0
-        s.after[row, n, 0], s.after[row, n, 1], s.after[row, n, 2] = e, late, d
-        following = home
-        for i in range(n - 1, -1, -1):
-            c = s.nodes[row, i]
-            e, late, d = join(p.opens[c], p.closes[c], p.service[c], p.travel[c, following], e, late, d)
-            s.after[row, i, 0], s.after[row, i, 1], s.after[row, i, 2] = e, late, d
-            following = c
-    s.driven[v] = length_driven
-    _refresh_day(p, s, v)
-
-
-@lean
-def _refresh_day(p: Any, s: SearchState, v: int) -> None:
-    """Join a vehicle's trips into its day: ahead[row] joins the trips before, behind[row] those after."""
-    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
-    t = p.vehicle_type[v]
-    home = p.type_depot[t]
-    starts, ends = p.type_starts[t], p.type_ends[t]
-    n_trips = s.n_trips[v]
-    e, late, d = starts, ends, 0
-    for k in range(n_trips):
-        row = v * trips + k
-        s.ahead[row, 0], s.ahead[row, 1], s.ahead[row, 2] = e, late, d
-        te, tl, td = _trip(p, s, row, home)
-        e, late, d = join(e, late, d, p.type_reload[t] if k > 0 else 0, te, tl, td)
-    s.ahead[v * trips + n_trips, 0], s.ahead[v * trips + n_trips, 1], s.ahead[v * trips + n_trips, 2] = e, late, d
-    duration = d
-    e, late, d = starts, ends, 0
-    for k in range(n_trips - 1, -1, -1):
-        row = v * trips + k
-        s.behind[row, 0], s.behind[row, 1], s.behind[row, 2] = e, late, d
-        te, tl, td = _trip(p, s, row, home)
-        e, late, d = join(te, tl, td, p.type_reload[t] if k < n_trips - 1 else 0, e, late, d)
-    s.spent[v], s.late[v], s.cost[v] = duration, 0.0, 0.0
-    if n_trips > 0:
-        if s.counts[6]:
-            s.spent[v], s.late[v] = _drive(p, s, v)
-        s.cost[v] = _cost_as(p, s, v, t)
-
-
-@lean
-def _put_in(p: Any, s: SearchState, v: int, row: int, at: int, c: int) -> None:
-    """Put a client into a trip there is: only what its place changes is recomputed."""
-    t = p.vehicle_type[v]
-    home = p.type_depot[t]
-    n = s.length[row]
-    for i in range(n, at, -1):
-        s.nodes[row, i] = s.nodes[row, i - 1]
-        s.place_of[s.nodes[row, i]] = i
-        s.leg[row, i + 1] = s.leg[row, i]
-    for i in range(n, at - 1, -1):
-        for part in range(3):
-            s.after[row, i + 1, part] = s.after[row, i, part]
-    s.nodes[row, at] = c
-    s.length[row] = n + 1
-    s.row_of[c], s.place_of[c] = row, at
-    last = s.nodes[row, at - 1] if at > 0 else home
-    following = s.nodes[row, at + 1] if at < n else home
-    s.driven[v] += p.distance[last, c] + p.distance[c, following] - s.leg[row, at]
-    s.leg[row, at], s.leg[row, at + 1] = p.distance[last, c], p.distance[c, following]
-    for measure in range(p.loads.shape[1]):
-        s.load[row, measure] += p.loads[c, measure]
-    s.ready[row] = max(s.ready[row], p.release[c])
-    e, late, d = s.before[row, at, 0], s.before[row, at, 1], s.before[row, at, 2]
-    for i in range(at, n + 1):
-        one = s.nodes[row, i]
-        e, late, d = join(e, late, d, p.travel[last, one], p.opens[one], p.closes[one], p.service[one])
-        s.before[row, i + 1, 0], s.before[row, i + 1, 1], s.before[row, i + 1, 2] = e, late, d
-        last = one
-    e, late, d = s.after[row, at + 1, 0], s.after[row, at + 1, 1], s.after[row, at + 1, 2]
-    for i in range(at, -1, -1):
-        one = s.nodes[row, i]
-        e, late, d = join(p.opens[one], p.closes[one], p.service[one], p.travel[one, following], e, late, d)
-        s.after[row, i, 0], s.after[row, i, 1], s.after[row, i, 2] = e, late, d
-        following = one
-    _refresh_day(p, s, v)
-
-
-@lean
-def _drive(p: Any, s: SearchState, v: int) -> tuple[int, float]:
-    """Time on the road and price of lateness of a day; trips leave as late as nobody on board minds."""
-    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
-    t = p.vehicle_type[v]
-    home = p.type_depot[t]
-    free, spent, late = p.type_starts[t], 0, 0.0
-    for k in range(s.n_trips[v]):
-        row = v * trips + k
-        departs = max(free, s.ready[row])
-        now, waited, put_off, last = departs, 0, NEVER, home
-        for i in range(s.length[row]):
-            c = s.nodes[row, i]
-            now += p.travel[last, c]
-            waited += max(p.opens[c] - now, 0)
-            now = max(now, p.opens[c])
-            late += p.late_per_time * max(now - p.wanted[c], 0)
-            bound = min(p.closes[c], max(p.wanted[c], now), max(p.due[c], now))
-            put_off = min(put_off, waited + bound - now)
-            now += p.service[c]
-            last = c
-        now += p.travel[last, home]
-        spent += now - departs - min(put_off, waited)
-        free = now + p.type_reload[t]
-    return spent, late
-
-
-@lean
-def _trip(p: Any, s: SearchState, row: int, home: int) -> tuple[int, int, int]:
-    n = s.length[row]
-    last = s.nodes[row, n - 1]
-    e, late, d = join(
-        s.before[row, n, 0],
-        s.before[row, n, 1],
-        s.before[row, n, 2],
-        p.travel[last, home],
-        s.after[row, n, 0],
-        s.after[row, n, 1],
-        s.after[row, n, 2],
-    )
-    if s.ready[row] > e:
-        e = s.ready[row]
-    return e, late, d
-
-
-@lean
-def _use(p: Any, s: SearchState, v: int) -> None:
-    """Keep the lists of used and free vehicles in step with a vehicle's day."""
-    t = p.vehicle_type[v]
-    if s.n_trips[v] > 0 and s.used_place[v] < 0:
-        s.used_place[v] = s.counts[0]
-        s.used[s.counts[0]] = v
-        s.counts[0] += 1
-        for i in range(s.n_free[t] - 1, -1, -1):
-            if s.free[t, i] == v:
-                s.n_free[t] -= 1
-                s.free[t, i] = s.free[t, s.n_free[t]]
-                break
-    elif s.n_trips[v] == 0 and s.used_place[v] >= 0:
-        s.counts[0] -= 1
-        other = s.used[s.counts[0]]
-        s.used[s.used_place[v]] = other
-        s.used_place[other] = s.used_place[v]
-        s.used_place[v] = -1
-        s.free[t, s.n_free[t]] = v
-        s.n_free[t] += 1
-
-
-@lean
-def _close_gaps(p: Any, s: SearchState, v: int) -> None:
-    """Drop what was put out from a vehicle's day, and its empty trips."""
-    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
-    kept_trips = 0
-    for k in range(s.n_trips[v]):
-        row, goal = v * trips + k, v * trips + kept_trips
-        kept = 0
-        for i in range(s.length[row]):
-            c = s.nodes[row, i]
-            if s.out_place[c] < 0:
-                s.nodes[goal, kept] = c
-                kept += 1
-        if kept:
-            s.length[goal] = kept
-            kept_trips += 1
-    s.n_trips[v] = kept_trips
-    _use(p, s, v)
-    _refresh(p, s, v)
 
 
 @numba.njit(cache=True)
@@ -323,32 +120,22 @@ def _ruin(p: Any, s: SearchState) -> int:
             removed += 1
     for i in range(s.counts[2]):
         v = s.touched[i]
-        _close_gaps(p, s, v)
-        if not _can_drive(p, s, v):  # where the straight way takes longer than one by another client
+        close_gaps(p, s, v)
+        if not can_drive(p, s, v):  # where the straight way takes longer than one by another client
             for row in range(v * trips, v * trips + s.n_trips[v]):
                 for place in range(s.length[row]):
                     put_out(p, s, s.nodes[row, place])
                     removed += 1
-            _close_gaps(p, s, v)
+            close_gaps(p, s, v)
     return removed
 
 
 @lean
-def _can_drive(p: Any, s: SearchState, v: int) -> bool:
-    """Whether a day holds all windows, releases and its longest duration; a segment that does not is late at -1."""
-    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
-    t = p.vehicle_type[v]
-    for row in range(v * trips, v * trips + s.n_trips[v]):
-        e, late, _ = _trip(p, s, row, p.type_depot[t])
-        if e > late:
-            return False
-    end = v * trips + s.n_trips[v]
-    return bool(s.ahead[end, 1] >= 0 and s.ahead[end, 2] <= p.type_max_duration[t])
+def _insert_best(p: Any, s: SearchState, c: int, opening: float) -> bool:
+    """Put a client where it costs least; False where it fits nowhere or costs less out.
 
-
-@lean
-def _insert_best(p: Any, s: SearchState, c: int) -> bool:
-    """Put a client where it costs least; False where it fits nowhere or costs less out."""
+    Of what a vehicle of its own would cost only the share ``opening`` counts: others may join it there.
+    """
     trips = s.saved_length.shape[0] // s.n_trips.shape[0]
     measures = p.loads.shape[1]
     best = INFINITE
@@ -422,7 +209,7 @@ def _insert_best(p: Any, s: SearchState, c: int) -> bool:
                         closes,
                         service,
                     )
-                    lateness = _lateness(p, c, e, d, free)
+                    lateness = lateness_of(p, c, e, d, free)
                     if late >= 0:
                         e, late, d = join(
                             e,
@@ -456,7 +243,7 @@ def _insert_best(p: Any, s: SearchState, c: int) -> bool:
                     fits = False
             longer = p.distance[home, c] + p.distance[c, home]
             if fits and per_distance * longer < best:
-                se, sl, sd = _alone(p, t, home, c)
+                se, sl, sd = alone(p, t, home, c)
                 if sl < release:
                     continue
                 if release > se:
@@ -470,13 +257,13 @@ def _insert_best(p: Any, s: SearchState, c: int) -> bool:
                     free = release
                     if k > 0:
                         free = max(release, s.ahead[row, 0] + s.ahead[row, 2] + p.type_reload[t])
-                    lateness = _lateness(p, c, se, before_c, free)
+                    lateness = lateness_of(p, c, se, before_c, free)
                     if k > 0:
                         e, late, d = join(
                             s.ahead[row, 0], s.ahead[row, 1], s.ahead[row, 2], p.type_reload[t], e, late, d
                         )
                     if late >= 0 and k < n_trips:
-                        pe, pl, pd = _trip(p, s, row, home)
+                        pe, pl, pd = trip_segment(p, s, row, home)
                         e, late, d = join(e, late, d, p.type_reload[t], pe, pl, pd)
                         if late >= 0 and k < n_trips - 1:
                             e, late, d = join(
@@ -495,10 +282,11 @@ def _insert_best(p: Any, s: SearchState, c: int) -> bool:
                 fits = False
         home = p.type_depot[t]
         more = p.type_fixed[t] + p.type_per_distance[t] * (p.distance[home, c] + p.distance[c, home])
+        more *= opening
         if fits and more < best:
-            e, late, d = _alone(p, t, home, c)
+            e, late, d = alone(p, t, home, c)
             if late >= release:
-                more += p.type_per_time[t] * d + _lateness(p, c, e, d - p.travel[c, home], release)
+                more += opening * p.type_per_time[t] * d + lateness_of(p, c, e, d - p.travel[c, home], release)
                 if d <= p.type_max_duration[t] and more < best:
                     best, best_row, is_new, best_larger = more, s.free[t, s.n_free[t] - 1] * trips, True, -1
                     best_at = 0
@@ -508,11 +296,11 @@ def _insert_best(p: Any, s: SearchState, c: int) -> bool:
     touch(s, v)
     if best_larger >= 0:
         partner = s.free[best_larger, s.n_free[best_larger] - 1]
-        _exchange(p, s, v, partner)
+        exchange_days(p, s, v, partner)
         v, best_row = partner, partner * trips
     take_in(p, s, c)
     if not is_new:
-        _put_in(p, s, v, best_row, best_at, c)
+        put_in(p, s, v, best_row, best_at, c)
         return True
     for row in range(v * trips + s.n_trips[v], best_row, -1):
         s.length[row] = s.length[row - 1]
@@ -521,25 +309,9 @@ def _insert_best(p: Any, s: SearchState, c: int) -> bool:
     s.length[best_row] = 1
     s.nodes[best_row, 0] = c
     s.n_trips[v] += 1
-    _use(p, s, v)
-    _refresh(p, s, v)
+    note_use(p, s, v)
+    refresh(p, s, v)
     return True
-
-
-@lean
-def _lateness(p: Any, c: int, e: int, d: int, free: int) -> float:
-    """Price of a client's own lateness at the end of a segment that cannot leave before ``free``."""
-    return p.late_per_time * max(max(e, free) + d - p.service[c] - p.wanted[c], 0)
-
-
-@lean
-def _alone(p: Any, t: int, home: int, c: int) -> tuple[int, int, int]:
-    """A trip to one client and back."""
-    starts, ends = p.type_starts[t], p.type_ends[t]
-    e, late, d = join(starts, ends, 0, p.travel[home, c], p.opens[c], p.closes[c], p.service[c])
-    if late < 0:
-        return e, late, d
-    return join(e, late, d, p.travel[c, home], starts, ends, 0)
 
 
 @numba.njit(cache=True)
@@ -576,9 +348,10 @@ def _recreate(p: Any, s: SearchState, removed: int, most_tried: int) -> None:
             keys[i] = float(p.opens[c])
         else:
             keys[i] = -float(p.closes[c])
+    opening = _draw(s.draws) if _draw(s.draws) < OPENING else 1.0
     order = np.argsort(keys, kind="mergesort")
     for i in order:
-        _insert_best(p, s, queue[i])
+        _insert_best(p, s, queue[i], opening)
 
 
 @lean
@@ -593,31 +366,11 @@ def _larger(p: Any, s: SearchState, v: int, c: int) -> tuple[int, float]:
         for measure in range(p.loads.shape[1]):
             if s.load[row, measure] + p.loads[c, measure] > p.type_capacity[t, measure]:
                 fits = False
-        if fits and _fits(p, s, v, t):
-            change = _cost_as(p, s, v, t) - s.cost[v]
+        if fits and fits_type(p, s, v, t):
+            change = cost_as(p, s, v, t) - s.cost[v]
             if change < extra:
                 best, extra = t, change
     return best, extra
-
-
-@lean
-def _exchange(p: Any, s: SearchState, v: int, w: int) -> None:
-    """Let two vehicles exchange their days."""
-    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
-    touch(s, v)
-    touch(s, w)
-    for k in range(max(s.n_trips[v], s.n_trips[w])):
-        a, b = v * trips + k, w * trips + k
-        n_a = s.length[a] if k < s.n_trips[v] else 0
-        n_b = s.length[b] if k < s.n_trips[w] else 0
-        for place in range(max(n_a, n_b)):
-            s.nodes[a, place], s.nodes[b, place] = s.nodes[b, place], s.nodes[a, place]
-        s.length[a], s.length[b] = n_b, n_a
-    s.n_trips[v], s.n_trips[w] = s.n_trips[w], s.n_trips[v]
-    _use(p, s, v)
-    _use(p, s, w)
-    _refresh(p, s, v)
-    _refresh(p, s, w)
 
 
 @lean
@@ -630,8 +383,8 @@ def _exchange_types(p: Any, s: SearchState) -> None:
         t = p.vehicle_type[v]
         best, partner = -1e-6, -1
         for other in range(p.type_depot.shape[0]):
-            if other != t and s.n_free[other] > 0 and _fits(p, s, v, other):
-                gain = _cost_as(p, s, v, other) - s.cost[v]
+            if other != t and s.n_free[other] > 0 and fits_type(p, s, v, other):
+                gain = cost_as(p, s, v, other) - s.cost[v]
                 if gain < best:
                     best, partner = gain, s.free[other, s.n_free[other] - 1]
         for u in range(s.counts[0]):
@@ -639,35 +392,11 @@ def _exchange_types(p: Any, s: SearchState) -> None:
             other = p.vehicle_type[w]
             if other == t or not s.kin[t, other] or not s.kin[other, t]:
                 continue
-            gain = _cost_as(p, s, v, other) + _cost_as(p, s, w, t) - s.cost[v] - s.cost[w]
-            if gain < best and _fits(p, s, v, other) and _fits(p, s, w, t):
+            gain = cost_as(p, s, v, other) + cost_as(p, s, w, t) - s.cost[v] - s.cost[w]
+            if gain < best and fits_type(p, s, v, other) and fits_type(p, s, w, t):
                 best, partner = gain, w
         if partner >= 0:
-            _exchange(p, s, v, partner)
-
-
-@lean
-def _fits(p: Any, s: SearchState, v: int, t: int) -> bool:
-    """Whether a vehicle's day can be driven by another type that differs in load and cost only."""
-    if not s.kin[p.vehicle_type[v], t] or p.type_max_trips[t] < s.n_trips[v]:
-        return False
-    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
-    for k in range(s.n_trips[v]):
-        row = v * trips + k
-        for measure in range(p.loads.shape[1]):
-            if s.load[row, measure] > p.type_capacity[t, measure]:
-                return False
-        if not s.open_to_all[t]:
-            for i in range(s.length[row]):
-                if not p.allowed[t, s.nodes[row, i]]:
-                    return False
-    return True
-
-
-@lean
-def _cost_as(p: Any, s: SearchState, v: int, t: int) -> float:
-    """What a vehicle's day costs driven by a type."""
-    return p.type_fixed[t] + p.type_per_distance[t] * s.driven[v] + p.type_per_time[t] * s.spent[v] + s.late[v]
+            exchange_days(p, s, v, partner)
 
 
 @lean
@@ -689,8 +418,8 @@ def _undo(p: Any, s: SearchState, n_out: int, money_out: float, out_before: Any)
             s.length[row] = s.saved_length[row]
             for j in range(s.saved_length[row]):
                 s.nodes[row, j] = s.saved_nodes[row, j]
-        _use(p, s, v)
-        _refresh(p, s, v)
+        note_use(p, s, v)
+        refresh(p, s, v)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -699,8 +428,8 @@ def construct(p: Any, s: SearchState) -> None:
     s.counts[2] = 0
     for v in range(s.n_trips.shape[0]):
         if s.n_trips[v] > 0:
-            _use(p, s, v)
-            _refresh(p, s, v)
+            note_use(p, s, v)
+            refresh(p, s, v)
     _recreate(p, s, 0, s.counts[1])
     total = 0.0
     for i in range(s.counts[0]):

@@ -31,7 +31,7 @@ ROUTING = Path(ruin.__file__).parent
 def test_the_compiled_search_knows_the_files_it_is_compiled_with():
     """Numba's cache of ruin.py does not notice changes of what it imports: LAYOUT changes with them."""
     checksum = 0
-    for name in ("route_problem", "pool"):
+    for name in ("route_problem", "pool", "vanday"):
         checksum = zlib.crc32((ROUTING / f"{name}.py").read_bytes(), checksum)
     assert checksum == ruin.LAYOUT
 
