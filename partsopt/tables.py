@@ -1605,10 +1605,11 @@ def records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     >>> records_of(pd.DataFrame({"site_id": ["D01", "D02"], "on_hand": [3, 0]}))
     [{'site_id': 'D01', 'on_hand': 3}, {'site_id': 'D02', 'on_hand': 0}]
     """
+    names = list(frame.columns)  # an index of text is slow to go through for each row
     columns = [
         (values.to_numpy() if values.dtype == _DTYPES["text"] else values).tolist() for _, values in frame.items()
     ]
-    return [dict(zip(frame.columns, row, strict=True)) for row in zip(*columns, strict=True)]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def conform(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
