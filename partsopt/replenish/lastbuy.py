@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from partsopt.errors import SettingsError
-from partsopt.replenish.lifecycle import Held, holding_rates, kept_until
+from partsopt.replenish.lifecycle import Held, holding_rates, kept_until, kept_worth
 from partsopt.replenish.pairs import Pairs, rows_of
 from partsopt.replenish.position import largest_of_site
 from partsopt.replenish.requests import Gap
@@ -31,6 +31,12 @@ LAST_BUY = declare_exception(
     says="no source takes orders of the part after a day that is near",
     action="check the quantity and until when customers must be served; find another source, or let it be bought",
 )
+LAST_BUY_CUT = declare_exception(
+    "last_buy_cut_for_room",
+    stage="replenish",
+    says="a last buy is smaller than pays because sites.storage_m3 is reached; money is what the pieces are worth",
+    action="clear excess_actions or raise storage_m3 before the last day, or keep the rest elsewhere",
+)
 
 
 class LastBuys(NamedTuple):
@@ -38,6 +44,7 @@ class LastBuys(NamedTuple):
 
     ``days_left`` is until its last day, ``until_days`` until the last day with demand, ``level`` what all sites it
     supplies should have in stock and on order for that, and ``is_now`` where no later review falls before the last day.
+    ``pieces`` are those that pay by themselves, ``room_cut`` what the level lacks of them because a site is full.
     """
 
     row: Wholes
@@ -45,6 +52,8 @@ class LastBuys(NamedTuple):
     until_days: Floats
     level: Wholes
     is_now: Flags
+    pieces: Held
+    room_cut: Wholes
 
 
 def last_buy_level(
@@ -86,6 +95,20 @@ def last_buy_level(
     >>> last_buy_level([12.0], [3.0], [10.0], 100.0, 40.0, 8.0).tolist()
     [105]
     """
+    pieces = _pieces(mean_per_year, variance_to_mean, years, shortage, left_over, holding_per_year, decline_per_year)
+    return kept_until(pieces, np.zeros(len(pieces.last)))
+
+
+def _pieces(
+    mean_per_year: npt.ArrayLike,
+    variance_to_mean: npt.ArrayLike,
+    years: npt.ArrayLike,
+    shortage: npt.ArrayLike,
+    left_over: npt.ArrayLike,
+    holding_per_year: npt.ArrayLike,
+    decline_per_year: float,
+) -> Held:
+    """The pieces of which :func:`last_buy_level` weighs each, those above a quantile that cannot pay left out."""
     rate, ratio, horizon, short, over, holding = np.broadcast_arrays(
         *(
             np.atleast_1d(np.asarray(one, dtype=np.float64))
@@ -98,10 +121,9 @@ def last_buy_level(
         )
     total = rate * (-np.expm1(-decline_per_year * horizon) / decline_per_year if decline_per_year > 0 else horizon)
     most = demand_quantile(np.minimum(short / (short + over), 1 - 1e-9), total, ratio)
-    pieces = Held(
+    return Held(
         np.zeros(len(most), dtype=np.int64), most, rate, ratio, horizon, short, -over, holding, decline_per_year
     )
-    return kept_until(pieces, np.zeros(len(most)))
 
 
 def last_buys(
@@ -119,9 +141,6 @@ def last_buys(
     Demand of a part that an announced number will replace ends with that day.
     """
     row, days_left = _last_days(pairs, chosen, supply, today)
-    if not len(row):
-        nothing = np.zeros(0, dtype=np.int64)
-        return LastBuys(nothing, nothing, np.zeros(0), nothing, np.zeros(0, dtype=bool))
     part = pairs.rows["part"].to_numpy()[row]
     until = np.minimum(
         _days_by_part(pairs, parts["part_id"], parts["served_until_on"], today)[part],
@@ -129,19 +148,20 @@ def last_buys(
     )
     until = np.where(np.isinf(until), days_left + params.last_buy_years * DAYS_PER_YEAR, until)
     cost = chosen["unit_cost"].to_numpy(dtype=np.float64)[row]
-    served = until > 0
-    level = np.zeros(len(row), dtype=np.int64)
-    level[served] = last_buy_level(
-        pairs.rows["mean_per_day"].to_numpy()[row][served] * DAYS_PER_YEAR,
-        pairs.rows["variance_to_mean"].to_numpy()[row][served],
-        until[served] / DAYS_PER_YEAR,
-        params.last_buy_shortage_share * cost[served],
-        (1 - params.scrap_share) * cost[served],
-        (holding_rates(pairs, params)[row] * cost)[served],
+    pieces = _pieces(
+        pairs.rows["mean_per_day"].to_numpy()[row] * DAYS_PER_YEAR,
+        pairs.rows["variance_to_mean"].to_numpy()[row],
+        np.maximum(until, 1.0) / DAYS_PER_YEAR,
+        params.last_buy_shortage_share * cost,
+        (1 - params.scrap_share) * cost,
+        holding_rates(pairs, params)[row] * cost,
         params.last_buy_decline_per_year,
     )
+    pieces = pieces._replace(last=np.where(until > 0, pieces.last, 0))
     following = np.where(reviews.review_in_days[row] > 0, reviews.review_in_days[row], reviews.review_period_days[row])
-    return LastBuys(row, days_left, until, level, following > days_left)
+    none = np.zeros(len(row), dtype=np.int64)
+    level = kept_until(pieces, none.astype(np.float64))
+    return LastBuys(row, days_left, until, level, following > days_left, pieces, none)
 
 
 def site_level(last: LastBuys, position: Wholes, parent: Wholes, asked_by: Wholes, wave: Wholes) -> Wholes:
@@ -180,16 +200,33 @@ def last_buy_exceptions(
     ]
     cost = chosen["unit_cost"].to_numpy(dtype=np.float64)[row]
     rows = pairs.rows.iloc[row][["site_id", "part_id"]].assign(money=missing[near] * cost, what=what)
-    return largest_of_site(LAST_BUY, rows, "{n} more parts can soon be bought for the last time")
+    told = largest_of_site(LAST_BUY, rows, "{n} more parts can soon be bought for the last time")
+    return pd.concat([told, _cut_for_room(pairs, last)], ignore_index=True)
+
+
+def _cut_for_room(pairs: Pairs, last: LastBuys) -> pd.DataFrame:
+    """Last buys that are smaller than pays, with the worth of the pieces that find no room."""
+    at = np.flatnonzero(last.room_cut > 0)
+    level, cut = last.level[at], last.room_cut[at]
+    worth = kept_worth(last.pieces.at(at), level, level + cut)
+    said = [
+        f"{n} of {most} pieces for all demand to come find no room" for n, most in zip(cut, level + cut, strict=True)
+    ]
+    rows = pairs.rows.iloc[last.row[at]][["site_id", "part_id"]].assign(money=worth, what=said)
+    return largest_of_site(LAST_BUY_CUT, rows, "{n} more last buys are smaller, as the site is full")
 
 
 def noted(gap: Gap, last: LastBuys, today: date) -> Gap:
     """The gap with the reason of its level where it is a last buy."""
     until = dict(zip(last.row[last.is_now].tolist(), last.until_days[last.is_now].tolist(), strict=True))
+    cut = dict(zip(last.row[last.is_now].tolist(), last.room_cut[last.is_now].tolist(), strict=True))
     note = gap.level_note.copy()
     for place in np.flatnonzero(np.isin(gap.row, last.row[last.is_now])):
         day = pd.Timestamp(today) + pd.Timedelta(days=int(until[int(gap.row[place])]))
-        note[place] = f"last buy: demand until {day:%Y-%m-%d}, less what the sites supplied have"
+        fewer = cut[int(gap.row[place])]
+        note[place] = f"last buy: demand until {day:%Y-%m-%d}, less what the sites supplied have" + (
+            f"; {fewer} pieces fewer, as the site is full" if fewer else ""
+        )
     return gap._replace(level_note=note)
 
 

@@ -236,8 +236,11 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     pairs = stocking.pairs
     ends_in = worthless_in(pairs, supersessions, today)
     cap = level_caps(pairs, ahead, ends_in, reviews, chosen, params)
-    levelling = level_pairs(pairs, chosen, reviews, booked, ahead, target, cap, rate_factors, params)
-    levels = levelling.levels
+    last = last_buys(pairs, chosen, parts, supply, supersessions, reviews, today, params)
+    levelling = level_pairs(
+        pairs, chosen, reviews, booked, ahead, target, cap, rate_factors, last, on_hand + coming, params
+    )
+    levels, last = levelling.levels, levelling.last
 
     protection = reviews.review_period_days + chosen["lead_time_days"].to_numpy()
     horizon = np.maximum(np.ceil(protection).astype(np.int64), due_days)
@@ -252,7 +255,6 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     )
     position, superseded = _positions(pairs, holdings)
 
-    last = last_buys(pairs, chosen, parts, supply, supersessions, reviews, today, params)
     asked_by = sums_of(asked.requests["row"].to_numpy(), asked.requests["quantity"].to_numpy(), len(pairs.keys))
     last_level = site_level(last, position, parent, asked_by, chosen["wave"].to_numpy())
     levels, reviews, holdings = _for_last_buys(last, last_level, levels, reviews, holdings)
@@ -376,14 +378,14 @@ def _for_last_buys(
 ) -> tuple[Levels, Reviews, Holdings]:
     """A last buy is made tonight, to its own level, and whatever is on its way counts."""
     at = last.row[last.is_now]
-    up_to, review_in = levels.order_up_to_level.copy(), reviews.review_in_days.copy()
-    up_to[at], review_in[at] = level[last.is_now], 0
+    up_to, review_in, cut = levels.order_up_to_level.copy(), reviews.review_in_days.copy(), levels.room_cut.copy()
+    up_to[at], review_in[at], cut[at] = level[last.is_now], 0, last.room_cut[last.is_now]
     receipts = holdings.receipts
     on_order, later = receipts.on_order.copy(), receipts.on_order_later.copy()
     on_order[at] += later[at]
     later[at] = 0
     return (
-        levels._replace(order_up_to_level=up_to),
+        levels._replace(order_up_to_level=up_to, room_cut=cut),
         reviews._replace(review_in_days=review_in),
         holdings._replace(receipts=receipts._replace(on_order=on_order, on_order_later=later)),
     )

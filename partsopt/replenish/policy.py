@@ -11,6 +11,8 @@ import pandas as pd
 
 from partsopt.replenish.byclass import levels_by_class
 from partsopt.replenish.fixedlevels import without_planner
+from partsopt.replenish.lastbuy import LastBuys
+from partsopt.replenish.lastroom import RoomLeft, room_left
 from partsopt.replenish.levels import (
     DemandAhead,
     DemandOver,
@@ -39,7 +41,8 @@ class Levelling(NamedTuple):
     """Levels of all pairs, the chain and the target they come from, and the answer of the system approach.
 
     ``cap_cut`` are the pieces that the chance of being unsold took from each level. ``free_level``, ``free_fill_rate``
-    and ``free_runs`` are the levels, their promise and the answer had no planner set a level.
+    and ``free_runs`` are the levels, their promise and the answer had no planner set a level. ``last`` are the last
+    buys that have room.
     """
 
     levels: Levels
@@ -50,6 +53,7 @@ class Levelling(NamedTuple):
     free_level: Wholes
     free_fill_rate: Floats
     free_runs: pd.DataFrame
+    last: LastBuys
 
 
 def policy_of(pairs: Pairs, params: ReplenishParams) -> tuple[Wholes, Floats]:
@@ -72,9 +76,14 @@ def level_pairs(
     target: Floats,
     cap: Wholes,
     rate_factors: pd.DataFrame,
+    last: LastBuys,
+    stock: Wholes,
     params: ReplenishParams,
 ) -> Levelling:
     """Set the level of every pair over the interval from its review to the receipt of the next order, ``cap`` at most.
+
+    Last buys and ``stock`` of parts without a source take their room first
+    (:func:`partsopt.replenish.lastroom.room_left`).
 
     Raises
     ------
@@ -95,17 +104,20 @@ def level_pairs(
     )
     abc = np.searchsorted(ABC_CLASSES, pairs.rows["abc_class"].to_numpy(dtype=str))
     over = with_rate_factors(over, rate_factors, pairs.rows["is_dc"].to_numpy(), abc)
-    made = _by_rule(pairs, chosen, over, target, cap, params)
+    has_source = chosen["has_source"].to_numpy()
+    left = room_left(pairs, has_source, chain_of(pairs, chosen, over, cap), last, stock, params)
+    made = _by_rule(left, chosen, over, target, cap, params)
     if (pairs.rows["fixed_level"] < 0).all():
         return made
-    free = _by_rule(without_planner(pairs), chosen, over, target, cap, params)
+    free = _by_rule(left._replace(pairs=without_planner(left.pairs)), chosen, over, target, cap, params)
     return made._replace(free_level=free.free_level, free_fill_rate=free.free_fill_rate, free_runs=free.solver_runs)
 
 
 def _by_rule(
-    pairs: Pairs, chosen: pd.DataFrame, over: DemandOver, target: Floats, cap: Wholes, params: ReplenishParams
+    left: RoomLeft, chosen: pd.DataFrame, over: DemandOver, target: Floats, cap: Wholes, params: ReplenishParams
 ) -> Levelling:
     """Levels by class or all together, around those that a planner has set."""
+    pairs = left.pairs
     is_stocked = pairs.rows["is_stocked"].to_numpy()
     chain = chain_of(pairs, chosen, over, cap)
     if params.target_rule == "class":
@@ -124,6 +136,7 @@ def _by_rule(
         free_level=level,
         free_fill_rate=levels.promised_fill_rate,
         free_runs=empty(SOLVER_RUNS),
+        last=left.last,
     )
 
 

@@ -62,16 +62,17 @@ def storage_exceptions(
     limited = ~np.isnan(limit)[site]
     held = np.where(limited, on_hand * pairs.rows["part_m3"].to_numpy(), 0.0)
     value = np.where(limited, on_hand * pairs.rows["part_cost"].to_numpy(), 0.0)
-    rows = np.flatnonzero(limited & chosen["has_source"].to_numpy())
-    needed = np.zeros(len(site))
+    has_source = chosen["has_source"].to_numpy()
+    rows = np.flatnonzero(limited & has_source)
+    needed = np.where(has_source | pairs.rows["is_superseded"].to_numpy(), 0.0, held)
     demand = matched(chain.demand.at(rows), delay_at(chain, rows, level))
     needed[rows] = shelf_room(level[rows], demand, pairs.rows["part_m3"].to_numpy()[rows])
     by_level, tonight, money = (np.bincount(site, one, minlength=n) for one in (needed, held, value))
     over = np.flatnonzero((by_level > limit * (1 + 1e-6)) | (tonight > limit))
     beyond = np.maximum(tonight - limit, 0.0)[over] / np.maximum(tonight[over], 1e-9)
     said = [
-        f"levels need {by_level[s]:,.3f} m3 when orders have come in, stock on hand takes {tonight[s]:,.3f} tonight; "
-        f"there are {limit[s]:,.10g}"
+        f"levels and stock without a source need {by_level[s]:,.3f} m3 when orders have come in, "
+        f"stock on hand takes {tonight[s]:,.3f} tonight; there are {limit[s]:,.10g}"
         for s in over.tolist()
     ]
     return exceptions_of(
