@@ -107,16 +107,29 @@ def current_run(runs: Path) -> Path | None:
     StorageError
         ``CURRENT`` names a folder that is not whole.
     """
+    folder = run_named_by(runs / CURRENT)
+    if folder is not None:
+        read_manifest(folder)
+    return folder
+
+
+def run_named_by(pointer: Path) -> Path | None:
+    """The folder that a file such as ``CURRENT`` names, its files not checked; None where there is no such file.
+
+    Raises
+    ------
+    StorageError
+        The file names no run.
+    """
     try:
-        run_id = (runs / CURRENT).read_text(encoding="utf-8").strip()
+        run_id = pointer.read_text(encoding="utf-8").strip()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise storage_error(runs / CURRENT, error) from error
+        raise storage_error(pointer, error) from error
     if not _RUN_ID.fullmatch(run_id):
-        raise StorageError(f'{runs / CURRENT} holds "{run_id}", which names no run. Remedy: run the night again.')
-    read_manifest(runs / run_id)
-    return runs / run_id
+        raise StorageError(f'{pointer} holds "{run_id}", which names no run. Remedy: run the night again.')
+    return pointer.parent / run_id
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -20,10 +20,10 @@ from partsopt.store.publish import (
     CURRENT,
     DISPATCHED,
     MANIFEST,
-    current_run,
     faults_of_files,
     manifest_as_written,
     read_manifest,
+    run_named_by,
     storage_error,
 )
 from partsopt.store.readers import read_written
@@ -178,11 +178,10 @@ def dispatched_folder(place: Path) -> Path:
         No run is found there.
     """
     night = run_folder(place)
-    pointer = night.parent / DISPATCHED
-    if (place / MANIFEST).exists() or not pointer.exists():
+    newest = None if (place / MANIFEST).exists() else run_named_by(night.parent / DISPATCHED)
+    if newest is None or manifest_as_written(newest)["dispatch"]["night"] != night.name:
         return night
-    newest = night.parent / pointer.read_text(encoding="utf-8").strip()
-    return newest if read_manifest(newest)["dispatch"]["night"] == night.name else night
+    return newest
 
 
 def read_for_dispatch(folder: Path) -> RunTables:
@@ -263,6 +262,8 @@ def all_wrong(as_read: Iterable[WrongLine], recomputed: Iterable[WrongLine]) -> 
 def run_folder(place: Path) -> Path:
     """The folder of a run: ``place`` itself, or the current run of a folder of runs or of a data directory.
 
+    Its files are not checked.
+
     Raises
     ------
     StorageError
@@ -271,23 +272,13 @@ def run_folder(place: Path) -> Path:
     if (place / MANIFEST).exists():
         return place
     for runs in (place, place / "runs"):
-        if (runs / CURRENT).exists():
-            found = current_run_unchecked(runs)
-            if found is not None:
-                return found
+        found = run_named_by(runs / CURRENT)
+        if found is not None and (found / MANIFEST).exists():
+            return found
     raise StorageError(
         f"{place} holds no run: there is neither {MANIFEST} nor runs/{CURRENT}. "
         "Remedy: give the folder of a run, such as DIRECTORY/runs/<run>, or a data directory with runs."
     )
-
-
-def current_run_unchecked(runs: Path) -> Path | None:
-    """The folder that CURRENT names, though its files may be damaged."""
-    try:
-        return current_run(runs)
-    except StorageError:
-        folder = runs / (runs / CURRENT).read_text(encoding="utf-8").strip()
-        return folder if (folder / MANIFEST).exists() else None
 
 
 def read_run(folder: Path) -> RunFolder:
