@@ -988,11 +988,14 @@ SERVICE_RECORD = Table(
         "site_id": text("the site, or all"),
         "abc_class": text("class in the run that promised", choices=ABC_CLASSES),
         "lines": whole("demand lines", min=1),
+        "parts": whole("parts asked for; what fewer than ten show is no evidence", min=1),
         "pieces": whole("pieces asked for", unit="pieces", min=1),
         "promised_fill_rate": number("share promised, weighted by pieces asked for", min=0, max=1),
         "realised_fill_rate": number("share met from the shelf at once", min=0, max=1),
         "gap": number("promised minus realised"),
-        "standard_error": number("of the gap, parts being independent", min=0),
+        "standard_error": number(
+            "of the gap, parts being independent: as they show it, or as chance alone makes it, the larger", min=0
+        ),
         "money": money("pieces promised and not met, at unit cost", min=0),
         "shortfall_factor": number("what 1 - target of the class is to be multiplied by", above=0, max=1),
     },

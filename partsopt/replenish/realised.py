@@ -17,6 +17,7 @@ Flags = npt.NDArray[np.bool_]
 KINDS = ("dealer", "dc")  # by is_dc
 ALL_SITES = "all"
 SIGNIFICANT = 2.0  # standard errors of a gap that counts
+LEAST_PARTS = 10  # asked for; what fewer show is no evidence
 EASE = 0.95  # power to which a widening is raised when nothing speaks for it
 LEAST_SHORT = 1e-3  # share of pieces: a smaller one is read as this
 
@@ -68,6 +69,7 @@ def service_record_of(
     rows = rows.merge(sites[["site_id", "site_kind"]], on="site_id", validate="m:1")
     rows = rows.merge(parts[["part_id", "unit_cost"]], on="part_id", how="left", validate="m:1")
     rows["unit_cost"] = rows["unit_cost"].fillna(0.0)
+    rows["site"] = rows["site_id"]
     by_site = _by_class(rows, params)
     of_all = _by_class(rows.assign(site_id=ALL_SITES), params)
     record = conform(pd.concat([of_all, by_site], ignore_index=True), SERVICE_RECORD)
@@ -172,33 +174,53 @@ def _by_class(rows: pd.DataFrame, params: ReplenishParams) -> pd.DataFrame:
     sums = ["lines", "pieces", "met", "expected", "plain", "widened"]
     found = rows.groupby(group, as_index=False)[sums].sum()
     gap = (found["expected"] - found["met"]) / found["pieces"]
-    pairs = rows.groupby([*group, "part_id"], as_index=False)[["off", "pieces"]].sum()
-    pairs = pairs.merge(found[group].assign(gap=gap), on=group, validate="m:1")
-    pairs["square"] = (pairs["off"] - pairs["gap"] * pairs["pieces"]) ** 2
-    square = pairs.groupby(group, as_index=False)["square"].sum()
-    found = found.merge(square, on=group, validate="1:1")
+    found = found.merge(_evidence(rows, found[group].assign(gap=gap), group), on=group, validate="1:1")
     missed = rows.assign(money=rows["off"] * rows["unit_cost"]).groupby(group, as_index=False)["money"].sum()
     found = found.merge(missed, on=group, validate="1:1")
-    error = np.sqrt(found["square"]) / found["pieces"]
     realised = found["met"] / found["pieces"]
     factor = [
         next_shortfall_factor(*one, smallest=params.smallest_shortfall_factor)
         for one in zip(
-            found["plain"] / found["pieces"], realised, error, found["widened"] / found["pieces"], strict=True
+            found["plain"] / found["pieces"],
+            realised,
+            found["standard_error"].where(found["parts"] >= LEAST_PARTS, np.inf),
+            found["widened"] / found["pieces"],
+            strict=True,
         )
     ]
-    return found[[*group, "lines", "pieces"]].assign(
+    return found[[*group, "lines", "parts", "pieces"]].assign(
         promised_fill_rate=(found["expected"] / found["pieces"]).clip(0, 1),
         realised_fill_rate=realised,
         gap=gap,
-        standard_error=error,
+        standard_error=found["standard_error"],
         money=found["money"].clip(lower=0.0),
         shortfall_factor=factor,
     )
 
 
+def _evidence(rows: pd.DataFrame, gaps: pd.DataFrame, group: list[str]) -> pd.DataFrame:
+    """Parts asked for in each group, and the standard error of its gap: as its parts show it, or as chance makes it.
+
+    Parts are independent. By chance alone, all that was asked of a part at a site is missed with the probability
+    that its promise leaves. Few parts that happen to agree scatter less than that, so the larger of the two counts.
+    """
+    pairs = rows.groupby([*group, "site", "part_id"], as_index=False)[["off", "pieces", "expected"]].sum()
+    promised = (pairs["expected"] / pairs["pieces"]).clip(0.0, 1.0)
+    pairs["chance"] = pairs["pieces"] ** 2 * promised * (1.0 - promised)
+    by_part = pairs.groupby([*group, "part_id"], as_index=False)[["off", "pieces", "chance"]].sum()
+    by_part = by_part.merge(gaps, on=group, validate="m:1")
+    by_part["square"] = (by_part["off"] - by_part["gap"] * by_part["pieces"]) ** 2
+    sums = by_part.groupby(group, as_index=False).agg(
+        square=("square", "sum"), chance=("chance", "sum"), pieces=("pieces", "sum"), parts=("part_id", "size")
+    )
+    seen = sums["square"] * sums["parts"] / np.maximum(sums["parts"] - 1, 1)
+    error = np.sqrt(np.maximum(seen, sums["chance"])) / sums["pieces"]
+    return sums[[*group, "parts"]].assign(standard_error=error)
+
+
 def _failed(record: pd.DataFrame) -> pd.DataFrame:
-    bad = record[(record["gap"] > 0) & (record["gap"] > SIGNIFICANT * record["standard_error"])]
+    is_evidence = (record["parts"] >= LEAST_PARTS) & (record["gap"] > SIGNIFICANT * record["standard_error"])
+    bad = record[is_evidence & (record["gap"] > 0)]
     what = [
         f"class {row.abc_class} of {'all ' + row.site_kind + 's' if row.site_id == ALL_SITES else 'the site'}: "
         f"{row.promised_fill_rate:.1%} promised, {row.realised_fill_rate:.1%} met of {row.pieces:,} pieces"

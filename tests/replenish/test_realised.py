@@ -56,8 +56,31 @@ def test_pieces_are_counted_by_hand():
     assert row["realised_fill_rate"] == pytest.approx(15 / 20)
     assert row["gap"] == pytest.approx(0.15)
     assert row["money"] == pytest.approx((18 - 15) * 10.0)
-    # two parts, off by 12.6 - 9 = 3.6 and 5.4 - 6 = -0.6, less their share of the gap
-    assert row["standard_error"] == pytest.approx(np.hypot(3.6 - 0.15 * 14, -0.6 - 0.15 * 6) / 20)
+    # two parts, off by 12.6 - 9 = 3.6 and 5.4 - 6 = -0.6, less their share of the gap: a spread of 0.15; by chance
+    # alone each is missed with probability 0.1: 0.228, which is more
+    seen = np.hypot(3.6 - 0.15 * 14, -0.6 - 0.15 * 6) / 20 * np.sqrt(2)
+    assert row["standard_error"] == pytest.approx(np.sqrt(0.1 * 0.9) * np.hypot(14, 6) / 20)
+    assert row["standard_error"] > seen
+    assert row["parts"] == 2
+
+
+def test_parts_that_scatter_more_than_chance_show_it_themselves():
+    """Half of forty parts get everything, half nothing: sqrt(40/39) times 0.5 / sqrt(40) of a piece each."""
+    lines = lines_of([("2026-10-05", "D01", f"P{i:02d}", 1, i % 2) for i in range(40)])
+    promises = promises_of([("2026-10-05", "D01", f"P{i:02d}", "B", 0.95) for i in range(40)])
+    record = service_record_of(promises, lines, empty(STOCKOUTS), SITES_HERE, PARTS_HERE, PARAMS).service_record
+    assert record["gap"].tolist() == pytest.approx([0.45, 0.45])
+    assert record["standard_error"].tolist() == pytest.approx([0.5 / np.sqrt(39)] * 2)
+    assert record["shortfall_factor"].eq(0.5).all()
+
+
+def test_nine_parts_prove_nothing():
+    """All of nine parts are missed: nothing is widened and nobody is told."""
+    lines = lines_of([("2026-10-05", "D01", f"P{i:02d}", 1, 0) for i in range(9)])
+    promises = promises_of([("2026-10-05", "D01", f"P{i:02d}", "B", 0.99) for i in range(9)])
+    record = service_record_of(promises, lines, empty(STOCKOUTS), SITES_HERE, PARTS_HERE, PARAMS)
+    assert record.service_record["shortfall_factor"].eq(1.0).all()
+    assert record.exceptions.empty
 
 
 def test_a_dc_is_asked_for_what_its_dealers_are_asked_for():

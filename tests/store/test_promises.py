@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from partsopt.commands import answer
@@ -38,18 +39,32 @@ def test_the_second_night_reads_the_first_and_never_itself(tmp_path: Path, capsy
 
     inputs = read_inputs(night, ReadParams()).tables
     sites, levels = inputs["sites"], pd.read_parquet(first / "levels.parquet")
-    stocked = levels[levels["is_stocked"]].iloc[0]
-    demanded = pd.to_datetime(["2026-10-25", "2026-10-26", "2026-10-30", "2026-11-02"])
-    lines = pd.DataFrame(
-        {"demanded_on": demanded, "site_id": stocked["site_id"], "part_id": stocked["part_id"], "quantity": 1}
-    )
-    found, files = read_past_promises(runs, lines, sites, date(2026, 11, 2), 90)
-    own = found[found["site_id"].eq(stocked["site_id"])]
-    assert own["demanded_on"].dt.day.tolist() == [26, 30]
-    assert own["promised_fill_rate"].eq(stocked["promised_fill_rate"]).all()
-    assert [one.name for one in files] == [f"{first.name}/levels.parquet"]
-    assert read_past_promises(runs, lines, sites, date(2026, 11, 2), 3)[0].empty
+    dealer = levels[
+        levels["is_stocked"] & levels["site_id"].isin(sites.loc[sites["site_kind"].eq("dealer"), "site_id"])
+    ]
+    pair = dealer.iloc[0]
+    dc = sites.set_index("site_id").loc[pair["site_id"], "supplied_by"]
+    at_dc = levels[levels["site_id"].eq(dc) & levels["part_id"].eq(pair["part_id"]) & levels["is_stocked"]]
+    of_dc = int(np.ceil(at_dc["protection_days"].sum()))
+    delay = int(np.ceil(pair["protection_days"])) + of_dc
+
+    def promised(*ahead: int, days: int = 90) -> pd.DataFrame:
+        """Promises for demand so many days after the first night."""
+        on = pd.Timestamp("2026-10-26") + pd.to_timedelta(list(ahead), unit="D")
+        lines = pd.DataFrame({"demanded_on": on, "site_id": pair["site_id"], "part_id": pair["part_id"], "quantity": 1})
+        return read_past_promises(runs, lines, sites, today, days)
+
+    today = date(2026, 10, 26) + timedelta(days=delay + 5)
+    found, files = promised(0, of_dc, delay - 1, delay, delay + 4, delay + 5)
+    own = found[found["site_id"].eq(pair["site_id"])]
+    assert (own["demanded_on"] - pd.Timestamp("2026-10-26")).dt.days.tolist() == [delay, delay + 4]
+    assert own["promised_fill_rate"].eq(pair["promised_fill_rate"]).all()
+    above = found[found["site_id"].eq(dc)]
+    assert (above["demanded_on"] - pd.Timestamp("2026-10-26")).dt.days.min() == of_dc
+    assert [one.name for one in files] == [f"{one.name}/levels.parquet" for one in (first, second)]
+    assert promised(delay, days=2)[0].empty
 
     (first / "manifest.json").write_text("{}", encoding="utf-8")
-    assert read_past_promises(runs, lines, sites, date(2026, 11, 2), 90)[0].empty
-    assert read_past_promises(tmp_path / "nowhere", lines, sites, date(2026, 11, 2), 90)[0].empty
+    assert promised(delay)[0].empty
+    runs = tmp_path / "nowhere"
+    assert promised(delay)[0].empty
