@@ -118,7 +118,9 @@ def dispatch_orders(
         "collections": deliveries.collections,
         "lineage": _together(before["lineage"], allocation.lineage, LINEAGE),
         "solver_runs": _together(allocation.solver_runs, deliveries.solver_runs, SOLVER_RUNS),
-        "all_exceptions": _together(allocation.exceptions, deliveries.exceptions, EXCEPTIONS),
+        "all_exceptions": _together(allocation.exceptions, deliveries.exceptions, EXCEPTIONS).assign(
+            since_on=pd.Timestamp(today)
+        ),
     }
     documents = documents_of(derived, parts, sites, used["stock"])
     tables = {**derived, **documents, "changes": changes, "rejects": empty(REJECTS)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pandas as pd
 
 from partsopt.tables import (
@@ -133,8 +135,31 @@ def pick_lists_of(lines: pd.DataFrame, parts: pd.DataFrame, stock: pd.DataFrame)
     )
 
 
+def told_since(exceptions: pd.DataFrame, before: pd.DataFrame, today: date) -> pd.DataFrame:
+    """Exceptions with the first of the nights in a row that told them.
+
+    Parameters
+    ----------
+    exceptions
+        Of tonight.
+    before
+        Of the last night. One is told again where code, site, part and line are the same, whatever was seen; requests
+        have new numbers every night, so that the day in them is passed over.
+    today
+        The planned day, on which all others are new.
+    """
+    key = ["code", "site_id", "part_id", "line"]
+    known = _with_lines(before).groupby(key, as_index=False)["since_on"].min()
+    rows = _with_lines(exceptions.drop(columns="since_on")).merge(known, on=key, how="left", validate="m:1")
+    return conform(rows.assign(since_on=rows["since_on"].fillna(pd.Timestamp(today))), EXCEPTIONS)
+
+
+def _with_lines(exceptions: pd.DataFrame) -> pd.DataFrame:
+    return exceptions.assign(line=exceptions["line_id"].str.replace(r"^RQ-\d{8}-", "RQ-", regex=True))
+
+
 def digest_of(exceptions: pd.DataFrame, most: int) -> pd.DataFrame:
-    """The exceptions a person can go through: of each code the lines with most money, and one line for the rest.
+    """The exceptions a person can go through: of each code what is new, then most money, and one line for the rest.
 
     Parameters
     ----------
@@ -143,8 +168,10 @@ def digest_of(exceptions: pd.DataFrame, most: int) -> pd.DataFrame:
     most
         Lines to keep of a code; what is beyond is counted and summed in a line of its own.
     """
-    by_money = exceptions.sort_values(["money", *EXCEPTIONS.key], ascending=[False] + [True] * len(EXCEPTIONS.key))
-    beyond = by_money[by_money.groupby("code").cumcount() >= most]
+    first = ["since_on", "money", *EXCEPTIONS.key]
+    ranked = exceptions.assign(since_on=exceptions["since_on"].eq(exceptions["since_on"].max()))
+    ranked = ranked.sort_values(first, ascending=[False, False] + [True] * len(EXCEPTIONS.key))
+    beyond = ranked[ranked.groupby("code").cumcount() >= most]
     if beyond.empty:
         return exceptions
     rest = beyond.groupby("code").agg(

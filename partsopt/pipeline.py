@@ -12,7 +12,7 @@ import pandas as pd
 from partsopt.allocate.shares import allocate_stock
 from partsopt.classify import classify_parts
 from partsopt.demand import Demand, build_demand
-from partsopt.documents import digest_of, documents_of
+from partsopt.documents import digest_of, documents_of, told_since
 from partsopt.forecast.borrowed import Around, borrow
 from partsopt.forecast.select import Forecasts, forecast_demand
 from partsopt.replenish.excess import excess_actions
@@ -144,6 +144,17 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
 
     watch("documents", "")
     order_lines = replenishment.lineage["line_id"].isin(replenishment.orders["line_id"])
+    told = _together(
+        [
+            demand.exceptions,
+            forecast.exceptions,
+            record.exceptions,
+            replenishment.exceptions,
+            allocation.exceptions,
+            deliveries.exceptions,
+        ],
+        EXCEPTIONS,
+    )
     derived = {
         "demand_series": demand.demand_series,
         "series": demand.series,
@@ -171,17 +182,7 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         "solver_runs": _together(
             [replenishment.solver_runs, allocation.solver_runs, deliveries.solver_runs], SOLVER_RUNS
         ),
-        "all_exceptions": _together(
-            [
-                demand.exceptions,
-                forecast.exceptions,
-                record.exceptions,
-                replenishment.exceptions,
-                allocation.exceptions,
-                deliveries.exceptions,
-            ],
-            EXCEPTIONS,
-        ),
+        "all_exceptions": told_since(told, inputs.get("last_exceptions", empty(EXCEPTIONS)), today),
         "rejects": rejects,
     }
     tables = {**derived, **documents_of(derived, parts, sites, inputs["stock"])}

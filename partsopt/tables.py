@@ -1271,6 +1271,9 @@ EXCEPTIONS = Table(
         "what": text("what was seen"),
         "money": money("money at stake; 0 where it is service only", min=0),
         "action": text("what to do"),
+        "since_on": day(
+            "first of the nights in a row that told it; blank on the line of what is beyond", required=False
+        ),
     },
 )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pandas as pd
 
-from partsopt.documents import digest_of, documents_of, local_days
+from partsopt.documents import digest_of, documents_of, local_days, told_since
 from partsopt.tables import (
     DELIVERY_LINES,
     EXCEPTIONS,
@@ -192,6 +194,29 @@ def test_a_pick_list_says_by_when_a_line_must_be_packed_and_what_was_promised():
     assert rows.loc["TO-1/2", "deliver_by"] == promised[1]
     assert rows.loc["TO-1/2", "released_at"] == pd.Timestamp("2026-11-02T02:00Z")
     assert pd.isna(rows.loc["TO-1/1", "deliver_by"])
+
+
+def test_an_exception_keeps_the_first_night_that_told_it():
+    """The same site, part and line since Monday, though what is said changed; another line of the part is new."""
+
+    def told(rows: list[tuple[str, str, str]], since: str | None) -> pd.DataFrame:
+        frame = pd.DataFrame(rows, columns=["part_id", "line_id", "what"])
+        fixed = {"code": "late", "stage": "test", "site_id": "D01", "money": 1.0, "action": "look"}
+        return conform(frame.assign(**fixed, since_on=pd.Timestamp(since) if since else pd.NaT), EXCEPTIONS)
+
+    before = told(
+        [("P1", "RQ-20261102-D01-P1-stock", "2 short"), ("P2", "PO-20261001-D01-S/1", "overdue")], "2026-11-02"
+    )
+    rows = [("P1", "RQ-20261104-D01-P1-stock", "3 short"), ("P2", "PO-20261002-D01-S/1", "overdue"), ("P3", "", "new")]
+    found = told_since(told(rows, None), before, date(2026, 11, 4)).set_index("part_id")["since_on"]
+    assert found.dt.day.to_dict() == {"P1": 2, "P2": 4, "P3": 4}
+
+
+def test_the_digest_keeps_what_is_new_before_what_is_dear():
+    rows = exceptions(4, "many").assign(
+        since_on=pd.to_datetime(["2026-11-04", "2026-11-02", "2026-11-02", "2026-11-02"])
+    )
+    assert digest_of(rows, most=2)["what"].tolist()[:2] == ["000", "003"]
 
 
 def test_days_are_local_in_each_zone():

@@ -193,11 +193,12 @@ def _print_exceptions(console: Console, exceptions: list[dict[str, Any]]) -> Non
         console.print("No exceptions.\n")
         return
     console.print("[bold]Exceptions: lines to look at[/bold]")
-    table = _table(["code", "lines", "money", "what to do"])
-    for name in ("lines", "money"):
+    table = _table(["code", "lines", "new", "money", "what to do"])
+    for name in ("lines", "new", "money"):
         next(column for column in table.columns if column.header == name).justify = "right"
     for row in exceptions:
-        table.add_row(row["code"], f"{row['lines']:,}", _money(row["money"]), EXCEPTION_CODES[row["code"]].action)
+        counts = (f"{row['lines']:,}", f"{row['new']:,}", _money(row["money"]))
+        table.add_row(row["code"], *counts, EXCEPTION_CODES[row["code"]].action)
     console.print(table)
 
 

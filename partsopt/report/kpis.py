@@ -32,7 +32,7 @@ def kpis_of(tables: Tables, inputs: Tables, today: date) -> dict[str, object]:
         "service_record": record_by_kind_and_class(tables["service_record"]),
         "shortages": shortages_by_tier(tables["shortages"]),
         "deliveries": deliveries_by_origin(tables, sites),
-        "exceptions": exceptions_by_code(tables["all_exceptions"]),
+        "exceptions": exceptions_by_code(tables["all_exceptions"], today),
         "stock": stock_by_kind(inputs["stock"], inputs["parts"], sites, tables["positions"]),
         "excess_actions": excess_by_action(tables["excess_actions"]),
         "rejects": len(tables["rejects"]),
@@ -152,9 +152,12 @@ def deliveries_by_origin(tables: Tables, sites: pd.DataFrame) -> Figures:
     return rows
 
 
-def exceptions_by_code(exceptions: pd.DataFrame) -> Figures:
-    """Exceptions and the money at stake, by code, most money first."""
-    found = exceptions.groupby("code").agg(lines=("what", "size"), money=("money", "sum")).reset_index()
+def exceptions_by_code(exceptions: pd.DataFrame, today: date) -> Figures:
+    """Exceptions, how many of them are new tonight, and the money at stake, by code, most money first."""
+    rows = exceptions.assign(is_new=exceptions["since_on"].eq(pd.Timestamp(today)))
+    found = (
+        rows.groupby("code").agg(lines=("what", "size"), new=("is_new", "sum"), money=("money", "sum")).reset_index()
+    )
     return _figures(found.sort_values(["money", "code"], ascending=[False, True], kind="stable"))
 
 

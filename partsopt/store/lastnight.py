@@ -1,4 +1,4 @@
-"""What the last night before today decided and this one goes on from: review days, and order lines put off."""
+"""What this night goes on from: review days, order lines put off and exceptions of the last night before today."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ import pyarrow.parquet as pq
 from partsopt.errors import TableError
 from partsopt.store.promises import runs_between
 from partsopt.store.readers import InputFile
-from partsopt.tables import PUT_OFF, REVIEW_DAYS, Table, conform
+from partsopt.tables import EXCEPTIONS, PUT_OFF, REVIEW_DAYS, Table, conform
 
 DAYS = 31  # an older night says nothing of today's reviews
-CARRIED: dict[str, Table] = {"last_review_days": REVIEW_DAYS, "last_put_off": PUT_OFF}
+CARRIED: dict[str, tuple[str, Table]] = {
+    "last_review_days": ("review_days.parquet", REVIEW_DAYS),
+    "last_put_off": ("put_off.parquet", PUT_OFF),
+    "last_exceptions": ("all_exceptions.parquet", EXCEPTIONS),
+}
 
 
 def read_last_night(runs: Path, today: date) -> tuple[dict[str, pd.DataFrame], tuple[InputFile, ...]]:
@@ -29,8 +33,7 @@ def read_last_night(runs: Path, today: date) -> tuple[dict[str, pd.DataFrame], t
         The planned day; its own runs are passed over, so that a night never sees itself.
     """
     tables, files = dict[str, pd.DataFrame](), []
-    for name, table in CARRIED.items():
-        file = f"{table.name}.parquet"
+    for name, (file, table) in CARRIED.items():
         found = runs_between(runs, date.fromordinal(today.toordinal() - DAYS), today, file)
         if not found:
             continue

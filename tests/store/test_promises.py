@@ -32,6 +32,10 @@ def test_the_second_night_reads_the_first_and_never_itself(tmp_path: Path, capsy
     again = run(night, runs, "2026-11-02")
     assert again == second
     assert (again / "manifest.json").read_bytes() == manifest
+    before, told = (pd.read_parquet(one / "all_exceptions.parquet") for one in (first, second))
+    both = told.merge(before, on=["code", "site_id", "part_id"], suffixes=("", "_before"))
+    assert len(both) > 0
+    assert both["since_on"].eq(both["since_on_before"]).all()
     read = {one["name"] for one in json.loads(manifest)["inputs"] if one["table"] == "past_promises"}
     assert read <= {f"{first.name}/levels.parquet"}
     assert "past_promises" not in {one["table"] for one in json.loads((first / "manifest.json").read_bytes())["inputs"]}
