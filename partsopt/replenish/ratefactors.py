@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from datetime import date
 from typing import NamedTuple
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.special import gammaln
 
+from partsopt.calendars import period_number, period_start
 from partsopt.replenish.levels import DemandOver
 from partsopt.tables import ABC_CLASSES, RATE_FACTORS, SITE_PART, conform, empty
 
@@ -27,7 +29,7 @@ FACTORS = (0.0, 0.5, 1.0, 2.0, 4.0)  # and the largest, a setting
 QUARTER = {"month": 3, "week": 13}  # periods of a total
 HALF_YEAR = {"month": 6, "week": 26}  # periods of history that a forecast from an earlier day has at least
 MOST_QUARTERS = 3  # earlier days, a quarter apart
-MOST_SERIES = 10_000  # forecast again; parts are taken evenly, each with all its sites
+MOST_SERIES = 10_000  # forecast again; parts are taken by a hash, each with all its sites
 LEAST_TOTALS = 200  # of a kind of site; fewer teach nothing
 BORROWED = 200.0  # totals of all classes of the kind that stand beside those of a class with no share of the demand
 LEAST_SEEN = 3.0  # totals that a factor above 1 must stand for
@@ -45,25 +47,35 @@ class Hindsight(NamedTuple):
 
 
 def hindsights_of(demand_series: pd.DataFrame, series: pd.DataFrame, today: date, period: str) -> list[Hindsight]:
-    """What was known one, two and three quarters ago, of at most 10,000 series; fewer where the history is short.
+    """What was known at the begin of the last three quarters that are complete, of at most 10,000 series.
 
-    At least half a year of the longest history lies before an earlier day.
+    Quarters are those of one calendar, three months or thirteen weeks, so that all nights of a quarter learn from the
+    same days (decision 0069). At least half a year of the longest history lies before an earlier day; fewer days where
+    the history is short.
     """
+    now = int(period_number(np.array([np.datetime64(today, "D").astype(np.int64)]), period)[0])
     longest = int(series["n_periods"].max()) if len(series) else 0
-    quarters = min((longest - HALF_YEAR[period]) // QUARTER[period], MOST_QUARTERS)
-    parts = np.sort(series["part_id"].unique())
-    n_parts = min(len(parts), max(len(parts) * MOST_SERIES // max(len(series), 1), 1))
-    chosen = parts[np.arange(n_parts) * len(parts) // max(n_parts, 1)]
-    series, demand_series = (one[one["part_id"].isin(chosen)] for one in (series, demand_series))
-    first_of_today = pd.Timestamp(today).to_period("M" if period == "month" else "W").start_time
+    begun = now % QUARTER[period]
+    series = series[series["part_id"].isin(_some_parts(series))]
+    demand_series = demand_series[demand_series["part_id"].isin(series["part_id"].unique())]
     found = []
-    for back in range(QUARTER[period], quarters * QUARTER[period] + 1, QUARTER[period]):
-        origin = first_of_today - (pd.DateOffset(months=back) if period == "month" else pd.Timedelta(weeks=back))
+    for back in (begun + QUARTER[period] * np.arange(1, MOST_QUARTERS + 1)).tolist():
+        origin = pd.Timestamp(period_start(np.array([now - back]), period)[0])
         then = series[series["first_period"].lt(origin)]
-        if len(then):
+        if longest - back >= HALF_YEAR[period] and len(then):
             then = then.assign(n_periods=then["n_periods"] - back)
             found.append(Hindsight(origin.date(), demand_series[demand_series["period"].lt(origin)], then))
     return found
+
+
+def _some_parts(series: pd.DataFrame) -> npt.NDArray[np.str_]:
+    """Parts with some 10,000 series, chosen by a hash so that they stay when others come or go."""
+    parts = series["part_id"].unique()
+    n_parts = max(len(parts) * MOST_SERIES // max(len(series), 1), 1)
+    if n_parts >= len(parts):
+        return np.asarray(parts)
+    ranks = pd.Series([crc32(name.encode()) for name in parts]).sort_values(kind="stable")
+    return np.asarray(parts[ranks.index[:n_parts]])
 
 
 def quarter_since(

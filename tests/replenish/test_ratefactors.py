@@ -89,8 +89,8 @@ def series_of(n: int, since: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
 def test_an_earlier_day_knows_nothing_of_what_came_after():
     demand, series = series_of(5, np.full((5, 9), 7))
     found = hindsights_of(demand, series, TODAY, "month")
-    assert [then.origin for then in found] == [date(2026, 8, 1), date(2026, 5, 1), date(2026, 2, 1)]
-    assert [then.series["n_periods"].iloc[0] for then in found] == [21, 18, 15]
+    assert [then.origin for then in found] == [date(2026, 7, 1), date(2026, 4, 1), date(2026, 1, 1)]
+    assert [then.series["n_periods"].iloc[0] for then in found] == [20, 17, 14]
     for then in found:
         assert then.demand_series["period"].max() < pd.Timestamp(then.origin)
     assert found[-1].demand_series["demand"].eq(1).all()
@@ -102,7 +102,33 @@ def test_a_short_history_has_no_earlier_day():
     assert hindsights_of(demand.iloc[:0], series.iloc[:0], TODAY, "month") == []
     weekly = series.assign(n_periods=60, first_period=pd.Timestamp("2025-09-08"))
     weeks = [then.origin for then in hindsights_of(demand, weekly, TODAY, "week")]
-    assert weeks == [date(2026, 8, 3), date(2026, 5, 4)]
+    assert weeks == [date(2026, 7, 20), date(2026, 4, 20)]
+
+
+def test_all_nights_of_a_quarter_learn_from_the_same_days():
+    """July, April and January serve from the first of October to the end of December."""
+    demand, series = series_of(5, np.full((5, 9), 7))
+    longer = series.assign(n_periods=series["n_periods"] + 2)
+    for today, known in (
+        (date(2026, 10, 1), series.assign(n_periods=23)),
+        (TODAY, series),
+        (date(2026, 12, 31), longer),
+    ):
+        found = hindsights_of(demand, known, today, "month")
+        assert [then.origin for then in found] == [date(2026, 7, 1), date(2026, 4, 1), date(2026, 1, 1)]
+    assert hindsights_of(demand, longer, date(2027, 1, 1), "month")[0].origin == date(2026, 10, 1)
+
+
+def test_a_new_part_changes_few_of_those_forecast_again():
+    """Of 12,000 series 10,000 are forecast again; with another part all of these stay but one at the most."""
+    names = [f"P{number:05d}" for number in range(12_001)]
+    demand, series = series_of(1, np.full((1, 9), 7))
+    many = pd.concat([series] * len(names), ignore_index=True).assign(part_id=names)
+    fewer, all_of_them = (
+        hindsights_of(demand, rows, TODAY, "month")[0].series["part_id"] for rows in (many.iloc[:-1], many)
+    )
+    assert len(fewer) == len(all_of_them) == 10_000
+    assert len(set(fewer) - set(all_of_them)) <= 1
 
 
 def test_one_part_in_ten_that_sells_ten_times_as_much_is_seen():
