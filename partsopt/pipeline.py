@@ -282,7 +282,7 @@ def plan_levels(
 
 
 def learn_rate_factors(demand: Demand, inputs: Tables, settings: Settings, today: date) -> pd.DataFrame:
-    """Forecast and class again as one, two and three quarters ago, and compare with what came (RATE_FACTORS).
+    """Forecast and class again as at the begin of past quarters, and compare with what came (RATE_FACTORS).
 
     Trends and seasons, cars and the learner, which concern few series and take the most time, are left out.
     """
