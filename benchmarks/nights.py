@@ -38,9 +38,10 @@ from partsopt.tables import SITE_PART
 PUBLISHED = (0, 1, 3)
 WEEKLY = {
     "order_lines": "sum", "order_value": "sum", "transfer_lines": "sum", "unserved": "sum", "late": "sum",
-    "put_off": "mean", "stock_dc": "last", "stock_dealer": "last", "on_order": "last", "owed": "last",
-    "lines": "sum", "lines_met": "sum", "pieces": "sum", "pieces_met": "sum", "levels_changed": "mean",
-    "levels_moved": "mean", "exceptions": "mean", "delivery_cost": "sum",
+    "put_off": "mean", "waiting": "mean", "stock_dc": "last", "stock_dealer": "last", "on_order": "last",
+    "owed": "last",
+    "worth_of_levels": "last", "lines": "sum", "lines_met": "sum", "pieces": "sum", "pieces_met": "sum",
+    "levels_changed": "mean", "levels_moved": "mean", "exceptions": "mean", "delivery_cost": "sum",
 }  # fmt: skip
 
 
@@ -162,7 +163,7 @@ def covered(world: World, run: Path) -> list[str]:
     booked = booked[booked["demanded_on"] >= pd.Timestamp(world.day)]
     at = lines["place"].to_numpy()
     position = world.on_hand[at] + within(world.orders, "due_on") - world.backordered[at]
-    position = position - within(booked, "demanded_on") - asked_of[at] - urgent[at]
+    position = position - within(booked, "demanded_on") - asked_of[at] - urgent[at] - world.promised()[at]
     over = lines[position >= lines["order_up_to_level"]]
     return [f"{row.part_id} at {row.site_id} is ordered though it is covered" for row in over.itertuples()]
 
@@ -173,11 +174,13 @@ def figures_of_morning(world: World) -> dict[str, object]:
     value = world.on_hand.reshape(len(world.sites), -1) * cost
     worth = world.orders["quantity"] * cost[world.parts.get_indexer(world.orders["part_id"])]
     between = world.orders["source_id"].isin(world.sites)
+    waits = world.orders["status"].eq("proposed")
     return {
         "stock_dc": float(value[world.is_dc].sum()),
         "stock_dealer": float(value[~world.is_dc].sum()),
         "on_order": float(worth[~between].sum()),
-        "moving": float(worth[between].sum()),
+        "moving": float(worth[between & ~waits].sum()),
+        "waiting": int(waits.sum()),
         "owed": int(world.backordered.sum()),
         "urgent_owed": int(world.urgent["quantity"].sum()),
         "stockouts": int(world.stockouts["until_on"].isna().sum()),

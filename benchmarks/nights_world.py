@@ -120,6 +120,11 @@ class World:
                 found += np.where(part == new, self.on_hand[site * len(self.parts) + old], 0)
         return found
 
+    def promised(self) -> Array:
+        """Pieces that lie on each shelf for transfers that wait."""
+        waits = self.orders[self.orders["status"].eq("proposed")]
+        return np.bincount(self.places(waits, "source_id"), waits["quantity"], len(self.on_hand)).astype(np.int64)
+
     def take(self, place: Array, quantity: Array) -> None:
         """Take pieces from the shelf, old numbers first; each place comes once."""
         site, part = np.divmod(place, len(self.parts))
@@ -202,26 +207,43 @@ def read_proposals(run: Path) -> Proposals:
 
 
 def import_run(world: World, run: Path) -> list[str]:
-    """Take in what a night published: orders are confirmed, transfers that somebody carries are picked and leave.
+    """Take in what a night published: orders are confirmed, transfers that leave on the day are picked.
 
-    What is broken is said: numbers that are taken, and more sent than lies there.
+    A transfer that waits for a later day stays a proposal and its pieces stay where they lie, until a night lets it
+    leave. What is broken is said: numbers that are taken, and more sent than lies there.
     """
     purchases, transfers = read_proposals(run)
     broken = _double(world, purchases, transfers)
-    carried = transfers[transfers["carried_by"].ne("unserved")]
-    place = world.places(carried, "source_id")
-    np.subtract.at(world.on_hand, place, carried["quantity"].to_numpy())
+    delivered = pd.read_parquet(run / "delivery_lines.parquet", columns=["line_id", "carried_by", "arrives_at"])
+    leaving = delivered[delivered["carried_by"].ne("unserved") & ~delivered["line_id"].isin(_waiting(run))]
+    kept = transfers[transfers["line_id"].isin(leaving["line_id"]) | transfers["line_id"].isin(_waiting(run))]
+    new = pd.concat([purchases[OPEN_ORDER_COLUMNS], kept[OPEN_ORDER_COLUMNS]], ignore_index=True)
+    world.orders = pd.concat([world.orders, new.assign(arrives_on=_arrivals(world, new))], ignore_index=True)
+    line_id = world.orders["order_id"] + "/" + world.orders["line"].astype("str")
+    between, proposed = world.orders["source_id"].isin(world.sites), world.orders["status"].eq("proposed")
+    goes = proposed & line_id.isin(leaving["line_id"])
+    place = world.places(world.orders[goes], "source_id")
+    np.subtract.at(world.on_hand, place, world.orders.loc[goes, "quantity"].to_numpy())
     short = np.unique(place[world.on_hand[place] < 0])
     broken += [f"{_name(world, at)} sends {-world.on_hand[at]} more than lies there" for at in short]
-    new = pd.concat([purchases[OPEN_ORDER_COLUMNS], carried[OPEN_ORDER_COLUMNS]], ignore_index=True)
-    new = new.assign(status="confirmed")
-    new["arrives_on"] = _arrivals(world, new)
-    world.orders = pd.concat([world.orders, new], ignore_index=True)
+    arrives = pd.Series(_local_days(leaving["arrives_at"]), index=leaving["line_id"])
+    comes = line_id.map(arrives).where(goes, world.orders["arrives_on"]).mask(proposed & between & ~goes)
+    world.orders = world.orders.assign(
+        status=world.orders["status"].mask(proposed & (goes | ~between), "confirmed"),
+        due_on=world.orders["due_on"].mask(goes, comes),
+        arrives_on=comes,
+    )
     levels = pd.read_parquet(run / "levels.parquet", columns=["site_id", "part_id", "is_stocked"])
     world.kept[:] = False
     world.kept[world.places(levels[levels["is_stocked"]])] = True
     _fetch_returns(world, run)
     return broken
+
+
+def _waiting(run: Path) -> pd.Series:
+    """Transfer lines that a night leaves for a later day; none where it plans one day only."""
+    file = run / "waiting.csv"
+    return pd.read_csv(file, dtype="str")["line_id"] if file.exists() else pd.Series(dtype="str")
 
 
 def live_day(world: World) -> Day:
@@ -393,8 +415,8 @@ def _name(world: World, place: int) -> str:
 
 def _on_the_way(world: World) -> int:
     """Pieces that left a shelf of the network and have not come to another."""
-    between = world.orders["source_id"].isin(world.sites)
-    return int(world.orders.loc[between, "quantity"].sum())
+    gone = world.orders["source_id"].isin(world.sites) & world.orders["status"].ne("proposed")
+    return int(world.orders.loc[gone, "quantity"].sum())
 
 
 def _rename_what_is_owed(world: World) -> None:
@@ -457,9 +479,10 @@ def _sell(world: World) -> pd.DataFrame:
     place = world.sites.get_indexer(asked["site_id"]) * n + latest[world.parts.get_indexer(asked["part_id"])]
     first = (asked["booked_on"].notna() | asked["order_type"].ne("stock")).to_numpy()
     tomorrow = _reservations(world)
-    aside = _set_aside(world, tomorrow[tomorrow["needed_on"].gt(today)])
+    promised = world.promised()
+    aside = promised + _set_aside(world, tomorrow[tomorrow["needed_on"].gt(today)])
     met = np.zeros(len(asked), dtype=np.int64)
-    for rows, kept_back in ((np.flatnonzero(first), 0 * aside), (np.flatnonzero(~first), aside)):
+    for rows, kept_back in ((np.flatnonzero(first), promised), (np.flatnonzero(~first), aside)):
         met[rows] = _serve(world, place[rows], asked["quantity"].to_numpy()[rows], kept_back)
     asked = asked.assign(met=met)
     short = asked["quantity"].to_numpy() - met

@@ -99,7 +99,7 @@ def test_moments_are_written_in_the_time_of_their_site(tmp_path):
 
 def test_a_table_without_rows_is_its_header(tmp_path):
     assert written(pd.DataFrame(columns=list(EXCEPTIONS.columns)), EXCEPTIONS, tmp_path) == (
-        "code,stage,site_id,part_id,line_id,what,money,action\n"
+        "code,stage,site_id,part_id,line_id,what,money,action,since_on\n"
     )
     write_parquet(pd.DataFrame(columns=list(EXCEPTIONS.columns)), EXCEPTIONS, tmp_path / "out.parquet")
     assert pd.read_parquet(tmp_path / "out.parquet").empty
