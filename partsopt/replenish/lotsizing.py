@@ -1,21 +1,28 @@
-"""How much to order at a time: economic quantities, price breaks, lots for known demand."""
+"""How much to order at a time: economic quantities, price breaks, lots for known demand.
+
+Economic quantities and price breaks take numbers or arrays that broadcast; numbers in, numbers out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from partsopt.errors import SettingsError
+
+Floats = npt.NDArray[np.float64]
+Wholes = npt.NDArray[np.int64]
 
 
 class Lot(NamedTuple):
     """An order quantity and what it costs a year; ``region`` is the number of its price, from 0."""
 
-    quantity: float
-    cost: float
-    region: int = 0
+    quantity: float | Floats
+    cost: float | Floats
+    region: int | Wholes = 0
 
 
 class LotPlan(NamedTuple):
@@ -25,7 +32,7 @@ class LotPlan(NamedTuple):
     cost: float
 
 
-def economic_order_quantity(order_cost: float, holding_cost: float, demand: float) -> Lot:
+def economic_order_quantity(order_cost: npt.ArrayLike, holding_cost: npt.ArrayLike, demand: npt.ArrayLike) -> Lot:
     """The quantity that balances ordering and holding.
 
     Parameters
@@ -35,7 +42,7 @@ def economic_order_quantity(order_cost: float, holding_cost: float, demand: floa
     holding_cost
         Money for a piece and year.
     demand
-        Pieces a year.
+        Pieces a year; all three are broadcast.
 
     Raises
     ------
@@ -50,13 +57,16 @@ def economic_order_quantity(order_cost: float, holding_cost: float, demand: floa
     --------
     >>> round(economic_order_quantity(8, 0.225, 1300).quantity, 3)
     304.047
+    >>> economic_order_quantity(8, 0.225, [1300, 5200]).quantity.round(3).tolist()
+    [304.047, 608.094]
     """
-    _above_zero(order_cost=order_cost, holding_cost=holding_cost, demand=demand)
-    return Lot((2 * order_cost * demand / holding_cost) ** 0.5, (2 * order_cost * demand * holding_cost) ** 0.5)
+    above_zero(order_cost=order_cost, holding_cost=holding_cost, demand=demand)
+    fixed, holding, flow = floats(order_cost, holding_cost, demand)
+    return Lot(plain(np.sqrt(2 * fixed * flow / holding)), plain(np.sqrt(2 * fixed * flow * holding)))
 
 
 def economic_order_quantity_with_backorders(
-    order_cost: float, holding_cost: float, shortage_cost: float, demand: float
+    order_cost: npt.ArrayLike, holding_cost: npt.ArrayLike, shortage_cost: npt.ArrayLike, demand: npt.ArrayLike
 ) -> Lot:
     """The quantity where customers may wait; the share holding / (holding + shortage) of each order is owed by then.
 
@@ -73,11 +83,14 @@ def economic_order_quantity_with_backorders(
     >>> round(lot.quantity, 4), round(lot.cost, 4)
     (310.8126, 66.9214)
     """
-    _above_zero(shortage_cost=shortage_cost)
-    return economic_order_quantity(order_cost, holding_cost * shortage_cost / (holding_cost + shortage_cost), demand)
+    above_zero(shortage_cost=shortage_cost)
+    holding, shortage = floats(holding_cost, shortage_cost)
+    return economic_order_quantity(order_cost, holding * shortage / (holding + shortage), demand)
 
 
-def economic_production_quantity(order_cost: float, holding_cost: float, demand: float, production: float) -> Lot:
+def economic_production_quantity(
+    order_cost: npt.ArrayLike, holding_cost: npt.ArrayLike, demand: npt.ArrayLike, production: npt.ArrayLike
+) -> Lot:
     """The quantity where an order comes in at a rate, pieces a year, above that of demand.
 
     Examples
@@ -86,14 +99,19 @@ def economic_production_quantity(order_cost: float, holding_cost: float, demand:
     >>> round(lot.quantity, 4), round(lot.cost, 4)
     (626.8085, 33.184)
     """
-    _above_zero(production=production)
-    if production <= demand:
-        raise SettingsError(f"production is {production!r}; it must be above the demand, {demand!r}.")
-    return economic_order_quantity(order_cost, holding_cost * (1.0 - demand / production), demand)
+    above_zero(production=production)
+    holding, flow, made = floats(holding_cost, demand, production)
+    if (made <= flow).any():
+        raise SettingsError(f"production is {made[made <= flow].ravel()[0]:g}; it must be above the demand.")
+    return economic_order_quantity(order_cost, holding * (1.0 - flow / made), demand)
 
 
 def order_quantity_all_units(
-    order_cost: float, holding_rate: float, demand: float, breakpoints: Sequence[float], unit_costs: Sequence[float]
+    order_cost: npt.ArrayLike,
+    holding_rate: npt.ArrayLike,
+    demand: npt.ArrayLike,
+    breakpoints: npt.ArrayLike,
+    unit_costs: npt.ArrayLike,
 ) -> Lot:
     """The cheapest quantity where a larger order makes every piece of it cheaper.
 
@@ -104,7 +122,8 @@ def order_quantity_all_units(
     holding_rate
         Share of the unit cost for a year.
     breakpoints, unit_costs
-        From this quantity on each piece costs that; the first breakpoint is 0 or the minimum.
+        From this quantity on each piece costs that; the first breakpoint is 0 or the minimum. Regions are the last
+        axis: shape (k,) for all parts, or (n, k) where the others have shape (n,).
 
     Returns
     -------
@@ -120,19 +139,19 @@ def order_quantity_all_units(
     >>> order_quantity_all_units(2250, 0.25, 182500, [0, 1200, 2400], [1490, 1220, 1100])
     Lot(quantity=2400.0, cost=201251093.75, region=2)
     """
-    _check_breaks(order_cost, holding_rate, demand, breakpoints, unit_costs)
-    found = []
-    for region, (start, unit_cost) in enumerate(zip(breakpoints, unit_costs, strict=True)):
-        end = breakpoints[region + 1] if region + 1 < len(breakpoints) else float("inf")
-        quantity = max((2 * order_cost * demand / (holding_rate * unit_cost)) ** 0.5, float(start))
-        if quantity < end:
-            cost = unit_cost * demand + order_cost * demand / quantity + holding_rate * unit_cost * quantity / 2
-            found.append(Lot(quantity, cost, region))
-    return min(found, key=lambda lot: (lot.cost, lot.quantity))
+    fixed, rate, flow, start, price = _regions(order_cost, holding_rate, demand, breakpoints, unit_costs)
+    end = np.concatenate([start[..., 1:], np.full_like(start[..., :1], np.inf)], axis=-1)
+    quantity = np.maximum(np.sqrt(2 * fixed * flow / (rate * price)), start)
+    cost = price * flow + fixed * flow / quantity + rate * price * quantity / 2
+    return _cheapest(quantity, np.where(quantity < end, cost, np.inf))
 
 
 def order_quantity_incremental(
-    order_cost: float, holding_rate: float, demand: float, breakpoints: Sequence[float], unit_costs: Sequence[float]
+    order_cost: npt.ArrayLike,
+    holding_rate: npt.ArrayLike,
+    demand: npt.ArrayLike,
+    breakpoints: npt.ArrayLike,
+    unit_costs: npt.ArrayLike,
 ) -> Lot:
     """The cheapest quantity where only the pieces beyond a breakpoint get its price.
 
@@ -152,17 +171,13 @@ def order_quantity_incremental(
     >>> round(lot.quantity, 2), round(lot.cost, 2), lot.region
     (304.05, 1043.41, 0)
     """
-    _check_breaks(order_cost, holding_rate, demand, breakpoints, unit_costs)
-    found, extra = [], 0.0
-    for region, (start, unit_cost) in enumerate(zip(breakpoints, unit_costs, strict=True)):
-        extra += (unit_costs[region - 1] - unit_cost) * start if region else 0.0
-        end = breakpoints[region + 1] if region + 1 < len(breakpoints) else float("inf")
-        quantity = max((2 * (order_cost + extra) * demand / (holding_rate * unit_cost)) ** 0.5, float(start))
-        if quantity <= end:
-            cost = unit_cost * demand + (order_cost + extra) * demand / quantity
-            cost += holding_rate * (extra + unit_cost * quantity) / 2
-            found.append(Lot(quantity, cost, region))
-    return min(found, key=lambda lot: (lot.cost, lot.quantity))
+    fixed, rate, flow, start, price = _regions(order_cost, holding_rate, demand, breakpoints, unit_costs)
+    end = np.concatenate([start[..., 1:], np.full_like(start[..., :1], np.inf)], axis=-1)
+    falls = np.concatenate([np.zeros_like(price[..., :1]), price[..., :-1] - price[..., 1:]], axis=-1)
+    extra = np.cumsum(falls * start, axis=-1)
+    quantity = np.maximum(np.sqrt(2 * (fixed + extra) * flow / (rate * price)), start)
+    cost = price * flow + (fixed + extra) * flow / quantity + rate * (extra + price * quantity) / 2
+    return _cheapest(quantity, np.where(quantity <= end, cost, np.inf))
 
 
 def lot_plan(order_cost: float, holding_cost: float, demand: Sequence[float]) -> LotPlan:
@@ -206,17 +221,44 @@ def lot_plan(order_cost: float, holding_cost: float, demand: Sequence[float]) ->
     return LotPlan(orders, best[n])
 
 
-def _above_zero(**values: float) -> None:
+def floats(*values: npt.ArrayLike) -> tuple[Floats, ...]:
+    """Numbers or arrays, broadcast against each other."""
+    return tuple(np.broadcast_arrays(*(np.asarray(one, dtype=np.float64) for one in values)))
+
+
+def plain(value: npt.NDArray[Any]) -> Any:
+    """A number instead of an array without axes."""
+    return np.asarray(value).item() if np.ndim(value) == 0 else value
+
+
+def above_zero(**values: npt.ArrayLike) -> None:
+    """Refuse, by its name, a number or an array that is not above 0 throughout."""
     for name, value in values.items():
-        if not value > 0:
-            raise SettingsError(f"{name} is {value!r}; it must be above 0.")
+        given = np.asarray(value)
+        if not (given > 0).all():
+            raise SettingsError(f"{name} is {given[~(given > 0)].ravel()[0].item()!r}; it must be above 0.")
 
 
-def _check_breaks(
-    order_cost: float, holding_rate: float, demand: float, breakpoints: Sequence[float], unit_costs: Sequence[float]
-) -> None:
-    _above_zero(order_cost=order_cost, holding_rate=holding_rate, demand=demand)
-    if len(breakpoints) != len(unit_costs) or not breakpoints or (np.diff(breakpoints) <= 0).any():
+def _regions(
+    order_cost: npt.ArrayLike,
+    holding_rate: npt.ArrayLike,
+    demand: npt.ArrayLike,
+    breakpoints: npt.ArrayLike,
+    unit_costs: npt.ArrayLike,
+) -> tuple[Floats, ...]:
+    """Checked values, broadcast, with the regions of the price as the last axis."""
+    above_zero(order_cost=order_cost, holding_rate=holding_rate, demand=demand)
+    start, price = np.asarray(breakpoints, dtype=np.float64), np.asarray(unit_costs, dtype=np.float64)
+    if not start.ndim or start.shape[-1:] != price.shape[-1:] or not start.size or (np.diff(start) <= 0).any():
         raise SettingsError("breakpoints must rise, one for each unit cost.")
-    if min(unit_costs) <= 0 or (np.diff(unit_costs) > 0).any():
+    if price.min() <= 0 or (np.diff(price) > 0).any():
         raise SettingsError("unit costs must be above 0 and must not rise with the quantity.")
+    parts = (np.asarray(one, dtype=np.float64)[..., None] for one in (order_cost, holding_rate, demand))
+    return floats(*parts, start, price)
+
+
+def _cheapest(quantity: Floats, cost: Floats) -> Lot:
+    """The region of least cost, of equals the first, whose quantity is the smallest."""
+    region = np.argmin(cost, axis=-1)
+    best = [np.take_along_axis(one, region[..., None], axis=-1)[..., 0] for one in (quantity, cost)]
+    return Lot(plain(best[0]), plain(best[1]), plain(region))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.special import ndtr
 
 from partsopt.errors import SettingsError
-from partsopt.replenish.lotsizing import economic_order_quantity
+from partsopt.replenish.lotsizing import economic_order_quantity, floats, plain
 from partsopt.replenish.service import (
     demand_quantile,
     expected_on_hand,
@@ -20,16 +20,17 @@ from partsopt.replenish.service import (
 )
 
 Floats = npt.NDArray[np.float64]
+Wholes = npt.NDArray[np.int64]
 
 MOST_ROUNDS = 10_000  # of the (r, Q) iteration; it converges in some ten
 SETTLED = 1e-12  # relative change of the quantity at which the iteration stops
 
 
 class BaseStock(NamedTuple):
-    """A level and its expected cost of holding and shortage for a period."""
+    """A level and its expected cost of holding and shortage for a period: numbers, or arrays where arrays are given."""
 
-    level: float
-    cost: float
+    level: float | Floats
+    cost: float | Floats
 
 
 class OrderPolicy(NamedTuple):
@@ -55,7 +56,13 @@ class HorizonPolicy(NamedTuple):
     first_level: int | None
 
 
-def base_stock_normal(holding: float, shortage: float, mean: float, sd: float, lead_time: float = 0.0) -> BaseStock:
+def base_stock_normal(
+    holding: npt.ArrayLike,
+    shortage: npt.ArrayLike,
+    mean: npt.ArrayLike,
+    sd: npt.ArrayLike,
+    lead_time: npt.ArrayLike = 0.0,
+) -> BaseStock:
     """The cheapest base stock for normal demand, reviewed every period.
 
     Parameters
@@ -65,7 +72,7 @@ def base_stock_normal(holding: float, shortage: float, mean: float, sd: float, l
     mean, sd
         Demand of a period.
     lead_time
-        Periods; 0 is the newsvendor.
+        Periods; 0 is the newsvendor. All are broadcast.
 
     Notes
     -----
@@ -77,13 +84,18 @@ def base_stock_normal(holding: float, shortage: float, mean: float, sd: float, l
     56.604
     """
     _costs(holding, shortage)
-    over, spread = mean * (lead_time + 1), sd * (lead_time + 1) ** 0.5
-    z = float(safety_factor(shortage / (shortage + holding)))
-    return BaseStock(over + z * spread, spread * (holding * z + (holding + shortage) * float(normal_loss(z))))
+    left, short, demand, spread, periods = floats(holding, shortage, mean, sd, np.asarray(lead_time) + 1)
+    z, spread = safety_factor(short / (short + left)), spread * np.sqrt(periods)
+    cost = spread * (left * z + (left + short) * normal_loss(z))
+    return BaseStock(plain(demand * periods + z * spread), plain(cost))
 
 
 def base_stock_discrete(
-    holding: float, shortage: float, mean: float, variance_to_mean: float = 1.0, lead_time: float = 0.0
+    holding: npt.ArrayLike,
+    shortage: npt.ArrayLike,
+    mean: npt.ArrayLike,
+    variance_to_mean: npt.ArrayLike = 1.0,
+    lead_time: npt.ArrayLike = 0.0,
 ) -> BaseStock:
     """The cheapest whole base stock for Poisson or negative binomial demand, reviewed every period.
 
@@ -94,22 +106,27 @@ def base_stock_discrete(
     mean, variance_to_mean
         Demand of a period; 1 is Poisson.
     lead_time
-        Periods; 0 is the newsvendor.
+        Periods; 0 is the newsvendor. All are broadcast.
 
     Examples
     --------
     >>> level, cost = base_stock_discrete(200, 270, 18)
     >>> int(level), round(cost, 4)
     (19, 786.0884)
+    >>> base_stock_discrete(200, [270, 2700], 18).level.tolist()
+    [19, 24]
     """
     _costs(holding, shortage)
-    over = mean * (lead_time + 1)
-    level = int(demand_quantile(shortage / (shortage + holding), over, variance_to_mean)[0])
-    cost = holding * float(expected_on_hand(level, over, variance_to_mean))
-    return BaseStock(level, cost + shortage * float(expected_shortfall(level, over, variance_to_mean)))
+    left, short, demand, ratio, periods = floats(holding, shortage, mean, variance_to_mean, np.asarray(lead_time) + 1)
+    over = demand * periods
+    level = _quantile(short / (short + left), over, ratio)
+    cost = left * expected_on_hand(level, over, ratio) + short * expected_shortfall(level, over, ratio)
+    return BaseStock(plain(level), plain(cost))
 
 
-def last_time_buy(mean: float, variance_to_mean: float, shortage: float, left_over: float) -> int:
+def last_time_buy(
+    mean: npt.ArrayLike, variance_to_mean: npt.ArrayLike, shortage: npt.ArrayLike, left_over: npt.ArrayLike
+) -> int | Wholes:
     """Pieces to buy when a part can be bought for the last time.
 
     Parameters
@@ -119,7 +136,7 @@ def last_time_buy(mean: float, variance_to_mean: float, shortage: float, left_ov
     shortage
         Money lost on a piece that is missing, over its price.
     left_over
-        Money lost on a piece that nobody asks for: its price less its scrap value.
+        Money lost on a piece that nobody asks for: its price less its scrap value. All are broadcast.
 
     Notes
     -----
@@ -131,7 +148,8 @@ def last_time_buy(mean: float, variance_to_mean: float, shortage: float, left_ov
     130
     """
     _costs(left_over, shortage)
-    return int(demand_quantile(shortage / (shortage + left_over), mean, variance_to_mean)[0])
+    left, short, demand, ratio = floats(left_over, shortage, mean, variance_to_mean)
+    return plain(_quantile(short / (short + left), demand, ratio))
 
 
 def order_policy(order_cost: float, holding: float, shortage: float, demand_pmf: npt.ArrayLike) -> OrderPolicy:
@@ -294,7 +312,7 @@ def reorder_policy(
     (110.77, 142.57)
     """
     _costs(holding, shortage)
-    quantity = economic_order_quantity(order_cost, holding, demand).quantity
+    quantity = float(economic_order_quantity(order_cost, holding, demand).quantity)
     short = 0.0
     for _ in range(MOST_ROUNDS):
         exceeded = quantity * holding / (shortage * demand)
@@ -377,7 +395,7 @@ def reorder_policy_from_lot(
     (190.337, 304.047)
     """
     _costs(holding, shortage)
-    quantity = economic_order_quantity(order_cost, holding, demand).quantity
+    quantity = float(economic_order_quantity(order_cost, holding, demand).quantity)
     reorder = lead_mean + float(safety_factor(shortage / (shortage + holding))) * lead_sd
     cost = reorder_policy_cost(reorder, quantity, order_cost, holding, shortage, demand, lead_mean, lead_sd)
     return ReorderPolicy(reorder, quantity, cost)
@@ -417,7 +435,14 @@ def _second_normal_loss(z: float) -> float:
     return ((z * z + 1) * float(ndtr(-z)) - z * density) / 2
 
 
-def _costs(holding: float, shortage: float) -> None:
+def _quantile(probability: Floats, mean: Floats, variance_to_mean: Floats) -> Wholes:
+    """Quantiles of demand, of the shape given."""
+    found = demand_quantile(probability.ravel(), mean.ravel(), variance_to_mean.ravel())
+    return found.reshape(probability.shape)
+
+
+def _costs(holding: npt.ArrayLike, shortage: npt.ArrayLike) -> None:
     for name, value in (("holding cost", holding), ("shortage cost", shortage)):
-        if not value > 0:
-            raise SettingsError(f"the {name} is {value!r}; it must be above 0.")
+        given = np.asarray(value)
+        if not (given > 0).all():
+            raise SettingsError(f"the {name} is {given[~(given > 0)].ravel()[0].item()!r}; it must be above 0.")

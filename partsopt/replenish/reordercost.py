@@ -10,7 +10,13 @@ import numpy.typing as npt
 
 from partsopt.errors import SettingsError
 from partsopt.replenish.losses import normal_losses
-from partsopt.replenish.lotsizing import economic_order_quantity, economic_order_quantity_with_backorders
+from partsopt.replenish.lotsizing import (
+    above_zero,
+    economic_order_quantity,
+    economic_order_quantity_with_backorders,
+    floats,
+    plain,
+)
 from partsopt.replenish.ordercost import ReorderPolicy, reorder_policy_cost
 from partsopt.replenish.reorderpoint import safety_factor_of_loss
 from partsopt.replenish.service import expected_on_hand, expected_shortfall
@@ -45,7 +51,7 @@ def reorder_point_of_lot(quantity: float, holding: float, shortage: float, lead_
     >>> round(reorder_point_of_lot(300, 0.225, 7.5, 1300 / 12, 150 / 12**0.5), 4)  # example 5.2
     129.4273
     """
-    _above_zero(quantity=quantity, holding=holding, shortage=shortage, lead_sd=lead_sd)
+    above_zero(quantity=quantity, holding=holding, shortage=shortage, lead_sd=lead_sd)
 
     def rises(r: float) -> bool:
         """Whether the mean cost of r .. r + Q grows with r: g(r + Q) > g(r)."""
@@ -75,8 +81,8 @@ def reorder_policy_best(
     >>> round(best.reorder_point, 1), round(best.quantity, 1), round(best.cost, 4)
     (126.9, 328.4, 78.0711)
     """
-    _above_zero(order_cost=order_cost, demand=demand)
-    low = economic_order_quantity_with_backorders(order_cost, holding, shortage, demand).quantity
+    above_zero(order_cost=order_cost, demand=demand)
+    low = float(economic_order_quantity_with_backorders(order_cost, holding, shortage, demand).quantity)
     high = low + 20.0 * lead_sd
 
     def cost(q: float) -> float:
@@ -99,7 +105,7 @@ def reorder_policy_with_backorders(
     >>> round(policy.reorder_point, 4), round(policy.quantity, 4)
     (128.6378, 308.5738)
     """
-    quantity = economic_order_quantity_with_backorders(order_cost, holding, shortage, demand).quantity
+    quantity = float(economic_order_quantity_with_backorders(order_cost, holding, shortage, demand).quantity)
     reorder = reorder_point_of_lot(quantity, holding, shortage, lead_mean, lead_sd)
     cost = reorder_policy_cost(reorder, quantity, order_cost, holding, shortage, demand, lead_mean, lead_sd)
     return ReorderPolicy(reorder, quantity, cost)
@@ -121,8 +127,8 @@ def reorder_policy_by_losses(
     >>> round(policy.reorder_point, 4), round(policy.quantity, 4)
     (126.8671, 328.4491)
     """
-    _above_zero(order_cost=order_cost, holding=holding, shortage=shortage, demand=demand, lead_sd=lead_sd)
-    quantity, reorder = economic_order_quantity(order_cost, holding, demand).quantity, lead_mean
+    above_zero(order_cost=order_cost, holding=holding, shortage=shortage, demand=demand, lead_sd=lead_sd)
+    quantity, reorder = float(economic_order_quantity(order_cost, holding, demand).quantity), lead_mean
     for _ in range(MOST_ROUNDS):
         short = holding * quantity / (holding + shortage)
         reorder = lead_mean + lead_sd * float(safety_factor_of_loss(short / lead_sd))
@@ -159,7 +165,7 @@ def reorder_policy_discrete_cost(
     >>> round(reorder_policy_discrete_cost(3, 5, 100, 20, 150, 1.5, 2), 4)  # Snyder & Shen, example 5.8
     107.9236
     """
-    _above_zero(quantity=quantity, holding=holding, shortage=shortage, demand=demand, lead_time=lead_time)
+    above_zero(quantity=quantity, holding=holding, shortage=shortage, demand=demand, lead_time=lead_time)
     at, mean = np.arange(reorder_point + 1, reorder_point + quantity + 1), demand * lead_time
     held = expected_on_hand(at, mean, variance_to_mean)
     run = holding * held + shortage * expected_shortfall(at, mean, variance_to_mean)
@@ -167,8 +173,13 @@ def reorder_policy_discrete_cost(
 
 
 def order_policy_by_power(
-    order_cost: float, holding: float, shortage: float, mean: float, sd: float, lead_time: float = 0.0
-) -> tuple[float, float]:
+    order_cost: npt.ArrayLike,
+    holding: npt.ArrayLike,
+    shortage: npt.ArrayLike,
+    mean: npt.ArrayLike,
+    sd: npt.ArrayLike,
+    lead_time: npt.ArrayLike = 0.0,
+) -> tuple[float | Floats, float | Floats]:
     """Reorder point s and level S by the power approximation, for demand of any distribution reviewed every period.
 
     Parameters
@@ -178,7 +189,7 @@ def order_policy_by_power(
     mean, sd
         Demand of a period.
     lead_time
-        Periods; demand over lead time and period is that of lead_time + 1 periods.
+        Periods; demand over lead time and period is that of lead_time + 1 periods. All are broadcast.
 
     Notes
     -----
@@ -191,12 +202,15 @@ def order_policy_by_power(
     >>> [round(one, 4) for one in order_policy_by_power(2.5, 0.18, 0.7, 50, 8)]  # Snyder & Shen, example 4.8
     [40.1946, 74.2902]
     """
-    _above_zero(order_cost=order_cost, holding=holding, shortage=shortage, mean=mean, sd=sd)
-    over, spread = mean * (lead_time + 1), sd * (lead_time + 1) ** 0.5
-    quantity = 1.3 * mean**0.494 * (order_cost / holding) ** 0.506 * (1 + (spread / mean) ** 2) ** 0.116
-    z = (quantity * holding / (spread * shortage)) ** 0.5
+    above_zero(order_cost=order_cost, holding=holding, shortage=shortage, mean=mean, sd=sd)
+    fixed, left, short, demand, spread, periods = floats(
+        order_cost, holding, shortage, mean, sd, np.asarray(lead_time) + 1
+    )
+    over, spread = demand * periods, spread * np.sqrt(periods)
+    quantity = 1.3 * demand**0.494 * (fixed / left) ** 0.506 * (1 + (spread / demand) ** 2) ** 0.116
+    z = np.sqrt(quantity * left / (spread * short))
     reorder = 0.973 * over + spread * (0.183 / z + 1.063 - 2.192 * z)
-    return reorder, reorder + quantity
+    return plain(reorder), plain(reorder + quantity)
 
 
 def order_policy_cost(
@@ -256,9 +270,3 @@ def _least(cost: CostOf, low: float, high: float) -> float:
             right = low + GOLDEN * (high - low)
             at_right = cost(right)
     return (low + high) / 2
-
-
-def _above_zero(**values: float) -> None:
-    for name, value in values.items():
-        if not value > 0:
-            raise SettingsError(f"{name} is {value!r}; it must be above 0.")

@@ -1,22 +1,27 @@
-"""Order quantities where the source fails at times, or sends more or fewer pieces than were ordered."""
+"""Order quantities where the source fails at times, or sends more or fewer pieces than were ordered.
+
+All take numbers or arrays that broadcast; numbers in, numbers out.
+"""
 
 from __future__ import annotations
 
-import math
+import numpy as np
+import numpy.typing as npt
 
-from partsopt.errors import SettingsError
-from partsopt.replenish.lotsizing import Lot
+from partsopt.replenish.lotsizing import Lot, above_zero, floats, plain
+
+Floats = npt.NDArray[np.float64]
 
 GOLDEN = (5**0.5 - 1) / 2
 
 
 def order_quantity_with_disruptions(
-    order_cost: float,
-    holding_cost: float,
-    lost_sale_cost: float,
-    demand: float,
-    disruption_rate: float,
-    recovery_rate: float,
+    order_cost: npt.ArrayLike,
+    holding_cost: npt.ArrayLike,
+    lost_sale_cost: npt.ArrayLike,
+    demand: npt.ArrayLike,
+    disruption_rate: npt.ArrayLike,
+    recovery_rate: npt.ArrayLike,
     *,
     approximate: bool = False,
 ) -> Lot:
@@ -46,41 +51,36 @@ def order_quantity_with_disruptions(
     >>> round(order_quantity_with_disruptions(8, 0.225, 5, 1300, 1.5, 14, approximate=True).quantity, 3)  # example 9.2
     773.143
     """
-    _above_zero(
+    above_zero(
         order_cost=order_cost, holding_cost=holding_cost, lost_sale_cost=lost_sale_cost, demand=demand,
         disruption_rate=disruption_rate, recovery_rate=recovery_rate,
     )  # fmt: skip
-    share = disruption_rate / (disruption_rate + recovery_rate)
-    wait = share * demand * holding_cost
-    square = wait**2 + 2 * holding_cost * recovery_rate * demand * (
-        order_cost * recovery_rate + demand * lost_sale_cost * share
-    )
-    simple = (math.sqrt(square) - wait) / (holding_cost * recovery_rate)
+    given = floats(order_cost, holding_cost, lost_sale_cost, demand, disruption_rate, recovery_rate)
+    fixed, holding, lost, flow, fails, recovers = given
+    share = fails / (fails + recovers)
+    wait = share * flow * holding
+    square = wait**2 + 2 * holding * recovers * flow * (fixed * recovers + flow * lost * share)
+    simple = (np.sqrt(square) - wait) / (holding * recovers)
     if approximate:
-        return Lot(simple, holding_cost * simple)
-
-    def cost(quantity: float) -> float:
-        return cost_with_disruptions(
-            quantity, order_cost, holding_cost, lost_sale_cost, demand, disruption_rate, recovery_rate
-        )
-
+        return Lot(plain(simple), plain(holding * simple))
     low, high = simple / 10, simple * 10
-    while high - low > 1e-10 * high:
+    while (high - low > 1e-10 * high).any():
         left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
-        low, high = (low, right) if cost(left) <= cost(right) else (left, high)
+        is_left = np.less_equal(cost_with_disruptions(left, *given), cost_with_disruptions(right, *given))
+        low, high = np.where(is_left, low, left), np.where(is_left, right, high)
     best = (low + high) / 2
-    return Lot(best, cost(best))
+    return Lot(plain(best), cost_with_disruptions(best, *given))
 
 
 def cost_with_disruptions(
-    quantity: float,
-    order_cost: float,
-    holding_cost: float,
-    lost_sale_cost: float,
-    demand: float,
-    disruption_rate: float,
-    recovery_rate: float,
-) -> float:
+    quantity: npt.ArrayLike,
+    order_cost: npt.ArrayLike,
+    holding_cost: npt.ArrayLike,
+    lost_sale_cost: npt.ArrayLike,
+    demand: npt.ArrayLike,
+    disruption_rate: npt.ArrayLike,
+    recovery_rate: npt.ArrayLike,
+) -> float | Floats:
     """Cost of a quantity for a unit of time where the source fails at times; see the function above.
 
     Examples
@@ -88,14 +88,20 @@ def cost_with_disruptions(
     >>> round(cost_with_disruptions(700, 8, 0.225, 5, 1300, 1.5, 14), 3)
     174.787
     """
-    both = disruption_rate + recovery_rate
-    failed = disruption_rate / both * -math.expm1(-both * quantity / demand)
-    spent = order_cost + holding_cost * quantity**2 / (2 * demand) + lost_sale_cost * demand * failed / recovery_rate
-    return spent / (quantity / demand + failed / recovery_rate)
+    size, fixed, holding, lost, flow, fails, recovers = floats(
+        quantity, order_cost, holding_cost, lost_sale_cost, demand, disruption_rate, recovery_rate
+    )
+    failed = fails / (fails + recovers) * -np.expm1(-(fails + recovers) * size / flow)
+    spent = fixed + holding * size**2 / (2 * flow) + lost * flow * failed / recovers
+    return plain(spent / (size / flow + failed / recovers))
 
 
 def order_quantity_with_surplus(
-    order_cost: float, holding_cost: float, demand: float, surplus_mean: float, surplus_sd: float
+    order_cost: npt.ArrayLike,
+    holding_cost: npt.ArrayLike,
+    demand: npt.ArrayLike,
+    surplus_mean: npt.ArrayLike,
+    surplus_sd: npt.ArrayLike,
 ) -> Lot:
     """The economic quantity where so many pieces more come than were ordered, negative for fewer.
 
@@ -109,13 +115,18 @@ def order_quantity_with_surplus(
     >>> round(lot.quantity, 2), round(lot.cost, 2)
     (230246.37, 12914.78)
     """
-    _above_zero(order_cost=order_cost, holding_cost=holding_cost, demand=demand)
-    comes = math.sqrt(2 * order_cost * demand / holding_cost + surplus_sd**2)
-    return Lot(comes - surplus_mean, holding_cost * comes)
+    above_zero(order_cost=order_cost, holding_cost=holding_cost, demand=demand)
+    fixed, holding, flow, mean, sd = floats(order_cost, holding_cost, demand, surplus_mean, surplus_sd)
+    comes = np.sqrt(2 * fixed * flow / holding + sd**2)
+    return Lot(plain(comes - mean), plain(holding * comes))
 
 
 def order_quantity_with_yield(
-    order_cost: float, holding_cost: float, demand: float, yield_mean: float, yield_sd: float
+    order_cost: npt.ArrayLike,
+    holding_cost: npt.ArrayLike,
+    demand: npt.ArrayLike,
+    yield_mean: npt.ArrayLike,
+    yield_sd: npt.ArrayLike,
 ) -> Lot:
     """The economic quantity where a random share of what was ordered comes.
 
@@ -129,13 +140,8 @@ def order_quantity_with_yield(
     >>> round(lot.quantity, 2), round(lot.cost, 2)
     (254477.46, 13086.16)
     """
-    _above_zero(order_cost=order_cost, holding_cost=holding_cost, demand=demand, yield_mean=yield_mean)
-    square = yield_sd**2 + yield_mean**2
-    quantity = math.sqrt(2 * order_cost * demand / (holding_cost * square))
-    return Lot(quantity, math.sqrt(2 * order_cost * demand * holding_cost * square) / yield_mean)
-
-
-def _above_zero(**values: float) -> None:
-    for name, value in values.items():
-        if not value > 0:
-            raise SettingsError(f"{name} is {value!r}; it must be above 0.")
+    above_zero(order_cost=order_cost, holding_cost=holding_cost, demand=demand, yield_mean=yield_mean)
+    fixed, holding, flow, mean, sd = floats(order_cost, holding_cost, demand, yield_mean, yield_sd)
+    square = sd**2 + mean**2
+    cost = np.sqrt(2 * fixed * flow * holding * square) / mean
+    return Lot(plain(np.sqrt(2 * fixed * flow / (holding * square))), plain(cost))
