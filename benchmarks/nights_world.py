@@ -226,8 +226,9 @@ def import_run(world: World, run: Path) -> list[str]:
     np.subtract.at(world.on_hand, place, world.orders.loc[goes, "quantity"].to_numpy())
     short = np.unique(place[world.on_hand[place] < 0])
     broken += [f"{_name(world, at)} sends {-world.on_hand[at]} more than lies there" for at in short]
-    arrives = pd.Series(_local_days(leaving["arrives_at"]), index=leaving["line_id"])
-    comes = line_id.map(arrives).where(goes, world.orders["arrives_on"]).mask(proposed & between & ~goes)
+    arrives = pd.Series(_local_days(leaving["arrives_at"]), index=leaving["line_id"], dtype="datetime64[us]")
+    planned = pd.Series(arrives.reindex(line_id).to_numpy(), index=world.orders.index)
+    comes = planned.where(goes, world.orders["arrives_on"]).mask(proposed & between & ~goes)
     world.orders = world.orders.assign(
         status=world.orders["status"].mask(proposed & (goes | ~between), "confirmed"),
         due_on=world.orders["due_on"].mask(goes, comes),

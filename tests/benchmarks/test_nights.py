@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 
 from benchmarks import nights
-from benchmarks.nights_world import World, begin, live_day, write_morning
+from benchmarks.nights_world import World, begin, import_run, live_day, write_morning
 from partsopt.commands import answer
 from partsopt.settings import ReadParams
 from partsopt.store.readers import read_inputs
+from partsopt.store.writers import write_csv, write_parquet
+from partsopt.tables import COLLECTIONS, DELIVERY_LINES, LEVELS, PURCHASE_ORDERS, TRANSFER_ORDERS, empty
 
 TODAY = date(2026, 11, 6)
 
@@ -116,6 +118,18 @@ def test_a_morning_is_read_back_as_it_was_written(directory, tmp_path):
     assert len(tables["open_orders"]) == len(world.orders)
     needed = tables["reservations"]["needed_on"]
     assert needed.ge(pd.Timestamp(world.day)).all()
+
+
+def test_a_night_that_sends_nothing_moves_nothing(directory, tmp_path):
+    world = begin(directory, 10, 1, TODAY)
+    for table in (PURCHASE_ORDERS, TRANSFER_ORDERS):
+        write_csv(empty(table), table, tmp_path / table.file, zones={})
+    for table in (DELIVERY_LINES, LEVELS, COLLECTIONS):
+        write_parquet(empty(table), table, tmp_path / f"{table.name}.parquet")
+    shelves, orders = world.on_hand.copy(), world.orders.copy()
+    assert import_run(world, tmp_path) == []
+    assert (world.on_hand == shelves).all()
+    pd.testing.assert_frame_equal(world.orders, orders.reset_index(drop=True))
 
 
 def test_two_nights_keep_every_law_and_give_the_same_figures_twice(directory, tmp_path):
