@@ -160,6 +160,7 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         "series": demand.series,
         "forecasts": forecast.forecasts,
         "forecast_steps": forecast.forecast_steps,
+        "market_steps": forecast.market_steps,
         "classes": classes,
         "rate_factors": rate_factors,
         "review_days": replenishment.review_days,
@@ -254,6 +255,7 @@ def plan_levels(
     replenishment = replenish_sites(
         forecasts=forecast.forecasts,
         forecast_steps=forecast.forecast_steps,
+        market_steps=forecast.market_steps,
         classes=classes,
         parts=parts,
         sites=sites,

@@ -787,15 +787,21 @@ SERIES = Table(
 FORECASTS = Table(
     name="forecasts",
     key=("site_id", "part_id"),
-    says="distribution of demand over any horizon: negative binomial with the mean of the horizon and a "
-    "variance_to_mean that is the same for every horizon (1: Poisson)",
+    says="distribution of demand over any horizon: negative binomial with the mean of the horizon; variance to mean is "
+    "variance_to_mean over a month (1: Poisson) and variance_growth more for each period beyond",
     columns={
         "site_id": _SITE,
         "part_id": _PART,
         "period_days": number("length of a period", unit="days", above=0),
         "mean_per_period": number("expected demand per period", unit="pieces", min=0),
         "sd_per_period": number("standard deviation of the one-step forecast error", unit="pieces", min=0),
-        "variance_to_mean": number("of the demand over any horizon", min=1),
+        "variance_to_mean": number("of the demand over a month", min=1),
+        "variance_growth": number(
+            "what variance to mean rises by with each period of the horizon: the rate moves and is not known",
+            required=False,
+            default=0.0,
+            min=0,
+        ),
         "method": text(
             "how the mean was found",
             choices=("ses", "croston", "sba", "tsb", "pooled", "ets", "naive", "network", "causal", "zero"),
@@ -821,6 +827,19 @@ FORECAST_STEPS = Table(
         "part_id": _PART,
         "step": whole("periods ahead: 1 is the period that has begun", min=1),
         "mean": number("expected demand of that period", unit="pieces", min=0),
+    },
+)
+
+MARKET_STEPS = Table(
+    name="market_steps",
+    key=("site_kind", "step"),
+    says="how demand at a kind of site is expected to move, trend and season of all parts together: the mean of a "
+    "coming period is mean_per_period times this, for pooled forecasts and shares of them; beyond the last step the "
+    "mean of all steps holds",
+    columns={
+        "site_kind": text("kind of site", choices=("dc", "dealer")),
+        "step": whole("periods ahead: 1 is the period that has begun", min=1),
+        "factor": number("demand of that period over mean_per_period", min=0),
     },
 )
 
@@ -1504,6 +1523,7 @@ DERIVED_TABLES: Mapping[str, Table] = {
         SERIES,
         FORECASTS,
         FORECAST_STEPS,
+        MARKET_STEPS,
         CLASSES,
         RATE_FACTORS,
         PAST_PROMISES,

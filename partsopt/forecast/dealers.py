@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import pandas as pd
 
-from partsopt.calendars import period_days, period_number
+from partsopt.calendars import DAYS_PER_YEAR, period_days, period_number
 from partsopt.forecast.network import (
     Needs,
     Orders,
@@ -92,6 +92,7 @@ def pool_dealers(
     shares = learnt_shares(network, series, period, needs_of(network, series, sites, services))
     mean = forecasts["mean_per_period"].to_numpy(dtype=np.float64, copy=True)
     ratio = forecasts["variance_to_mean"].to_numpy(dtype=np.float64, copy=True)
+    growth = forecasts["variance_growth"].to_numpy(dtype=np.float64, copy=True)
     rates = rate_of_pairs(
         shares,
         network.region,
@@ -99,9 +100,11 @@ def pool_dealers(
         network.pair_network,
         mean[network.at_network],
         ratio[network.at_network],
+        growth[network.at_network],
+        DAYS_PER_YEAR / 12 / period_days(period),
     )
     n_demands = forecasts["n_demands"].to_numpy()[at]
-    mean[at] = rates.mean
+    mean[at], growth[at] = rates.mean, rates.variance_growth
     ratio[at] = np.maximum(blended_variance_to_mean(rates.variance_to_mean, ratio[at], n_demands), 1.0)
     one_step = forecasts["sd_per_period"].to_numpy(dtype=np.float64, copy=True)
     one_step[at] = np.sqrt(mean[at] * ratio[at])
@@ -112,7 +115,13 @@ def pool_dealers(
     for values in constants.values():
         values[at] = np.nan
     changed = forecasts.assign(
-        mean_per_period=mean, variance_to_mean=ratio, sd_per_period=one_step, method=method, why=why, **constants
+        mean_per_period=mean,
+        variance_to_mean=ratio,
+        variance_growth=growth,
+        sd_per_period=one_step,
+        method=method,
+        why=why,
+        **constants,
     )
     return Pooled(changed, _shared_steps(forecast_steps, series, network, rates.share))
 
@@ -163,7 +172,7 @@ def learnt_shares(network: Network, series: pd.DataFrame, period: str, needs: Ne
     needs
         Who should be asking, see :func:`needs_of`.
     """
-    per_month = 365.25 / 12 / period_days(period)
+    per_month = DAYS_PER_YEAR / 12 / period_days(period)
     longest = int(series["n_periods"].max())
     return fit_shares(
         network.orders,

@@ -1,6 +1,6 @@
 """The distribution of demand over a horizon: negative binomial, or Poisson where variance equals mean.
 
-The variance-to-mean ratio ``v`` is the same for every horizon, so totals over different horizons of one part
+Within one interval the variance-to-mean ratio ``v`` is the same, so totals over parts of it
 are consistent: a negative binomial with size ``mean / (v - 1)`` and success probability ``1 / v`` is a sum of
 independent ones for the horizon's pieces.
 """

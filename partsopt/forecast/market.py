@@ -60,6 +60,52 @@ def season_at(season: Array, first: int, n_periods: int) -> Array:
     return season[(first + np.arange(n_periods)) % len(season)]
 
 
+def season_until(season: Array, ahead: Array) -> Array:
+    """Periods ahead, each counting as much as the season says; as many as there are without one.
+
+    Examples
+    --------
+    >>> season_until(np.array([0.5, 1.5]), np.array([1.0, 1.5, 4.0])).tolist()
+    [0.5, 1.25, 4.0]
+    """
+    if not len(season):
+        return ahead
+    year = len(season)
+    summed = np.concatenate([[0.0], np.cumsum(season)])
+    return ahead // year * summed[-1] + np.interp(ahead % year, np.arange(year + 1), summed)
+
+
+def totals_until(horizons: Array, totals: Array, season: Array, ahead: Array) -> Array:
+    """Expected totals over the periods ahead from those at some horizons, in proportion to the season between them.
+
+    Beyond the last horizon the mean of all before goes on.
+
+    Parameters
+    ----------
+    horizons
+        Periods, shape (horizons,), rising.
+    totals
+        Expected totals there, shape (rows, horizons).
+    season
+        Factor of each coming period; empty where there is none.
+    ahead
+        Periods of each row, shape (rows,).
+
+    Examples
+    --------
+    >>> totals_until(np.array([1.0, 3.0]), np.array([[2.0, 4.0]] * 3), np.empty(0), np.array([0.5, 2.0, 6.0])).tolist()
+    [1.0, 3.0, 8.0]
+    """
+    ahead = season_until(season, ahead)
+    reached = season_until(season, np.concatenate([[0.0], horizons]))
+    totals = np.column_stack([np.zeros(len(totals)), totals])
+    upper = np.clip(np.searchsorted(reached, ahead), 1, len(reached) - 1)
+    row = np.arange(len(totals))
+    share = np.minimum((ahead - reached[upper - 1]) / (reached[upper] - reached[upper - 1]), 1.0)
+    inside = totals[row, upper - 1] * (1.0 - share) + totals[row, upper] * share
+    return np.asarray(inside + np.maximum(ahead - reached[-1], 0.0) * totals[:, -1] / reached[-1])
+
+
 def market_of(demand: Array, exposure: Array, flat: Array, weight: Array, ratio: Array, period: str) -> Market:
     """The index of all series, and its season.
 

@@ -35,7 +35,7 @@ OWN_ORDERS = 8.0
 SIZE_ORDERS = 8.0
 """A network part's own spread of order sizes weighs as much as that of all when it has shown so many orders."""
 REFERENCE_PERIODS = 3.0
-"""Horizon for which the uncertainty of a share is counted into the variance to mean, periods."""
+"""Horizon for which the uncertainty of a share is counted into the variance to mean where none is given, periods."""
 SEED_ORDERS = 0.5
 """Orders that every dealer is given in its share of everything, so that none is 0."""
 
@@ -123,10 +123,14 @@ class Shares(NamedTuple):
 
 
 class PairRates(NamedTuple):
-    """The demand of each pair: mean per period, variance to mean, its share in the network's demand and its orders."""
+    """The demand of each pair: mean per period, variance to mean, its share in the network's demand and its orders.
+
+    ``variance_growth`` is what the variance to mean rises by with each period of the horizon.
+    """
 
     mean: Array
     variance_to_mean: Array
+    variance_growth: Array
     share: Array
     orders: Array
 
@@ -564,6 +568,8 @@ def rate_of_pairs(
     pair_network: Array,
     network_mean: Array,
     network_variance_to_mean: Array,
+    network_growth: Array | float = 0.0,
+    periods: float = REFERENCE_PERIODS,
 ) -> PairRates:
     """The demand of any pairs of dealer and network part, whether they ever ordered or not.
 
@@ -577,6 +583,10 @@ def rate_of_pairs(
         The pairs asked for; a dealer and a part of the same DC. Shape (pairs,).
     network_mean, network_variance_to_mean
         The forecast of the network parts, shape (networks,).
+    network_growth
+        What that ratio rises by with each period of the horizon, shape (networks,).
+    periods
+        Horizon for which the variance to mean is wanted, the one of ``network_variance_to_mean``.
 
     Returns
     -------
@@ -593,7 +603,8 @@ def rate_of_pairs(
     -----
     A dealer's share in the orders has mean *(a + n) / (A + N)*, *a* the prior's shape, *n* its orders, *A* the
     concentration, *N* the network's orders; its share in the pieces weighs this by its order size. The variance
-    is that of the thinned demand plus the variance of the share, *q (1 - q) / (A + N + 1)*, over REFERENCE_PERIODS.
+    is that of the thinned demand plus the variance of the share, *q (1 - q) / (A + N + 1)*, over ``periods``. Thinning
+    takes *q* of what the network's ratio rises by, and the share's variance rises with the horizon.
     """
     if (region.dealer_dc[pair_dealer] != region.network_dc[pair_network]).any():
         first = int(np.flatnonzero(region.dealer_dc[pair_dealer] != region.network_dc[pair_network])[0])
@@ -611,8 +622,9 @@ def rate_of_pairs(
     whole = network_mean[pair_network]
     clustering = np.maximum(merging * size, 1.0) * (1.0 + shares.size_cv2[pair_network])
     thinned = thinned_variance_to_mean(network_variance_to_mean[pair_network], clustering, in_orders)
-    unsure = merging * REFERENCE_PERIODS * whole * (in_pieces / in_orders) * (1.0 - in_orders) / (known + 1.0)
-    return PairRates(whole * in_pieces, thinned + unsure, in_pieces, orders)
+    unsure = merging * whole * (in_pieces / in_orders) * (1.0 - in_orders) / (known + 1.0)
+    growth = in_orders * np.broadcast_to(network_growth, network_mean.shape)[pair_network] + unsure
+    return PairRates(whole * in_pieces, thinned + periods * unsure, growth, in_pieces, orders)
 
 
 def blended_variance_to_mean(pooled: Array, own: Array, own_demands: Array) -> Array:

@@ -18,28 +18,38 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 
 class Pooled(NamedTuple):
-    """What pooling gives each series: figures, whether it is pooled at all, and why, shape (series,)."""
+    """What pooling gives each series: figures, whether it is pooled at all, and why, shape (series,).
+
+    ``market`` holds the demand of the coming periods over the means, by kind of site.
+    """
 
     mean: Array
     ratio: Array
+    growth: Array
     one_step_ratio: Array
     is_pooled: Array
     is_new: Array
     why: Array
+    market: dict[str, Array]
 
 
 def not_pooled(n_series: int) -> Pooled:
     """No series learns from others."""
     no = np.zeros(n_series, dtype=bool)
-    one = np.ones(n_series)
-    return Pooled(np.zeros(n_series), one, one.copy(), no, no.copy(), np.full(n_series, "", dtype=object))
+    zero, one = np.zeros(n_series), np.ones(n_series)
+    why = np.full(n_series, "", dtype=object)
+    return Pooled(zero, one, zero.copy(), one.copy(), no, no.copy(), why, {})
 
 
 class Pools(NamedTuple):
-    """All series of a night, and what they have in common, codes of shape (series,): kind of site, site, part group."""
+    """All series of a night, and what they have in common, codes of shape (series,): kind of site, site, part group.
+
+    ``kinds`` are the names of the kinds.
+    """
 
     rows: Panel
     kind: Array
+    kinds: list[str]
     site: Array
     part_group: Array
     unit_cost: Array
@@ -54,13 +64,14 @@ class Pools(NamedTuple):
         ``parts`` has a row for each series, in order.
         """
         none = np.zeros(len(series), dtype=np.int64)
-        kind, group = none, none
+        kind, kinds, group = none, [""], none
         if sites is not None:
-            kind = pd.factorize(series["site_id"].map(sites.set_index("site_id")["site_kind"]), sort=True)[0]
+            kind, names = pd.factorize(series["site_id"].map(sites.set_index("site_id")["site_kind"]), sort=True)
+            kinds = list(names)
         if "part_group" in parts:
             group = pd.factorize(parts["part_group"], sort=True)[0]
         site = pd.factorize(series["site_id"], sort=True)[0]
-        return cls(rows, kind, site, group, parts["unit_cost"].to_numpy(), period)
+        return cls(rows, kind, kinds, site, group, parts["unit_cost"].to_numpy(), period)
 
     def pooled(self) -> Pooled:
         """What the series say together, each kind of site by itself.
@@ -80,12 +91,13 @@ class Pools(NamedTuple):
                     f"New, {age} period(s) old: its own demand and what parts of its group and price sell, weighted as "
                     f"would have foretold best {n_beginnings:,} others at that age."
                 )
-            found.mean[at], found.ratio[at], found.one_step_ratio[at] = mean, said.ratio, said.one_step_ratio
+            found.mean[at], found.ratio[at], found.growth[at] = mean, said.ratio, said.growth
+            found.one_step_ratio[at], found.market[self.kinds[self.kind[at[0]]]] = said.one_step_ratio, said.market
             found.is_pooled[at], found.is_new[at], found.why[at] = True, is_new, why
         return found
 
-    def before(self, wanted: Array, periods_ago: Sequence[int]) -> tuple[Array, Array]:
-        """Mean per period and variance to mean of some series as they were foretold so many periods ago.
+    def before(self, wanted: Array, periods_ago: Sequence[int], horizon: int) -> tuple[Array, Array]:
+        """Mean per period, and variance to mean over a horizon, of some series as foretold so many periods ago.
 
         Parameters
         ----------
@@ -93,6 +105,8 @@ class Pools(NamedTuple):
             Places of the series, rising.
         periods_ago
             What was learnt from all series, and known of each, so many periods before the end.
+        horizon
+            Periods.
 
         Returns
         -------
@@ -109,7 +123,7 @@ class Pools(NamedTuple):
             for origin, ago in enumerate(periods_ago):
                 said = pooled_means(partial(self._history, at, ago), [places], groups, len(at), self.period)
                 if said.n_totals:
-                    mean[origin, mine], ratio[origin, mine] = said.mean, said.ratio
+                    mean[origin, mine], ratio[origin, mine] = said.mean, said.ratio_over(horizon, self.period)
         return mean, ratio
 
     def with_learner(self, pooled: Pooled, among: Array) -> tuple[Pooled, float]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from partsopt.errors import TableError
 from partsopt.forecast.kernels import total_quantiles
+from partsopt.forecast.market import totals_until
 from partsopt.forecast.pooled import HORIZONS, MOST_SERIES, Group, History, apply, learn
 from partsopt.forecast.rates import exposure
 from partsopt.forecast.ratios import LEVELS, RatioTable, at_levels
@@ -92,14 +93,7 @@ class Predictive:
 
     def mean(self, horizon: Array | float) -> Array:
         """Expected total over ``horizon`` periods, pieces, shape (series,)."""
-        ahead = self._season_until(self._ahead(horizon))
-        reached = self._season_until(np.concatenate([[0.0], self.horizons]))
-        totals = np.column_stack([np.zeros(len(self.means)), self.means])
-        upper = np.clip(np.searchsorted(reached, ahead), 1, len(reached) - 1)
-        row = np.arange(len(totals))
-        share = np.minimum((ahead - reached[upper - 1]) / (reached[upper] - reached[upper - 1]), 1.0)
-        inside = totals[row, upper - 1] * (1.0 - share) + totals[row, upper] * share
-        return inside + np.maximum(ahead - reached[-1], 0.0) * totals[:, -1] / reached[-1]
+        return totals_until(self.horizons, self.means, self.season, self._ahead(horizon))
 
     def sd(self, horizon: Array | float) -> Array:
         """Standard deviation of the total over ``horizon`` periods, pieces, shape (series,)."""
@@ -148,14 +142,6 @@ class Predictive:
         mean = self.step_mean(step)
         next_one = np.zeros(len(mean), dtype=np.int64)
         return whole_pieces(self._quantiles(mean, mean[:, None], self.ratios[:, :1], next_one, levels))
-
-    def _season_until(self, ahead: Array) -> Array:
-        """Periods ahead, each counting as much as the market's season says."""
-        if not len(self.season):
-            return ahead
-        year = len(self.season)
-        summed = np.concatenate([[0.0], np.cumsum(self.season)])
-        return ahead // year * summed[-1] + np.interp(ahead % year, np.arange(year + 1), summed)
 
     def _ahead(self, horizon: Array | float) -> Array:
         ahead = np.broadcast_to(np.asarray(horizon, dtype=np.float64), (len(self.means),))

@@ -33,6 +33,7 @@ from partsopt.tables import (
     EXCEPTIONS,
     FORECAST_STEPS,
     FORECASTS,
+    MARKET_STEPS,
     SITE_PART,
     conform,
     declare_exception,
@@ -113,10 +114,11 @@ _REASONS = {
 
 
 class Forecasts(NamedTuple):
-    """What the stage gives: a distribution for each series, trends and seasons by step, and what to look at."""
+    """What the stage gives: a distribution for each series, trends and seasons, the market's, and what to look at."""
 
     forecasts: pd.DataFrame
     forecast_steps: pd.DataFrame
+    market_steps: pd.DataFrame
     exceptions: pd.DataFrame
 
 
@@ -174,7 +176,8 @@ def forecast_demand(
     -------
     Forecasts
         FORECASTS: one row for each row of ``series``. FORECAST_STEPS: the means of the coming periods where a trend
-        or season was found. EXCEPTIONS: usage_jump, ets_budget, ets_failed, learner_unused.
+        or season was found. MARKET_STEPS: how all pooled parts move together. EXCEPTIONS: usage_jump, ets_budget,
+        ets_failed, learner_unused.
 
     Raises
     ------
@@ -238,6 +241,7 @@ def forecast_demand(
             "mean_per_period": mean,
             "sd_per_period": np.where(place == _ZERO, 0.0, np.sqrt(np.maximum(one_step, mean))),
             "variance_to_mean": ratio,
+            "variance_growth": np.where(place == _POOLED, pooled.growth, 0.0),
             "method": methods.take(place),
             "why": why,
             "sbc_class": pd.array(SBC_CLASSES, dtype="str").take(chosen.sbc),
@@ -253,8 +257,19 @@ def forecast_demand(
     return Forecasts(
         conform(forecasts, FORECASTS),
         conform(_steps(series, seasonal.found), FORECAST_STEPS),
+        _market_steps(pooled.market),
         conform(pd.concat([empty(EXCEPTIONS), *exceptions]), EXCEPTIONS),
     )
+
+
+def _market_steps(market: dict[str, Array]) -> pd.DataFrame:
+    """MARKET_STEPS of the kinds of site that are known."""
+    rows = [
+        pd.DataFrame({"site_kind": kind, "step": np.arange(1, len(factor) + 1), "factor": factor})
+        for kind, factor in sorted(market.items())
+        if kind
+    ]
+    return conform(pd.concat(rows), MARKET_STEPS) if rows else empty(MARKET_STEPS)
 
 
 def _learnt(
@@ -592,7 +607,7 @@ def _trends_and_seasons(
     periods_ago = params.ets_horizon * np.arange(params.ets_origins, 0, -1)
     rivals = [_simple_before(rows, chosen, at, periods_ago, params) for at in tried]
     if is_pooled[tried].any():
-        mean, ratio = pools.before(tried, periods_ago.tolist())
+        mean, ratio = pools.before(tried, periods_ago.tolist(), params.ets_horizon)
         for number in np.flatnonzero(np.isfinite(mean).all(axis=0) & is_pooled[tried]):
             total = params.ets_horizon * mean[:, number]
             rivals[number] = rivals[number]._replace(flat=FlatForecast(total, ratio[:, number]), name="the pooled")

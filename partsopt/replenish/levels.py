@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from partsopt.replenish.chain import Delay, Demand, chain_stairs, matched
-from partsopt.replenish.pairs import Pairs, rows_of
+from partsopt.replenish.pairs import MARKETS, Pairs, rows_of
 from partsopt.replenish.service import (
     LEAD_TIME_WEIGHTS,
     LeadTimes,
@@ -31,13 +31,18 @@ class DemandAhead(NamedTuple):
     """Expected demand from today on: a rate for each pair, and steps for the pairs that are not flat.
 
     ``boundaries`` are the days from today at which the steps begin, the first at or before today;
-    ``cumulative`` is the demand from the first boundary to each, one row for each pair in ``rows``.
+    ``cumulative`` is the demand from the first boundary to each, one row for each pair in ``rows``. The others follow
+    the market: ``market`` is the row of each pair in ``market_days``, days of its rate from the first of
+    ``market_boundaries`` to each; the last day stands for all beyond.
     """
 
     per_day: Floats
     rows: Wholes
     boundaries: Floats
     cumulative: Floats
+    market: Wholes
+    market_boundaries: Floats
+    market_days: Floats
 
 
 class DemandOver(NamedTuple):
@@ -70,11 +75,13 @@ class Levels(NamedTuple):
     room_cut: Wholes
 
 
-def demand_ahead(pairs: Pairs, forecast_steps: pd.DataFrame, today: date, period: str) -> DemandAhead:
+def demand_ahead(
+    pairs: Pairs, forecast_steps: pd.DataFrame, market_steps: pd.DataFrame, today: date, period: str
+) -> DemandAhead:
     """Lay out expected demand over the days from today on.
 
     Step 1 is the period that has begun; a step that a part lacks, and every period beyond the last,
-    has the flat rate.
+    has the flat rate. Parts without steps of their own move with their market.
     """
     rate = pairs.rows["mean_per_day"].to_numpy()
     place = rows_of(pairs, forecast_steps["site_id"], forecast_steps["part_id"])
@@ -85,7 +92,22 @@ def demand_ahead(pairs: Pairs, forecast_steps: pd.DataFrame, today: date, period
     per_step = rate[rows][:, None] * np.diff(boundaries)[None, :]
     per_step[number, steps["step"].to_numpy() - 1] = steps["mean"].to_numpy()
     cumulative = np.concatenate([np.zeros((len(rows), 1)), np.cumsum(per_step, axis=1)], axis=1)
-    return DemandAhead(rate, rows, boundaries, cumulative)
+    market_boundaries, days = _market_days(market_steps, today, period)
+    return DemandAhead(rate, rows, boundaries, cumulative, pairs.rows["market"].to_numpy(), market_boundaries, days)
+
+
+def _market_days(market_steps: pd.DataFrame, today: date, period: str) -> tuple[Floats, Floats]:
+    """Boundaries, and days of the flat rate from the first of them to each by market; in no market all are alike.
+
+    After the last boundary comes a day, which stands for all that follow: the mean of all steps.
+    """
+    boundaries = period_boundaries(today, period, int(market_steps["step"].max()) if len(market_steps) else 1)
+    width = np.diff(boundaries)
+    factor = np.ones((len(MARKETS), len(width)))
+    row = np.searchsorted(MARKETS, market_steps["site_kind"].to_numpy(dtype=str))
+    factor[row, market_steps["step"].to_numpy() - 1] = market_steps["factor"].to_numpy()
+    days = np.column_stack([factor * width, factor @ width / width.sum()])
+    return np.append(boundaries, boundaries[-1] + 1.0), np.cumsum(np.column_stack([np.zeros(len(days)), days]), axis=1)
 
 
 def period_boundaries(today: date, period: str, n_steps: int) -> Floats:
@@ -108,12 +130,23 @@ def mean_between(ahead: DemandAhead, start_days: Floats, end_days: Floats) -> Fl
     """Expected demand of each pair between two days from today, shape as ``end_days``: (n,) or (n, k)."""
     start = start_days if end_days.ndim == 1 else start_days[:, None]
     per_day = ahead.per_day if end_days.ndim == 1 else ahead.per_day[:, None]
-    mean = per_day * (end_days - start)
+    mean = per_day * (_market_until(ahead, end_days) - _market_until(ahead, start))
     rows = ahead.rows
     if len(rows):
         first = np.broadcast_to(start, end_days.shape)
         mean[rows] = _demand_until(ahead, end_days[rows]) - _demand_until(ahead, first[rows])
     return np.maximum(mean, 0.0)
+
+
+def _market_until(ahead: DemandAhead, days: Floats) -> Floats:
+    """Days of each pair's rate from the first boundary to a day."""
+    last = ahead.market_boundaries[-1]
+    found = np.array(days, dtype=np.float64)
+    for one in np.unique(ahead.market[ahead.market > 0]):
+        own, reached = ahead.market == one, ahead.market_days[one]
+        until = np.interp(days[own], ahead.market_boundaries, reached)
+        found[own] = until + np.maximum(days[own] - last, 0.0) * (reached[-1] - reached[-2])
+    return found
 
 
 def _demand_until(ahead: DemandAhead, days: Floats) -> Floats:
@@ -253,4 +286,6 @@ def of_rows(ahead: DemandAhead, rows: Wholes, n: int) -> DemandAhead:
     renumbered[rows] = np.arange(len(rows))
     here = renumbered[ahead.rows]
     kept = here >= 0
-    return DemandAhead(ahead.per_day[rows], here[kept], ahead.boundaries, ahead.cumulative[kept])
+    return ahead._replace(
+        per_day=ahead.per_day[rows], rows=here[kept], cumulative=ahead.cumulative[kept], market=ahead.market[rows]
+    )

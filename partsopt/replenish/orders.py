@@ -49,6 +49,7 @@ from partsopt.tables import (
     ABC_CLASSES,
     EXCHANGE_CURVE,
     LINEAGE,
+    MARKET_STEPS,
     POSITIONS,
     PUT_OFF,
     RATE_FACTORS,
@@ -69,6 +70,7 @@ Wholes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Texts = npt.NDArray[np.str_]
 
+NO_MARKET_STEPS = empty(MARKET_STEPS)
 NO_RATE_FACTORS = empty(RATE_FACTORS)
 NO_RECORD = empty(SERVICE_RECORD)
 NO_REVIEW_DAYS = empty(REVIEW_DAYS)
@@ -142,6 +144,7 @@ def replenish_sites(
     today: date,
     period: str,
     params: ReplenishParams,
+    market_steps: pd.DataFrame = NO_MARKET_STEPS,
     rate_factors: pd.DataFrame = NO_RATE_FACTORS,
     service_record: pd.DataFrame = NO_RECORD,
     last_review_days: pd.DataFrame = NO_REVIEW_DAYS,
@@ -156,7 +159,7 @@ def replenish_sites(
 
     Parameters
     ----------
-    forecasts, forecast_steps, classes
+    forecasts, forecast_steps, market_steps, classes
         Of the stages before.
     parts, sites, supply, price_breaks, stock, open_orders, urgent_orders, reservations, supersessions, \
 carrier_lanes, holidays, review_calendar, fixed_levels
@@ -227,7 +230,7 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     reviews = with_put_off(pairs, reviews, site_works, last_put_off)
     due_days = due_in_days(chosen["lead_time_days"].to_numpy(), _calendar_of(pairs, working), working)
     booked = booked_repairs(pairs, reservations, today)
-    ahead = demand_ahead(pairs, forecast_steps, today, period)
+    ahead = demand_ahead(pairs, forecast_steps, market_steps, today, period)
     on_hand = _stock_of(pairs, stock, "on_hand")
     coming = sums_of(
         rows_of(pairs, open_orders["site_id"], open_orders["part_id"]), open_orders["quantity"], len(pairs.keys)

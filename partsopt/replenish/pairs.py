@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from partsopt.calendars import DAYS_PER_YEAR
 from partsopt.errors import InputError, TableError
 from partsopt.tables import LIFECYCLES
 
@@ -21,6 +22,10 @@ Wholes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 MOST_NAMED = 10
+MARKETS = ("", "dc", "dealer")
+"""Whose movement a part's demand follows; it is flat without one."""
+OWN_MARKET = ("pooled", "causal")
+"""Methods of forecasts that move with the market of their kind of site; a share of a DC's forecast moves with that."""
 
 
 class Successors(NamedTuple):
@@ -213,13 +218,24 @@ def _add_forecasts(pairs: Pairs, forecasts: pd.DataFrame) -> None:
     """A pair without a forecast expects nothing."""
     place = rows_of(pairs, forecasts["site_id"], forecasts["part_id"])
     n = len(pairs.keys)
-    rate, ratio, method = np.zeros(n), np.ones(n), np.zeros(n)
+    rate, ratio, growth, days = np.zeros(n), np.ones(n), np.zeros(n), np.zeros(n)
     period_days = forecasts["period_days"].to_numpy()
     rate[place] = forecasts["mean_per_period"].to_numpy() / period_days
     ratio[place] = forecasts["variance_to_mean"].to_numpy()
-    method[place] = period_days
+    growth[place] = forecasts["variance_growth"].to_numpy() / period_days
+    days[place] = period_days
     pairs.rows["mean_per_day"], pairs.rows["variance_to_mean"] = rate, ratio
-    pairs.rows["period_days"] = method
+    pairs.rows["variance_growth_per_day"], pairs.rows["period_days"] = growth, days
+    market = np.zeros(n, dtype=np.int64)
+    method, of_kind = forecasts["method"], np.where(pairs.rows["is_dc"].to_numpy()[place], 1, 2)
+    market[place] = np.where(method.eq("network"), 1, np.where(method.isin(OWN_MARKET), of_kind, 0))
+    pairs.rows["market"] = market
+
+
+def variance_over(pairs: Pairs, days: Floats) -> Floats:
+    """Variance to mean of each pair's demand over so many days, 1 or more."""
+    more = pairs.rows["variance_growth_per_day"].to_numpy() * (days - DAYS_PER_YEAR / 12)
+    return np.maximum(pairs.rows["variance_to_mean"].to_numpy() + more, 1.0)
 
 
 def _add_classes(pairs: Pairs, classes: pd.DataFrame) -> None:

@@ -19,7 +19,7 @@ from partsopt.replenish.levels import (
     Levels,
     demand_over,
 )
-from partsopt.replenish.pairs import Pairs
+from partsopt.replenish.pairs import Pairs, variance_over
 from partsopt.replenish.position import Booked, booked_between
 from partsopt.replenish.ratefactors import with_rate_factors
 from partsopt.replenish.review import Reviews
@@ -94,7 +94,7 @@ def level_pairs(
     start = reviews.review_in_days.astype(np.float64)
     over = demand_over(
         ahead,
-        pairs.rows["variance_to_mean"].to_numpy(),
+        variance_over(pairs, lead + reviews.review_period_days),
         reviews.review_in_days,
         reviews.review_period_days,
         lead,

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import gammaln
 
-from partsopt.calendars import period_number, period_start
+from partsopt.calendars import DAYS_PER_YEAR, period_number, period_start
 from partsopt.replenish.levels import DemandOver
 from partsopt.tables import ABC_CLASSES, RATE_FACTORS, SITE_PART, conform, empty
 
@@ -104,7 +104,8 @@ def quarter_since(
     Returns
     -------
     DataFrame
-        ``site_kind``, ``abc_class``, ``total``, ``mean``, ``variance_to_mean``; none of a part that was out of stock.
+        ``site_kind``, ``abc_class``, ``total``, ``mean``, ``variance_to_mean``, all of the quarter; none of a part that
+        was out of stock.
     """
     rows = forecasts.merge(classes[[*SITE_PART, "abc_class", "is_stocked"]], on=SITE_PART, validate="1:1")
     rows = rows[rows["is_stocked"] & rows["mean_per_period"].gt(0)]
@@ -115,7 +116,12 @@ def quarter_since(
     came = since.groupby(SITE_PART, as_index=False).agg(total=("demand", "sum"), is_censored=("is_censored", "any"))
     rows = rows.merge(came, on=SITE_PART, how="left", validate="1:1")
     rows = rows[~rows["is_censored"].eq(True)]
-    rows = rows.assign(total=rows["total"].fillna(0).astype("int64"), mean=rows["mean_per_period"] * n)
+    further = n - DAYS_PER_YEAR / 12 / rows["period_days"]
+    rows = rows.assign(
+        total=rows["total"].fillna(0).astype("int64"),
+        mean=rows["mean_per_period"] * n,
+        variance_to_mean=rows["variance_to_mean"] + rows["variance_growth"] * further,
+    )
     return rows[["site_kind", "abc_class", "total", "mean", "variance_to_mean"]]
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 PARQUET_TABLES = (
     "forecasts",
     "forecast_steps",
+    "market_steps",
     "classes",
     "rate_factors",
     "review_days",

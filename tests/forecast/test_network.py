@@ -173,6 +173,20 @@ def test_shares_match_the_plain_formula():
     assert found.mean == pytest.approx(10 * np.array(expected))
 
 
+def test_a_share_widens_a_longer_total():
+    """Of the growth of the DC's ratio a dealer has its share, and its share is not sure: the ratio over six periods is
+    that over one and five times the growth."""
+    dealer, age = np.array([0, 0, 0, 1]), np.array([0, 2, 5, 3])
+    orders = Orders(dealer, np.zeros(4, int), age, np.ones(4), np.ones(4))
+    region = Region(np.zeros(2, int), np.array([6, 6]), np.zeros(1, int), np.zeros(1, int), np.array([6]))
+    shares = fit_shares(orders, region, half_lives=(np.inf,), tuning_periods=2)
+    given = shares, region, np.arange(2), np.zeros(2, int), np.array([10.0])
+    one = rate_of_pairs(*given, np.array([2.0]), np.array([0.4]), 1.0)
+    six = rate_of_pairs(*given, np.array([2.0 + 5 * 0.4]), np.array([0.4]), 6.0)
+    assert six.variance_to_mean == pytest.approx(one.variance_to_mean + 5 * one.variance_growth)
+    assert (one.variance_growth > 0.4 * one.share).all()
+
+
 def maintenance(random: np.random.Generator, truth: np.ndarray, n_networks: int) -> tuple[Orders, Region]:
     """Orders of parts that sell once a period over 12 periods, the chance of each dealer being ``truth``."""
     network, age = (one.ravel() for one in np.indices((n_networks, 12)))

@@ -12,6 +12,7 @@ import pytest
 from partsopt.errors import SettingsError
 from partsopt.forecast import panel
 from partsopt.forecast.pooled_blocks import price_bands
+from partsopt.forecast.predictive import fit_predictive
 from partsopt.forecast.select import forecast_demand
 from partsopt.settings import ForecastParams
 
@@ -59,6 +60,37 @@ def test_many_series_are_pooled_and_say_so():
     assert made["mean_per_period"].sum() == pytest.approx(rate.sum(), rel=0.06)
     assert sold["variance_to_mean"].median() == pytest.approx(1.0, abs=0.3)
     assert (made["sd_per_period"] >= np.sqrt(made["mean_per_period"]) - 1e-9).all()
+
+
+def test_the_night_says_over_any_horizon_what_the_forecast_object_says():
+    """Falling demand with a season: means over 1, 4 and 12 months by market steps, variance by its growth."""
+    rng = np.random.default_rng(5)
+    n_series, n_periods = 1_000, 60
+    month = np.arange(n_periods)
+    level = 1.0 + 0.5 * np.sin(2 * np.pi * month / 12) - 0.006 * month
+    pieces = rng.poisson(rng.gamma(2.0, 1.0, n_series)[:, None] * level)
+    pieces[:, 0] = 1
+    months = pd.date_range(end="2026-10-01", periods=n_periods, freq="MS").astype("datetime64[us]")
+    part = np.array([f"P{i:04d}" for i in range(n_series)], dtype=object)
+    row, column = np.nonzero(pieces)
+    demand = pd.DataFrame({"site_id": "DC", "part_id": part[row], "period": months[column]})
+    demand = demand.assign(demand=pieces[row, column], returned=0, is_censored=False, in_stock_share=1.0)
+    series = pd.DataFrame({"site_id": "DC", "part_id": part, "first_period": months[0], "n_periods": n_periods})
+    parts = pd.DataFrame({"part_id": part, "unit_cost": 1.0})
+    sites = pd.DataFrame({"site_id": ["DC"], "site_kind": ["dc"]})
+    given = {"today": date(2026, 11, 21), "period": "month", "params": ForecastParams(ets_max_series=0)}
+    made = forecast_demand(demand, series, parts, sites=sites, **given)
+    alone = fit_predictive(pieces.astype(float), period="month", groups={"price": np.zeros(n_series)})
+    steps = made.market_steps.set_index("step")["factor"]
+    assert steps.index.tolist() == list(range(1, 13))
+    ratio, growth = (made.forecasts[name].to_numpy() for name in ("variance_to_mean", "variance_growth"))
+    for horizon in (1, 4, 12):
+        mean = made.forecasts["mean_per_period"].sum() * steps[:horizon].sum()
+        assert mean == pytest.approx(alone.mean(horizon).sum(), rel=0.01)
+        wide = ratio + growth * (horizon - 1)
+        expected = alone.sd(horizon) ** 2 / alone.mean(horizon)
+        assert np.median(np.abs(wide / expected - 1.0)) < 0.12
+    assert not forecast_demand(demand, series, parts, **given).market_steps.shape[0]
 
 
 def test_few_series_keep_a_method_of_their_own():

@@ -19,6 +19,7 @@ from partsopt.tables import (
     FORECASTS,
     HOLIDAYS,
     INPUT_TABLES,
+    MARKET_STEPS,
     OPEN_ORDERS,
     PARTS,
     PRICE_BREAKS,
@@ -65,7 +66,12 @@ DEFAULTS = {
     "carrier_lanes": {"service": "road", "cost_fixed": 10.0, "cost_per_kg": 1.0},
     "supersessions": {"effective_on": pd.Timestamp("2026-01-01")},
 }
-DERIVED: dict[str, Table] = {"forecasts": FORECASTS, "forecast_steps": FORECAST_STEPS, "classes": CLASSES}
+DERIVED: dict[str, Table] = {
+    "forecasts": FORECASTS,
+    "forecast_steps": FORECAST_STEPS,
+    "market_steps": MARKET_STEPS,
+    "classes": CLASSES,
+}
 
 
 def table_of(name: str, rows: list[dict[str, object]]) -> pd.DataFrame:
@@ -120,7 +126,7 @@ def tables(**given: list[dict[str, object]]) -> dict[str, pd.DataFrame]:
     given["classes"] = [{**plain, **row} for row in given["classes"]]
     wanted = (
         PARTS, SITES, SUPPLY, PRICE_BREAKS, STOCK, OPEN_ORDERS, URGENT_ORDERS, RESERVATIONS, SUPERSESSIONS,
-        CARRIER_LANES, HOLIDAYS, REVIEW_CALENDAR, FIXED_LEVELS, FORECASTS, FORECAST_STEPS, CLASSES,
+        CARRIER_LANES, HOLIDAYS, REVIEW_CALENDAR, FIXED_LEVELS, FORECASTS, FORECAST_STEPS, MARKET_STEPS, CLASSES,
     )  # fmt: skip
     return {one.name: table_of(one.name, given.get(one.name, [])) for one in wanted}
 

@@ -21,11 +21,52 @@ FORECAST = [{"part_id": "P1", "mean_per_period": 4.0}]
 def test_demand_ahead_matches_small_slices(steps, start, length, rate):
     boundaries = [-12.0, *np.cumsum([18.0, 30.0, 31.0, 30.0])[: len(steps)].tolist()]
     cumulative = np.concatenate([[0.0], np.cumsum(steps)])[None, :]
-    ahead = DemandAhead(np.array([9.0, rate]), np.array([1]), np.array(boundaries), cumulative)
+    flat = np.zeros(2, dtype=int), np.array([-12.0, 18.0]), np.array([[0.0, 30.0]])
+    ahead = DemandAhead(np.array([9.0, rate]), np.array([1]), np.array(boundaries), cumulative, *flat)
     got = mean_between(ahead, np.full(2, start), np.full(2, start + length))
     assert got[0] == pytest.approx(9.0 * length)
     expected = twin.mean_between(rate, steps, boundaries, start, start + length, 4000)
     assert got[1] == pytest.approx(expected, abs=0.05 + 0.001 * sum(steps))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.floats(0, 3), min_size=1, max_size=4), st.floats(0, 100), st.floats(0, 100), st.floats(0.1, 2))
+def test_demand_that_moves_with_its_market_matches_small_slices(factors, start, length, rate):
+    """A market of so many months, each with its factor; beyond them their mean by days."""
+    width = np.array([30.0, 31.0, 30.0, 31.0])[: len(factors)]
+    mean = float(np.dot(factors, width) / width.sum())
+    days = np.cumsum([0.0, *(np.array(factors) * width), mean])
+    boundaries = np.cumsum([-12.0, *width, 1.0])
+    none = np.zeros(0, dtype=int), np.array([-12.0]), np.zeros((0, 1))
+    flat = np.linspace(0.0, boundaries[-1] + 12.0, len(boundaries))
+    ahead = DemandAhead(np.array([rate, rate]), *none, np.array([0, 1]), boundaries, np.stack([flat, days]))
+    got = mean_between(ahead, np.full(2, start), np.full((2, 1), start + length))[:, 0]
+    assert got[0] == pytest.approx(rate * length)
+    steps = (rate * np.array(factors) * width).tolist()
+    expected = twin.mean_between(rate * mean, steps, boundaries[:-1].tolist(), start, start + length, 4000)
+    assert got[1] == pytest.approx(expected, abs=0.05 + 0.001 * sum(steps))
+
+
+def test_a_season_of_the_market_is_in_the_level():
+    """Thrice the demand in the month to come: parts forecast from all series keep that, one with a method of its own
+    keeps its flat rate."""
+    rows = [
+        {"part_id": part, "mean_per_period": 4.0, "method": method}
+        for part, method in (("P1", "pooled"), ("P2", "ses"))
+    ]
+    season = [{"site_kind": "dc", "step": step, "factor": 3.0} for step in (1, 2)]
+    out = night(forecasts=rows, market_steps=season)
+    per_day = 4 * 12 / 365.25
+    assert out.levels["mean_over_protection"].tolist() == pytest.approx([3 * 11 * per_day, 11 * per_day])
+    assert night(forecasts=rows).levels["mean_over_protection"].tolist() == pytest.approx([11 * per_day] * 2)
+
+
+def test_a_longer_interval_is_less_sure():
+    """Variance to mean 2 over a month and 0.5 more for each further: over 11 days 2 - 0.5 x (1 - 11 / 30.4)."""
+    rows = [{"part_id": "P1", "mean_per_period": 4.0, "variance_to_mean": 2.0, "variance_growth": 0.5}]
+    out = night(forecasts=rows).levels
+    ratio = 2.0 - 0.5 * (1 - 11 / (365.25 / 12))
+    assert out["sd_over_protection"].iloc[0] ** 2 == pytest.approx(ratio * out["mean_over_protection"].iloc[0])
 
 
 def test_weeks_begin_on_monday():
