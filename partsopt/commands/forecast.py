@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from partsopt.commands.levels import EXIT_QUARANTINED
+
 if TYPE_CHECKING:
     from partsopt.forecast.predictive import Array, Predictive
     from partsopt.store.series import ForecastRows, LongDemand, SeriesItems
@@ -54,6 +56,14 @@ MAX_FIGURES = 300_000_000
     "--by-value", is_flag=True, help="Learn most from series that move most money (needs unit_cost of items)."
 )
 @click.option("--learner", "with_learner", is_flag=True, help="Average in gradient boosting (needs partsopt[ml]).")
+@click.option(
+    "--max-rejected-share",
+    default=0.02,
+    show_default=True,
+    metavar="SHARE",
+    type=click.FloatRange(0, 1),
+    help="Refuse the file when a larger share of its rows breaks a rule; 0: when any does.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON on stdout.")
 def forecast(
     demand: Path,
@@ -65,15 +75,17 @@ def forecast(
     items: Path | None,
     by_value: bool,
     with_learner: bool,
+    max_rejected_share: float,
     as_json: bool,
 ) -> int:
     """Forecast every series of a long demand file: mean, spread and whole-piece quantiles.
 
     A row is the total over the next N periods after the file's last period, or with --per-period one period ahead.
-    A period without a row after a series' first row is zero demand; a blank quantity is not known. Two rows of one
-    series and period are refused.
+    A period without a row after a series' first row is zero demand; a blank quantity is not known. Rows that break a
+    rule, such as a second one of a series and period, go to rejects.csv beside the output; the others are forecast.
 
-    Exit codes: 0 written; 2 input refused, nothing written; 4 storage failed; 64 wrong usage.
+    Exit codes: 0 written; 1 written without rows that were refused; 2 input refused, no forecast written; 4 storage
+    failed; 64 wrong usage.
     """
     from partsopt.commands.failure import spoken_as_json
 
@@ -83,7 +95,31 @@ def forecast(
     if by_value and items is None:
         raise click.UsageError("--by-value needs --items with unit_cost (or price).")
     with spoken_as_json(as_json):
-        return _forecast(demand, period, horizon, wanted, output, per_period, items, by_value, with_learner, as_json)
+        history = _read(demand, period, max_rejected_share, output)
+        return _forecast(
+            demand, history, period, horizon, wanted, output, per_period, items, by_value, with_learner, as_json
+        )
+
+
+def _read(file: Path, period: str, max_rejected_share: float, output: Path) -> LongDemand:
+    """The demand; what was refused goes to rejects.csv beside the output."""
+    from partsopt.errors import InputError
+    from partsopt.store.memory import keep_memory
+    from partsopt.store.series import read_long_demand, write_rejects
+
+    keep_memory()
+    try:
+        history = read_long_demand(file, period, max_rejected_share)
+    except InputError as error:
+        if error.rejects is not None:
+            click.echo(f"All refused rows are in {write_rejects(output, error.rejects)}.", err=True)
+        raise
+    if len(history.refusals):
+        rejects = write_rejects(output, history.refusals.rejects())
+        click.echo(f"{len(history.refusals):,} rows of {file.name} were refused; they are in {rejects}:", err=True)
+        for violation in history.refusals.named():
+            click.echo(f"  {violation}", err=True)
+    return history
 
 
 def levels_of(text: str) -> dict[str, float]:
@@ -113,6 +149,7 @@ def levels_of(text: str) -> dict[str, float]:
 
 def _forecast(
     file: Path,
+    history: LongDemand,
     period: str,
     horizon: int,
     levels: dict[str, float],
@@ -125,11 +162,8 @@ def _forecast(
 ) -> int:
     from partsopt.errors import InputError
     from partsopt.forecast.predictive import fit_predictive
-    from partsopt.store.memory import keep_memory
-    from partsopt.store.series import read_items, read_long_demand, write_series_forecasts
+    from partsopt.store.series import read_items, write_series_forecasts
 
-    keep_memory()
-    history = read_long_demand(file, period)
     n_figures = len(history.series_ids) * len(levels) * (horizon if per_period else 1)
     if n_figures > MAX_FIGURES:
         raise InputError(
@@ -139,7 +173,7 @@ def _forecast(
     items = None if items_file is None else read_items(items_file, history.series_ids)
     if by_value and items is not None and items.value is None and items_file is not None:
         raise InputError(f"{items_file.name} has no unit_cost (or price), which --by-value needs. Add the column.")
-    learnt_period = "month" if period == "month" else "week"  # days are learnt like weeks: by count of periods
+    learnt_period = _learnt_like(period)
     predictive = fit_predictive(
         history.demand,
         starts=history.starts,
@@ -159,7 +193,12 @@ def _forecast(
         click.echo(
             "Note: the learner did not help, or the history is too short for it; the pooled forecast stands alone."
         )
-    return 0
+    return EXIT_QUARANTINED if len(history.refusals) else 0
+
+
+def _learnt_like(period: str) -> str:
+    """Days are learnt like weeks: by count of periods."""
+    return "month" if period == "month" else "week"
 
 
 def _groups(items: SeriesItems) -> dict[str, Array]:
@@ -276,6 +315,8 @@ def _show(
 ) -> None:
     import numpy as np
 
+    from partsopt.completeness import seen_at_the_end
+
     names, counts = np.unique(method, return_counts=True)
     said: dict[str, Any] = {
         "output": str(output),
@@ -290,7 +331,9 @@ def _show(
         "older_periods_left_out": history.n_periods_left_out,
         "series_with_items": 0 if items is None else items.n_known,
         "methods": dict(zip(names.tolist(), counts.tolist(), strict=True)),
-        "exit_code": 0,
+        "cut_periods": len(seen_at_the_end((history.demand > 0).sum(axis=0), _learnt_like(history.period))),
+        "refused_rows": len(history.refusals),
+        "exit_code": EXIT_QUARANTINED if len(history.refusals) else 0,
     }
     if as_json:
         import json
@@ -308,6 +351,11 @@ def _show(
         click.echo(
             f"Note: {said['fractional_quantities']:,} quantities are not whole; they were used as they are, and the "
             "quantiles are whole pieces all the same. Count such parts in a smaller unit for finer quantiles."
+        )
+    if said["cut_periods"]:
+        click.echo(
+            f"Note: the last {said['cut_periods']} periods hold hardly any row with demand. They count as they are; "
+            "if the export was cut there, leave them out, or leave their quantities blank."
         )
     if said["older_periods_left_out"]:
         click.echo(f"Note: the oldest {said['older_periods_left_out']:,} periods were not used.")

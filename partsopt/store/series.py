@@ -14,16 +14,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from partsopt.errors import MAX_LINES_NAMED, InputError, StorageError, TableError, Violation
+from partsopt.errors import InputError, StorageError, TableError, Violation
+from partsopt.store.refusals import Refusals
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+Complain: TypeAlias = Callable[[str, Array, str, str], None]
+"""Told of the rows that break a rule: column, mask of the rows, rule, remedy."""
 ForecastRows: TypeAlias = pa.Table
 """Rows in the columns of the contract, as :func:`forecast_block` gives them."""
 
@@ -68,9 +74,10 @@ class LongDemand:
     n_missing: int
     n_fractional: int
     n_periods_left_out: int
+    refusals: Refusals
 
 
-def read_long_demand(file: Path, period: str) -> LongDemand:
+def read_long_demand(file: Path, period: str, max_rejected_share: float = 0.0) -> LongDemand:
     """Read long demand from a Parquet file, or from a CSV file (UTF-8) where the name ends so.
 
     Parameters
@@ -81,94 +88,154 @@ def read_long_demand(file: Path, period: str) -> LongDemand:
         counted). Other columns are not read.
     period
         month (first days), week (any weekday, but always the same) or day.
+    max_rejected_share
+        The file is refused when a larger share of its rows breaks a rule. Else the others count: the quantity of a
+        row refused for it is not known, and so is that of a series and period with rows that differ.
 
     Raises
     ------
     InputError
-        The file cannot be read, lacks columns or rows, or rows break a rule; every rule is named
-        with its first rows, all at once.
+        The file cannot be read, lacks columns or rows, or too many rows break a rule; every rule is named
+        with its first rows, all at once, and ``rejects`` holds all.
     """
-    table, lines = _read_csv(file) if file.suffix.lower() == ".csv" else (_read(file), None)
-    quantity_name = table.column_names[-1]
-    complaints = Complaints(file.name, table, lines)
-    series_ids, series = _series(table.column("series_id"))
-    complaints.add("series_id", series < 0, "must be given", "give every row the series it belongs to")
-    period_number, days = _period_numbers(table.column("period"), period, complaints)
-    quantity = _quantities(table.column(quantity_name), quantity_name, complaints)
-    complaints.stop_here()
-    first, last = int(period_number.min()), int(period_number.max())
-    _check_span(file, days)
-    _check_frequency(file, days, period)
-    number = period_number - first
-    key = series * (last - first + 1) + number
-    complaints.add(
-        "period",
-        _repeated(key),
-        "must be there once for a series; this row has the series and period of an earlier one",
-        "add the quantities of such rows up, or leave the extra rows out",
-    )
-    complaints.stop_here()
+    rows = _read_csv(file) if file.suffix.lower() == ".csv" else _Rows(_read(file))
+    refusals = Refusals(file.name, *rows)
+    if not len(rows.table):
+        refusals.stop_beyond(0.0)
+    parsed = _parsed(rows.table, period, refusals)
+    parsed = _near_others(parsed, period, refusals)
+    if not len(parsed.row):
+        refusals.stop_beyond(0.0)
+    first, last = int(parsed.number.min()), int(parsed.number.max())
+    _check_span(file, parsed.days)
+    _check_frequency(file, parsed.days, period)
+    number = parsed.number - first
+    parsed, number = _once(parsed, number, last - first + 1, refusals)
+    refusals.stop_beyond(max_rejected_share)
     n_periods = min(last - first + 1, HISTORY_AT_MOST[period])
-    if len(series_ids) * n_periods > MAX_CELLS:
+    n_series = len(parsed.series_ids)
+    if n_series * n_periods > MAX_CELLS:
         raise InputError(
-            f"{file.name} has {len(series_ids):,} series of up to {n_periods:,} periods, more than the {MAX_CELLS:,} "
+            f"{file.name} has {n_series:,} series of up to {n_periods:,} periods, more than the {MAX_CELLS:,} "
             "series times periods that are planned at once. Split the file by series, or leave old periods out."
         )
     left_out = last - first + 1 - n_periods
-    demand, starts = _dense(series, number - left_out, quantity, len(series_ids), n_periods)
+    quantity = parsed.quantity
+    demand, starts = _dense(parsed.series, number - left_out, quantity, n_series, n_periods)
     return LongDemand(
         file=file.name,
         period=period,
-        series_ids=series_ids,
+        series_ids=parsed.series_ids,
         demand=demand,
         starts=starts,
-        first_on=EPOCH + timedelta(days=int(days.min())),
-        last_on=EPOCH + timedelta(days=int(days.max())),
-        n_rows=len(table),
+        first_on=EPOCH + timedelta(days=int(parsed.days.min())),
+        last_on=EPOCH + timedelta(days=int(parsed.days.max())),
+        n_rows=len(rows.table),
         n_missing=int(np.isnan(quantity).sum()),
         n_fractional=int((np.isfinite(quantity) & (quantity != np.floor(quantity))).sum()),
         n_periods_left_out=left_out,
+        refusals=refusals,
     )
 
 
-class Complaints:
-    """Broken rules of one file, gathered until :meth:`stop_here` raises them all."""
+class _Rows(NamedTuple):
+    """Rows of a file: series, period and quantity, the physical line of each, and lines that are no rows."""
 
-    def __init__(self, file: str, table: pa.Table, lines: Array | None = None) -> None:
-        self._file, self._table, self._lines = file, table, lines
-        self._violations: list[Violation] = []
-
-    def add(self, column: str, broken: Array, rule: str, remedy: str) -> None:
-        """Note the rows that break a rule: the first few by name, the others by their number."""
-        rows = np.flatnonzero(broken)
-        for row in rows[:MAX_LINES_NAMED]:
-            line = int(row) + 1 if self._lines is None else int(self._lines[row])
-            self._violations.append(self._violation(line, column, self._said(column, int(row)), rule, remedy))
-        if len(rows) > MAX_LINES_NAMED:
-            more = f"breaks the same rule in {len(rows) - MAX_LINES_NAMED:,} more rows: {column} {rule}"
-            self._violations.append(self._violation(0, "", "", more, remedy))
-
-    def stop_here(self) -> None:
-        """Raise what was noted so far, if anything was."""
-        if self._violations:
-            raise InputError(f"{self._file} is refused; nothing was written.", self._violations)
-
-    def _violation(self, line: int, column: str, value: str, rule: str, remedy: str) -> Violation:
-        return Violation(
-            table="demand", file=self._file, line=line, column=column, value=value, rule=rule, remedy=remedy
-        )
-
-    def _said(self, column: str, row: int) -> str:
-        value = self._table.column(column)[row].as_py()
-        if column == "series_id":
-            return "" if value is None else str(value)
-        series = self._table.column("series_id")[row].as_py()
-        said = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-        return f"{said}, series {series}"
+    table: pa.Table
+    lines: Array | None = None
+    malformed: tuple[Violation, ...] = ()
 
 
-def _read_csv(file: Path) -> tuple[pa.Table, Array]:
-    """The three columns of a CSV file as text, and the physical line of each row."""
+class _Parsed(NamedTuple):
+    """Rows that say of which series and period they are: places in the file, series, period, quantity (NaN: not known).
+
+    ``days`` are the first days that occur.
+    """
+
+    row: Array
+    series_ids: pa.Array
+    series: Array
+    number: Array
+    days: Array
+    quantity: Array
+
+    def of(self, table: pa.Table, period: str, kept: Array) -> _Parsed:
+        """Some of the rows, whose cells break no rule."""
+        row = self.row[kept]
+        part = table.take(_whole_numbers(row))
+        series_ids, series = _series(part.column("series_id"))
+        periods = part.column("period")
+        if pa.types.is_dictionary(periods.type):
+            periods = periods.cast(periods.type.value_type)  # without the days of rows that are gone
+        number, days = _period_numbers(periods, period, _no_complaint)
+        return _Parsed(row, series_ids, series, number, days, self.quantity[kept])
+
+
+def _parsed(table: pa.Table, period: str, refusals: Refusals) -> _Parsed:
+    """Cells as series, periods and pieces; what cannot be placed is left out, a quantity that breaks a rule unknown."""
+    name = table.column_names[-1]
+
+    def complain(column: str, broken: Array, rule: str, remedy: str) -> None:
+        refusals.add(column, np.flatnonzero(broken), rule, remedy)
+
+    series_ids, series = _series(table.column("series_id"))
+    complain("series_id", series < 0, "must be given", "give every row the series it belongs to")
+    number, days = _period_numbers(table.column("period"), period, complain)
+    quantity = _quantities(table.column(name), name, complain)
+    row = np.arange(len(table))
+    parsed = _Parsed(row, series_ids, series, number, days, quantity)
+    if not len(refusals):
+        return parsed
+    quantity[refusals.rows_of(name)] = np.nan
+    return parsed.of(table, period, np.delete(row, refusals.rows_of("series_id", "period")))
+
+
+def _no_complaint(column: str, broken: Array, rule: str, remedy: str) -> None:
+    """Rows that were checked before break nothing."""
+
+
+def _near_others(parsed: _Parsed, period: str, refusals: Refusals) -> _Parsed:
+    """Without rows of dates that lie decades from most others, which are slips."""
+    apart = np.diff(np.unique(parsed.days))
+    if not len(apart) or apart.max() <= MAX_YEARS_APART * 366:
+        return parsed
+    rising = np.unique(parsed.number)
+    longest = MAX_YEARS_APART * {"month": 12, "week": 52, "day": 366}[period]
+    cluster = np.concatenate([[0], np.cumsum(np.diff(rising) > longest)])[np.searchsorted(rising, parsed.number)]
+    is_far = cluster != np.bincount(cluster).argmax()
+    refusals.add(
+        "period",
+        parsed.row[is_far],
+        f"must lie within {MAX_YEARS_APART} years of most others, for the last one is taken as the end of every series",
+        "correct the slip in the date",
+    )
+    return parsed.of(refusals.table, period, np.flatnonzero(~is_far))
+
+
+def _once(parsed: _Parsed, number: Array, n_periods: int, refusals: Refusals) -> tuple[_Parsed, Array]:
+    """Each series and period once: later rows are refused, and where they differ the quantity is not known."""
+    key = parsed.series * n_periods + number
+    again = _repeated(key)
+    if not again.any():
+        return parsed, number
+    refusals.add(
+        "period",
+        parsed.row[again],
+        "must be there once for a series; this row has the series and period of an earlier one",
+        "add the quantities of such rows up, or leave the extra rows out",
+    )
+    kept, extra = np.flatnonzero(~again), np.flatnonzero(again)
+    order = kept[np.argsort(key[kept], kind="stable")]
+    first = order[np.searchsorted(key[order], key[extra])]
+    quantity = parsed.quantity.copy()
+    same = (quantity[first] == quantity[extra]) | (np.isnan(quantity[first]) & np.isnan(quantity[extra]))
+    quantity[first[~same]] = np.nan
+    once = parsed._replace(row=parsed.row[kept], series=parsed.series[kept], quantity=quantity[kept])
+    return once, number[kept]
+
+
+def _read_csv(file: Path) -> _Rows:
+    """The three columns of a CSV file as text."""
     from partsopt.settings import ReadParams
     from partsopt.store.csv_sheets import read_csv_sheet
     from partsopt.tables import Table, text
@@ -181,16 +248,15 @@ def _read_csv(file: Path) -> tuple[pa.Table, Array]:
     }
     declared = Table(name="demand", says="long demand", key=(), columns=columns)
     sheet = read_csv_sheet(file.read_bytes(), file.name, declared, ReadParams())
-    faults = [*sheet.faults, *sheet.malformed]
-    if faults:
-        raise InputError(f"{file.name} is refused; nothing was written.", faults[:MAX_FAULTS])
+    if sheet.faults:
+        raise InputError(f"{file.name} is refused; no forecast was written.", sheet.faults[:MAX_FAULTS])
     quantity_name = next((name for name in QUANTITY_NAMES if name in sheet.cells), None)
     if quantity_name is None:
         raise InputError(f"{file.name} lacks quantity (or qty). {SHAPE}.")
     if not sheet.n_rows:
         raise InputError(f"{file.name} has no rows. {SHAPE}.")
     named = {name: sheet.cells[name].cast(pa.string()) for name in ("series_id", "period", quantity_name)}
-    return pa.table(named), sheet.lines
+    return _Rows(pa.table(named), sheet.lines, sheet.malformed)
 
 
 def _read(file: Path) -> pa.Table:
@@ -264,7 +330,7 @@ def _check_types(file: Path, schema: pa.Schema, quantity_name: str) -> None:
                 )
             )
     if violations:
-        raise InputError(f"{file.name} is refused; nothing was written.", violations)
+        raise InputError(f"{file.name} is refused; no forecast was written.", violations)
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -303,13 +369,13 @@ def _series(column: pa.ChunkedArray) -> tuple[pa.Array, Array]:
     return values.take(_whole_numbers(order)), rank[place]
 
 
-def _period_numbers(column: pa.ChunkedArray, period: str, complaints: Complaints) -> tuple[Array, Array]:
+def _period_numbers(column: pa.ChunkedArray, period: str, complain: Complain) -> tuple[Array, Array]:
     """Each row's period as a number without gaps, and the days that occur."""
     values, place = _encoded(column)
     days = _days(values, period)
     is_day = days != NOT_A_DAY
     row_is_day = np.append(is_day, False)[place]
-    complaints.add(
+    complain(
         "period",
         ~row_is_day,
         "must be a date, the first day of its period, such as 2026-11-01",
@@ -331,7 +397,7 @@ def _period_numbers(column: pa.ChunkedArray, period: str, complaints: Complaints
         remedy = "begin every week on the same weekday, or give another --period"
     else:
         number, is_first, rule, remedy = known, np.ones(len(known), dtype=np.bool_), "", ""
-    complaints.add("period", np.append(is_day & ~is_first, False)[place], rule, remedy)
+    complain("period", np.append(is_day & ~is_first, False)[place], rule, remedy)
     return np.append(number, 0)[place], days[is_day] if is_day.any() else np.zeros(1, dtype=np.int64)
 
 
@@ -375,15 +441,6 @@ def _check_span(file: Path, days: Array) -> None:
             f"{file.name} has periods from {first} to {last}, more than {MAX_YEARS} years. "
             "One of these dates is a slip: the last one is taken as the end of every series. Correct it."
         )
-    rising = np.unique(days)
-    apart = np.diff(rising)
-    if len(apart) and int(apart.max()) > MAX_YEARS_APART * 366:
-        place = int(apart.argmax())
-        before, after = (np.datetime64(int(day), "D") for day in rising[place : place + 2])
-        raise InputError(
-            f"{file.name} has no row between {before} and {after}, more than {MAX_YEARS_APART} years. One of these "
-            "dates is a slip: the last one is taken as the end of every series. Correct it."
-        )
 
 
 def _check_frequency(file: Path, days: Array, period: str) -> None:
@@ -396,10 +453,10 @@ def _check_frequency(file: Path, days: Array, period: str) -> None:
         )
 
 
-def _quantities(column: pa.ChunkedArray, name: str, complaints: Complaints) -> Array:
+def _quantities(column: pa.ChunkedArray, name: str, complain: Complain) -> Array:
     """Pieces as floats; NaN where blank."""
     if _is_text(column.type):
-        return _quantities_of_text(column, name, complaints)
+        return _quantities_of_text(column, name, complain)
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     whole = column.cast(pa.float64(), safe=False).combine_chunks()
@@ -407,11 +464,11 @@ def _quantities(column: pa.ChunkedArray, name: str, complaints: Complaints) -> A
     quantity = held[whole.offset : whole.offset + len(whole)].copy()
     if whole.null_count:
         quantity[_blank(whole)] = np.nan
-    _complain_of(quantity, name, complaints)
+    _complain_of(quantity, name, complain)
     return quantity
 
 
-def _quantities_of_text(column: pa.ChunkedArray, name: str, complaints: Complaints) -> Array:
+def _quantities_of_text(column: pa.ChunkedArray, name: str, complain: Complain) -> Array:
     values, place = _encoded(column)
     said = [(text or "").strip() for text in values.to_pylist()]
     is_number = np.array([not text or NUMBER.fullmatch(text) is not None for text in said], dtype=np.bool_)
@@ -419,22 +476,18 @@ def _quantities_of_text(column: pa.ChunkedArray, name: str, complaints: Complain
         [float(text) if text and good else np.nan for text, good in zip(said, is_number, strict=True)], dtype=np.float64
     )
     broken = np.append(~is_number, False)[place]
-    complaints.add(name, broken, "must be a number", "give pieces such as 3, or leave the cell blank")
+    complain(name, broken, "must be a number", "give pieces such as 3, or leave the cell blank")
     quantity = np.append(pieces, np.nan)[place]
-    _complain_of(quantity, name, complaints)
+    _complain_of(quantity, name, complain)
     return quantity
 
 
-def _complain_of(quantity: Array, name: str, complaints: Complaints) -> None:
+def _complain_of(quantity: Array, name: str, complain: Complain) -> None:
     with np.errstate(invalid="ignore"):
-        complaints.add(name, np.isinf(quantity), "must be finite", "give pieces, or leave the cell blank")
-        complaints.add(
-            name, (quantity < 0) & ~np.isinf(quantity), "must be 0 or more", "keep returns apart from demand"
-        )
+        complain(name, np.isinf(quantity), "must be finite", "give pieces, or leave the cell blank")
+        complain(name, (quantity < 0) & ~np.isinf(quantity), "must be 0 or more", "keep returns apart from demand")
         finite = np.isfinite(quantity)
-        complaints.add(
-            name, finite & (quantity > MAX_QUANTITY), f"must be at most {MAX_QUANTITY:.0e}", "correct the slip"
-        )
+        complain(name, finite & (quantity > MAX_QUANTITY), f"must be at most {MAX_QUANTITY:.0e}", "correct the slip")
 
 
 def _repeated(key: Array) -> Array:
@@ -557,6 +610,26 @@ def write_series_forecasts(file: Path, blocks: Iterable[pa.Table]) -> int:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
     return n_rows
+
+
+def write_rejects(output: Path, rejects: pd.DataFrame) -> Path:
+    """Write refused rows to rejects.csv beside the output of a forecast, in place of those of the last one.
+
+    Raises
+    ------
+    StorageError
+        The file cannot be written.
+    """
+    from partsopt.store.writers import write_csv
+    from partsopt.tables import REJECTS
+
+    file = output.with_name(REJECTS.file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_csv(rejects, REJECTS, file, zones={})
+    except OSError as error:
+        raise StorageError(f"{file} cannot be written ({error.strerror or error}).") from error
+    return file
 
 
 def blocks_of_series(n_series: int, rows_a_series: int = 1) -> Iterator[slice]:

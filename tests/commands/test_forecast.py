@@ -209,6 +209,41 @@ def test_refused_demand_is_2_and_writes_nothing(tmp_path, capsys):
     assert not (tmp_path / "out.parquet").exists()
 
 
+def test_few_refused_rows_are_1_and_kept_beside_the_output(demand, tmp_path, capsys):
+    """The others are forecast; with a smaller share the file is refused, and its rows are kept all the same."""
+    table = pq.read_table(demand)
+    rows = table.to_pylist()
+    rows[3]["quantity"] = -1
+    table = pa.Table.from_pylist(rows, table.schema)
+    pq.write_table(table, tmp_path / "in.parquet")
+    assert forecast(tmp_path / "in.parquet", tmp_path / "out.parquet", "--json") == 1
+    said = capsys.readouterr()
+    assert "1 rows of in.parquet were refused; they are in" in said.err
+    assert "in.parquet line 4: quantity is" in said.err
+    assert json.loads(said.out)["refused_rows"] == 1
+    assert json.loads(said.out)["exit_code"] == 1
+    assert pq.read_table(tmp_path / "out.parquet").num_rows == len(set(table.column("series_id").to_pylist()))
+    rejects = (tmp_path / "rejects.csv").read_text(encoding="utf-8").splitlines()
+    assert rejects[0] == "table,file,line,column,value,rule,remedy,row_text"
+    assert rejects[1].startswith("demand,in.parquet,4,quantity,")
+    (tmp_path / "out.parquet").unlink()
+    (tmp_path / "rejects.csv").unlink()
+    assert forecast(tmp_path / "in.parquet", tmp_path / "out.parquet", "--max-rejected-share", 0) == 2
+    said = capsys.readouterr()
+    assert "in.parquet is refused; no forecast was written." in said.err
+    assert not (tmp_path / "out.parquet").exists()
+    assert len((tmp_path / "rejects.csv").read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_lines_of_a_csv_that_are_no_rows_are_refused_by_line(tmp_path, capsys):
+    lines = [f"A,{month},1" for month in MONTHS.astype(str)] * 1
+    lines += [f"B,{month},2" for month in MONTHS.astype(str)]
+    (tmp_path / "in.csv").write_text("\n".join(["series_id,period,quantity", *lines, "C,2026-01-01"]) + "\n")
+    assert forecast(tmp_path / "in.csv", tmp_path / "out.parquet") == 1
+    assert "in.csv line 74" in capsys.readouterr().err
+    assert pq.read_table(tmp_path / "out.parquet").column("series_id").to_pylist() == ["A", "B"]
+
+
 @pytest.mark.parametrize(
     ("columns", "said"),
     [

@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from partsopt.errors import InputError, StorageError, TableError
 from partsopt.store import series as long_series
@@ -179,8 +181,64 @@ def test_a_second_row_of_a_series_and_period_is_refused(tmp_path):
 
 
 def test_a_slip_in_the_century_is_refused(tmp_path):
-    said = refused(rows(tmp_path, [("A", "2026-01-01", 1), ("B", "2926-01-01", 1)]))
-    assert "periods from 2026-01-01 to 2926-01-01, more than 100 years" in said
+    given = [("A", "2026-01-01", 1), ("B", "2926-01-01", 1), ("B", "2026-01-01", 1)]
+    said = refused(rows(tmp_path, given))
+    assert 'line 2: period is "2926-01-01, series B"; it must lie within 20 years of most others' in said
+    read = read_long_demand(rows(tmp_path, given), "month", 0.5)
+    assert (read.first_on, read.last_on) == (date(2026, 1, 1), date(2026, 1, 1))
+    assert read.demand.tolist() == [[1.0], [1.0]]
+
+
+def test_rows_that_break_a_rule_are_left_out_where_they_are_few(tmp_path):
+    """What cannot be placed is dropped, what is no quantity is not known, and of two rows the first stands if they agree."""
+    given = [
+        ("A", "2026-01-01", 1.0),
+        ("A", "2026-02-01", -3.0),  # not known
+        ("A", "2026-03-15", 7.0),  # no period: zero, as nothing says of which month it was
+        ("A", "2026-04-01", 2.0),
+        ("A", "2026-04-01", 2.0),  # the same again
+        ("B", "2026-02-01", 4.0),
+        ("B", "2026-02-01", 5.0),  # another figure: not known
+        (None, "2026-02-01", 9.0),
+        ("C", "June", 1.0),  # the only row of its series
+        ("B", "2026-04-01", 6.0),
+    ]
+    file = rows(tmp_path, given)
+    read = read_long_demand(file, "month", 0.6)
+    assert read.series_ids.to_pylist() == ["A", "B"]
+    nan = np.nan
+    np.testing.assert_equal(read.demand, [[1.0, nan, 0.0, 2.0], [nan, nan, 0.0, 6.0]])
+    assert read.starts.tolist() == [0, 1]
+    assert len(read.refusals) == 6
+    rejects = read.refusals.rejects()
+    assert rejects["line"].tolist() == [2, 3, 5, 7, 8, 9]
+    assert rejects["column"].tolist() == ["quantity", "period", "period", "period", "series_id", "period"]
+    assert rejects["row_text"].tolist()[1:3] == ["A,2026-03-15,7", "A,2026-04-01,2"]
+    assert set(rejects["table"]) == {"demand"}
+    with pytest.raises(InputError, match=r"6 of 10 rows of demand.parquet break a rule, more than 50.00%") as error:
+        read_long_demand(file, "month", 0.5)
+    assert error.value.rejects["line"].tolist() == rejects["line"].tolist()
+
+
+def test_nothing_left_is_refused_whatever_the_share(tmp_path):
+    with pytest.raises(InputError, match="no forecast was written"):
+        read_long_demand(rows(tmp_path, [("A", "June", 1.0)]), "month", 1.0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 11), st.sampled_from([0.0, 1.0, 5.0])), min_size=1))
+def test_rows_put_in_to_be_refused_change_nothing_else(tmp_path_factory, sold):
+    """Sound rows of other series give the same arrays with and without broken rows among them."""
+    once = {(series, month): pieces for series, month, pieces in sold}
+    sound = [(f"S{series}", f"2025-{month + 1:02d}-01", pieces) for (series, month), pieces in once.items()]
+    broken = [("X", "2025-13-01", 1.0), (" ", "2025-01-01", 1.0), ("Y", "2025-02-30", 2.0)]
+    folder = tmp_path_factory.mktemp("rows")
+    (folder / "a").mkdir()
+    plain = read_long_demand(rows(folder, sound), "month")
+    mixed = read_long_demand(rows(folder / "a", [broken[0], *sound, *broken[1:]]), "month", 1.0)
+    assert mixed.series_ids.to_pylist() == plain.series_ids.to_pylist()
+    np.testing.assert_equal(mixed.demand, plain.demand)
+    assert len(mixed.refusals) == 3
 
 
 @pytest.mark.parametrize(
