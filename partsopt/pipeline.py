@@ -161,6 +161,7 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         "forecasts": forecast.forecasts,
         "forecast_steps": forecast.forecast_steps,
         "market_steps": forecast.market_steps,
+        **forecast.unlisted._asdict(),
         "classes": classes,
         "rate_factors": rate_factors,
         "review_days": replenishment.review_days,

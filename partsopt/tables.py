@@ -843,6 +843,46 @@ MARKET_STEPS = Table(
     },
 )
 
+NETWORK_REST = Table(
+    name="network_rest",
+    key=("site_id", "part_id"),
+    says="what a DC's forecast holds beside its dealers' rows in forecasts and unlisted_rates: its counter, and the "
+    "dealers that never asked for the part, each selling rate_per_share times its dealer_shares.share",
+    columns={
+        "site_id": text("the DC"),
+        "part_id": _PART,
+        "counter_mean": number("demand per period at the DC's own counter", unit="pieces", min=0),
+        "n_dealers": whole("dealers of the DC without a row of their own", min=0),
+        "rest_mean": number("what they sell together per period", unit="pieces", min=0),
+        "rate_per_share": number("what a dealer with all of the orders would sell per period", unit="pieces", min=0),
+        "variance_to_mean": number("of the demand of one of them", min=1),
+        "share_group": whole("group of parts by part_group and decade of price, as in dealer_shares", min=0),
+    },
+)
+
+DEALER_SHARES = Table(
+    name="dealer_shares",
+    key=("site_id", "share_group"),
+    says="share of a dealer in what is asked for of a group of parts at its DC",
+    columns={
+        "site_id": text("the dealer"),
+        "share_group": whole("group of parts, as in network_rest", min=0),
+        "share": number("share; with the counter's these add up to 1 at a DC", min=0, max=1),
+    },
+)
+
+UNLISTED_RATES = Table(
+    name="unlisted_rates",
+    key=("site_id", "part_id"),
+    says="demand of dealers that never asked for a part, where the cars around them say more than their size",
+    columns={
+        "site_id": text("the dealer"),
+        "part_id": _PART,
+        "mean_per_period": number("expected demand per period", unit="pieces", min=0),
+        "variance_to_mean": number("of the demand over a month", min=1),
+    },
+)
+
 CLASSES = Table(
     name="classes",
     key=("site_id", "part_id"),
@@ -1524,6 +1564,9 @@ DERIVED_TABLES: Mapping[str, Table] = {
         FORECASTS,
         FORECAST_STEPS,
         MARKET_STEPS,
+        NETWORK_REST,
+        DEALER_SHARES,
+        UNLISTED_RATES,
         CLASSES,
         RATE_FACTORS,
         PAST_PROMISES,

@@ -14,6 +14,7 @@ from partsopt.forecast.causal import AHEAD_MONTHS, Joined, join_causal, service_
 from partsopt.forecast.dealers import pool_dealers, with_texts
 from partsopt.forecast.lifecycle import ended_rate
 from partsopt.forecast.select import forecast_before
+from partsopt.forecast.unlisted import NOBODY, Unlisted
 from partsopt.settings import ForecastParams
 from partsopt.tables import EXCEPTIONS, FORECAST_STEPS, FORECASTS, SITE_PART, conform, empty
 
@@ -29,11 +30,12 @@ class Around(NamedTuple):
 
 
 class Borrowed(NamedTuple):
-    """FORECASTS, FORECAST_STEPS, and EXCEPTIONS of what could not be borrowed."""
+    """FORECASTS, FORECAST_STEPS, EXCEPTIONS, and what dealers without a series may sell."""
 
     forecasts: pd.DataFrame
     forecast_steps: pd.DataFrame
     exceptions: pd.DataFrame
+    unlisted: Unlisted = NOBODY
 
 
 def borrow(
@@ -75,7 +77,7 @@ def borrow(
         return Borrowed(forecasts, forecast_steps, exceptions)
     series = series.sort_values(SITE_PART, ignore_index=True)
     sites, plan, parc = around
-    services = None
+    services, unlisted = None, NOBODY
     if params.causal and len(plan) and len(parc):
         services = partial(service_demand, plan, parc, sites)
         forecasts, exceptions = _with_cars(
@@ -87,10 +89,10 @@ def borrow(
         needed = None
         if services is not None:
             needed = services(today=today, from_months=0.0, until_months=AHEAD_MONTHS)
-        forecasts, forecast_steps = pool_dealers(
+        forecasts, forecast_steps, unlisted = pool_dealers(
             forecasts, forecast_steps, demand_series, series, sites, parts, period=period, services=needed
         )
-    return Borrowed(conform(forecasts, FORECASTS), conform(forecast_steps, FORECAST_STEPS), exceptions)
+    return Borrowed(conform(forecasts, FORECASTS), conform(forecast_steps, FORECAST_STEPS), exceptions, unlisted)
 
 
 def _with_cars(

@@ -17,6 +17,7 @@ from partsopt.forecast.network import (
     fit_shares,
     rate_of_pairs,
 )
+from partsopt.forecast.unlisted import NOBODY, Named, OfDcs, Unlisted, unlisted_demand
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -30,10 +31,11 @@ MANY_DEMANDS = 13
 
 
 class Pooled(NamedTuple):
-    """FORECASTS and FORECAST_STEPS with pooled dealers."""
+    """FORECASTS and FORECAST_STEPS with pooled dealers, and what dealers without a series may sell."""
 
     forecasts: pd.DataFrame
     forecast_steps: pd.DataFrame
+    unlisted: Unlisted = NOBODY
 
 
 class Network(NamedTuple):
@@ -81,7 +83,8 @@ def pool_dealers(
     -------
     Pooled
         Rows of DCs as they were. A dealer whose DC has a series of the part gets the method ``network``, its share of
-        the DC's mean, and of its trend or season; one whose DC has none keeps its own forecast.
+        the DC's mean, and of its trend or season; one whose DC has none keeps its own forecast. Dealers without a row
+        and the counters of DCs have what is left.
     """
     series = series.sort_values(["site_id", "part_id"], ignore_index=True)
     forecasts = forecasts.sort_values(["site_id", "part_id"], ignore_index=True)
@@ -93,15 +96,11 @@ def pool_dealers(
     mean = forecasts["mean_per_period"].to_numpy(dtype=np.float64, copy=True)
     ratio = forecasts["variance_to_mean"].to_numpy(dtype=np.float64, copy=True)
     growth = forecasts["variance_growth"].to_numpy(dtype=np.float64, copy=True)
-    rates = rate_of_pairs(
-        shares,
-        network.region,
-        network.pair_dealer,
-        network.pair_network,
-        mean[network.at_network],
-        ratio[network.at_network],
-        growth[network.at_network],
-        DAYS_PER_YEAR / 12 / period_days(period),
+    month = DAYS_PER_YEAR / 12 / period_days(period)
+    of_dc = OfDcs(mean[network.at_network], ratio[network.at_network], growth[network.at_network], month)
+    rates = rate_of_pairs(shares, network.region, network.pair_dealer, network.pair_network, *of_dc)
+    unlisted = unlisted_demand(
+        shares, network.region, _names(network, series, sites), of_dc, network.pair_dealer, network.pair_network
     )
     n_demands = forecasts["n_demands"].to_numpy()[at]
     mean[at], growth[at] = rates.mean, rates.variance_growth
@@ -123,7 +122,16 @@ def pool_dealers(
         why=why,
         **constants,
     )
-    return Pooled(changed, _shared_steps(forecast_steps, series, network, rates.share))
+    return Pooled(changed, _shared_steps(forecast_steps, series, network, rates.share), unlisted)
+
+
+def _names(network: Network, series: pd.DataFrame, sites: pd.DataFrame) -> Named:
+    """Names of the codes of a network, as :func:`network_of` gives them."""
+    dealers, dcs = (
+        np.sort(sites.loc[sites["site_kind"].eq(kind), "site_id"].to_numpy(dtype=object)) for kind in ("dealer", "dc")
+    )
+    part_id = series["part_id"].to_numpy(dtype=object)[network.at_network]
+    return Named(np.concatenate([dealers, dcs]), part_id, len(dealers))
 
 
 def needs_of(

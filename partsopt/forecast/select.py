@@ -28,6 +28,7 @@ from partsopt.forecast.panel import Block, Panel, blocks_of
 from partsopt.forecast.patterns import SBC_CLASSES, average_demand_interval, sbc_class, squared_cv
 from partsopt.forecast.pools import Pooled, Pools, not_pooled
 from partsopt.forecast.rates import exposure, naive_rate, warm_up
+from partsopt.forecast.unlisted import NOBODY, Unlisted
 from partsopt.settings import ForecastParams
 from partsopt.tables import (
     EXCEPTIONS,
@@ -114,12 +115,16 @@ _REASONS = {
 
 
 class Forecasts(NamedTuple):
-    """What the stage gives: a distribution for each series, trends and seasons, the market's, and what to look at."""
+    """What the stage gives: a distribution for each series, trends and seasons, the market's, and what to look at.
+
+    ``unlisted`` is what dealers without a series may sell; nothing before dealers borrow.
+    """
 
     forecasts: pd.DataFrame
     forecast_steps: pd.DataFrame
     market_steps: pd.DataFrame
     exceptions: pd.DataFrame
+    unlisted: Unlisted = NOBODY
 
 
 class _Chosen(NamedTuple):

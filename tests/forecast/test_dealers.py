@@ -7,6 +7,8 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from partsopt.demand import build_demand
 from partsopt.forecast.accuracy import pinball_loss
@@ -16,6 +18,7 @@ from partsopt.forecast.network import rate_of_pairs
 from partsopt.forecast.select import forecast_demand
 from partsopt.sample.network import make_sample
 from partsopt.settings import DemandParams, ForecastParams
+from partsopt.tables import DEMAND_LINES, SITES, STOCKOUTS, SUPERSESSIONS, conform, empty
 
 LEVELS = np.array([0.9, 0.95, 0.99])
 TODAY = date(2026, 11, 2)
@@ -151,3 +154,71 @@ def test_dealers_and_the_counter_add_up_to_the_night_of_their_dc(long_ago):
     )
     assert rates.mean.reshape(2, -1).sum(axis=1) == pytest.approx(of_dc["mean_per_period"].to_numpy(), rel=1e-12)
     assert (rates.mean > 0).all()
+
+
+def all_rates(made, dcs: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame:
+    """Every dealer's rate of every part of its DC, from the tables alone, and whether it is a row of its own."""
+    dealers = sites.loc[sites["site_kind"].eq("dealer"), ["site_id", "supplied_by"]]
+    rest = made.unlisted.network_rest
+    pairs = dealers.merge(rest, left_on="supplied_by", right_on="site_id", suffixes=("", "_dc"))
+    pairs = pairs.merge(made.unlisted.dealer_shares, on=["site_id", "share_group"], validate="m:1")
+    found = pairs.assign(rate=pairs["rate_per_share"] * pairs["share"], own=False).set_index(["site_id", "part_id"])
+    for rows in (made.forecasts[~made.forecasts["site_id"].isin(dcs["site_id"])], made.unlisted.unlisted_rates):
+        named = pd.MultiIndex.from_frame(rows[["site_id", "part_id"]])
+        found.loc[named, "rate"] = rows["mean_per_period"].to_numpy()
+        found.loc[named, "own"] = True
+    return found.reset_index()
+
+
+@given(st.integers(0, 10_000), st.integers(1, 5), st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_every_pair_has_a_rate_and_all_add_up_to_the_dc(seed, n_dealers, with_cars):
+    """In the tables: dealers with a row, those without, and the counter are the DC's forecast; none is 0 if it is not."""
+    random = np.random.default_rng(seed)
+    sites = pd.DataFrame({"site_id": ["DC1", "DC2", *[f"D{k}" for k in range(2 * n_dealers)]]})
+    sites["site_kind"] = ["dc", "dc"] + ["dealer"] * (2 * n_dealers)
+    sites["supplied_by"] = ["", "", *[f"DC{1 + k % 2}" for k in range(2 * n_dealers)]]
+    parts = pd.DataFrame({"part_id": ["P1", "P2", "P3"], "unit_cost": [1.0, 1.0, 300.0]})
+    months = pd.date_range("2025-11-01", periods=12, freq="MS").astype("datetime64[us]")
+    lines = pd.DataFrame(
+        {
+            "demanded_on": random.choice(months, 40),
+            "site_id": random.choice(sites["site_id"], 40),
+            "part_id": random.choice(parts["part_id"], 40),
+            "quantity": random.integers(1, 6, 40),
+            "purpose": "repair",
+            "is_return": False,
+        }
+    )
+    sites = conform(sites.assign(latitude=31.0, longitude=121.0), SITES)
+    demand = build_demand(
+        conform(lines, DEMAND_LINES), empty(SUPERSESSIONS), empty(STOCKOUTS), sites, today=TODAY, params=DemandParams()
+    )
+    own = forecast_demand(
+        demand.demand_series, demand.series, parts, today=TODAY, period="month", params=ForecastParams(ets_max_series=0)
+    )
+    cars = pd.DataFrame({"site_id": sites["site_id"][2:], "part_id": "P2", "pieces": 1.0}) if with_cars else None
+    made = pool_dealers(
+        own.forecasts,
+        own.forecast_steps,
+        demand.demand_series,
+        demand.series,
+        sites,
+        parts,
+        period="month",
+        services=cars,
+    )
+    dcs = made.forecasts[made.forecasts["site_id"].isin(["DC1", "DC2"])]
+    rates = all_rates(made, dcs, sites)
+    keyed = made.unlisted.network_rest.set_index(["site_id", "part_id"])
+    whole = dcs.set_index(["site_id", "part_id"])["mean_per_period"].reindex(keyed.index)
+    summed = rates.groupby(["supplied_by", "part_id"])["rate"].sum().rename_axis(["site_id", "part_id"])
+    assert (summed.reindex(keyed.index, fill_value=0.0) + keyed["counter_mean"]).tolist() == pytest.approx(
+        whole.tolist()
+    )
+    others = rates[~rates["own"]].groupby(["supplied_by", "part_id"])["rate"].agg(["sum", "size"])
+    others = others.rename_axis(["site_id", "part_id"]).reindex(keyed.index, fill_value=0.0)
+    assert others["sum"].tolist() == pytest.approx(keyed["rest_mean"].tolist(), abs=1e-12)
+    assert others["size"].tolist() == keyed["n_dealers"].tolist()
+    sells = rates.set_index(["supplied_by", "part_id"]).index.map(whole) > 0
+    assert ((rates["rate"] > 0) == sells).all()
