@@ -56,8 +56,8 @@ def discounted_rates(
     rates
         Written: pieces per period, shape (origins, series, discounts).
     moments
-        Written: exposure, demand, squared demand, demand x exposure, squared exposure, number of demands and size,
-        shape (origins, series, 7).
+        Written: exposure, demand, squared demand, demand x exposure, squared exposure, number of demands, size, and the
+        geometric mean of the exposure and of that from the first demand on, shape (origins, series, 8).
     """
     n_discounts, n_ends = len(discounts), len(ends)
     whole = np.zeros((n_ends, n_discounts))
@@ -71,7 +71,7 @@ def discounted_rates(
     for i in range(len(demand)):
         for j in range(n_discounts):  # assigning slices takes long to compile
             pieces[j], exposed[j] = 0.0, 0.0
-        m0 = m1 = m2 = m3 = m4 = m5 = 0.0
+        m0 = m1 = m2 = m3 = m4 = m5 = before = 0.0
         t = starts[i]
         for place in range(n_ends):
             while t < ends[place]:
@@ -97,6 +97,8 @@ def discounted_rates(
                 m3 += y * e
                 m4 += e * e
                 if y > 0.0:
+                    if m5 == 0.0:
+                        before = m0 - e
                     m5 += 1.0
                 t += 1
             size = usual_size
@@ -111,6 +113,7 @@ def discounted_rates(
             moments[place, i, 0], moments[place, i, 1], moments[place, i, 2] = m0, m1, m2
             moments[place, i, 3], moments[place, i, 4], moments[place, i, 5] = m3, m4, m5
             moments[place, i, 6] = size
+            moments[place, i, 7] = sqrt(m0 * (m0 - before))
 
 
 @njit(cache=True, nogil=True)

@@ -17,6 +17,8 @@ from partsopt.forecast.spread import FIRST_TERMS, spread_of, spread_weights
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
+SHOWN_TIME = (0, 7)
+"""Places among the sums of the time a rate is known from: at the first horizon, and at longer ones (decision 0018)."""
 DISCOUNTS = np.array([1.0, 0.97, 0.93, 0.86, 0.72, 0.45])
 KEY = 2
 """Place in DISCOUNTS of the rate by which series are alike."""
@@ -180,7 +182,7 @@ class Shown(NamedTuple):
 
 
 def own_dispersion(moments: Array) -> Shown:
-    """What the sums of ``discounted_rates``, shape (series, 7), tell of each series."""
+    """What the sums of ``discounted_rates``, shape (series, 8), tell of each series."""
     time, pieces, squares, mixed, squared_time, n_demands = moments.T[:6]
     flat = pieces / np.maximum(time, 1e-9)
     around = np.maximum(squares - 2.0 * flat * mixed + flat**2 * squared_time, 0.0)
@@ -228,9 +230,9 @@ def group_means(rates: Array, groups: list[Group], prior: float) -> list[Array]:
 
 
 def rates_and_moments(history: History, ends: list[int], frequency: float, size: float) -> tuple[Array, Array]:
-    """Discounted rates (origins, series, discounts) and sums (origins, series, 7) of what was known at each origin."""
+    """Discounted rates (origins, series, discounts) and sums (origins, series, 8) of what was known at each origin."""
     shape = (len(ends), len(history.demand))
-    rates, moments = np.empty((*shape, len(DISCOUNTS))), np.empty((*shape, 7))
+    rates, moments = np.empty((*shape, len(DISCOUNTS))), np.empty((*shape, 8))
     columns = np.array(ends, dtype=np.int64)
     discounted_rates(
         history.demand, history.time, history.starts, columns, DISCOUNTS, frequency, size, SIZE_DEMANDS,
@@ -378,7 +380,7 @@ def apply(learnt: Learnt, history: History, groups: list[Group]) -> tuple[Array,
     mean *= still_alive(history, [n_periods], np.array([learnt.ending]))[0]
     spread = np.column_stack(
         [
-            spread_of(weights, mean[:, place], ratio, time, float(learnt.horizons[place]))
+            spread_of(weights, mean[:, place], ratio, moments[:, SHOWN_TIME[place > 0]], float(learnt.horizons[place]))
             for place, weights in enumerate(learnt.spread)
         ]
     )
@@ -449,7 +451,7 @@ def _known(
         means = group_means(own[:, SLOW] * market[SLOW] / size, groups, frequency)
         weighed = with_groups(own, groups, means, frequency, size) * factors
         ratio = shrunk_dispersion(own_dispersion(sums), relative)
-        known[end] = _Origin(weighed, means, factors, ratio, size, sums[:, 0], sums[:, 5], one)
+        known[end] = _Origin(weighed, means, factors, ratio, size, sums[:, list(SHOWN_TIME)], sums[:, 5], one)
     return known
 
 
@@ -477,7 +479,7 @@ def _all_rows(
     for end, told, real in zip(ends, expected, came, strict=False):
         origin = known[end]
         total = history.demand[:, end : end + horizon].sum(axis=1)
-        at = np.isfinite(total) & (origin.time > 0) & (history.starts < end)
+        at = np.isfinite(total) & (origin.time[:, 0] > 0) & (history.starts < end)
         if history.time.size:
             at &= (history.time[:, end : end + horizon] >= 1.0).all(axis=1)
         rates, ratio = origin.rates[at], origin.ratio[at]
@@ -485,7 +487,7 @@ def _all_rows(
         parts.append(
             _Rows(
                 rates * real, stratum_key(rates, origin.n_demands[at]), total[at], ratio, weight, origin.size[at],
-                origin.time[at], origin.alive[at], np.full(len(ratio), told / real),
+                origin.time[at, int(horizon > 1)], origin.alive[at], np.full(len(ratio), told / real),
             )
         )  # fmt: skip
     if not parts:

@@ -33,7 +33,7 @@ def spread_of(weights: Array, mean: Array, ratio: Array, time: Array, horizon: f
     ratio
         Variance over mean of a period's demand, 1 or more.
     time
-        Periods that the series was observed.
+        Periods that the series was observed, or fewer where its first demand came late.
     horizon
         Periods.
 

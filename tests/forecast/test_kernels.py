@@ -36,7 +36,7 @@ def rates_of(demand, share, ends, discounts=(1.0, 0.8), often=0.1, size=3.0, pri
     demand = np.array(demand, dtype=float)
     time = np.empty((0, 0)) if share is None else np.array(share, dtype=float)
     rates = np.empty((len(ends), len(demand), len(discounts)))
-    moments = np.empty((len(ends), len(demand), 7))
+    moments = np.empty((len(ends), len(demand), 8))
     starts = np.zeros(len(demand), dtype=np.int64) if starts is None else np.array(starts)
     discounted_rates(
         demand, time, starts, np.array(ends), np.array(discounts), often, size, 0.5, prior_periods, rates, moments
@@ -74,6 +74,9 @@ def test_rates_and_dispersion_match_their_twins_at_every_origin(demand, share, s
         for j, discount in enumerate((1.0, 0.8)):
             expected = reference_discounted_rate(known, share[:end], discount, 0.1 * size, 3.0)
             assert rates[place, 0, j] == pytest.approx(expected)
+        seen = [0.0 if math.isnan(one) else w for one, w in zip(known, share[:end], strict=True)]
+        first = next((at for at, one in enumerate(known) if one > 0), 0)
+        assert moments[place, 0, 7] == pytest.approx(math.sqrt(sum(seen) * sum(seen[first:])))
         own = own_dispersion(moments[place])[0][0]
         assert own == pytest.approx(reference_own_dispersion(known, share[:end]), abs=1e-9)
 
