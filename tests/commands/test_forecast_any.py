@@ -88,14 +88,15 @@ def test_any_demand_gets_finite_rising_whole_quantiles(tmp_path, capsys, series,
 )
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_refused_is_named_with_its_series_row_and_rule(tmp_path, capsys, series, place, wrong):
-    """Any one impossible quantity in any demand: exit 2, nothing written, the row and its series are said."""
+    """Any one impossible quantity in any demand: exit 2, no forecast, the row and its series are said; or, where it is
+    one of many, exit 1 with a forecast of every series, and the row in rejects.csv."""
     table = rows_of(series, "month")
     place %= len(table)
     quantity = table.column("quantity").to_pylist()
     quantity[place] = wrong
     pq.write_table(table.set_column(2, "quantity", pa.array(quantity, pa.float64())), tmp_path / "in.parquet")
     out = tmp_path / "refused.parquet"
-    assert forecast(tmp_path / "in.parquet", out, "month", 3, "--json") == 2
+    assert forecast(tmp_path / "in.parquet", out, "month", 3, "--json", "--max-rejected-share", 0) == 2
     (violation,) = json.loads(capsys.readouterr().out)["violations"]
     assert violation["line"] == place + 1
     assert violation["column"] == "quantity"
@@ -103,6 +104,12 @@ def test_what_is_refused_is_named_with_its_series_row_and_rule(tmp_path, capsys,
     assert violation["rule"].startswith("must be")
     assert violation["remedy"]
     assert not out.exists()
+    assert forecast(tmp_path / "in.parquet", out, "month", 3) == (1 if len(table) >= 50 else 2)
+    assert out.exists() == (len(table) >= 50)
+    out.unlink(missing_ok=True)
+    (reject,) = (tmp_path / "rejects.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert reject.startswith(f"demand,in.parquet,{place + 1},quantity,")
+    capsys.readouterr()
 
 
 @pytest.mark.parametrize(("name", "period", "horizon"), [("carparts", "month", 3), ("man", "week", 4)])
@@ -134,7 +141,7 @@ CSV = [
     ("a,2024-01-15,1", 'line 2: period is "2024-01-15, series a"; it must be the first day of a month'),
     ("a,2024-01-01,1\na,2024-01-01,2", 'line 3: period is "2024-01-01, series a"; it must be there once for a series'),
     ("a,2024-01-01", "line 2: has 2 values where the header names 3 columns"),
-    ("a,2024-01-01,1\na,2064-01-01,1", "has no row between 2024-01-01 and 2064-01-01"),
+    ("a,2024-01-01,1\na,2064-01-01,1", "it must lie within 20 years of most others"),
 ]
 
 
