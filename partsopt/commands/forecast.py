@@ -174,16 +174,17 @@ def _forecast(
     if by_value and items is not None and items.value is None and items_file is not None:
         raise InputError(f"{items_file.name} has no unit_cost (or price), which --by-value needs. Add the column.")
     learnt_period = _learnt_like(period)
+    groups = {} if items is None else _groups(items)
     predictive = fit_predictive(
         history.demand,
         starts=history.starts,
-        groups=None if items is None else _groups(items),
+        groups=groups,
         value=None if items is None or not by_value else _usage_value(history.demand, items.value),
         period=learnt_period,
     )
     rising, back = _rising(levels)
     quantiles, is_learnt = _quantiles(
-        history.demand, predictive, horizon, rising, per_period, learnt_period, with_learner
+        history.demand, predictive, horizon, rising, per_period, learnt_period, groups if with_learner else None
     )
     method = predictive.method + " and learner" if is_learnt else predictive.method
     blocks = (_steps if per_period else _totals)(history, predictive, horizon, levels, quantiles[..., back], method)
@@ -234,15 +235,19 @@ def _quantiles(
     rising: list[float],
     per_period: bool,
     period: str,
-    with_learner: bool,
+    groups: dict[str, Array] | None,
 ) -> tuple[Array, bool]:
-    """Quantiles (series, levels) or (series, steps, levels), and whether the learner has a part in them."""
+    """Quantiles (series, levels) or (series, steps, levels), and whether the learner has a part in them.
+
+    The learner is wanted where there are ``groups``, be they empty.
+    """
     import numpy as np
 
-    if with_learner:
+    if groups is not None:
         from partsopt.forecast.learner import learn_steps, learn_totals
 
-        learnt = (learn_steps if per_period else learn_totals)(predictive, demand, horizon, rising, period=period)
+        learn = learn_steps if per_period else learn_totals
+        learnt = learn(predictive, demand, horizon, rising, period=period, groups=groups)
         return learnt.quantiles, learnt.is_learnt
     if per_period:
         steps = range(1, horizon + 1)

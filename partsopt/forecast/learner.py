@@ -7,7 +7,7 @@ units of its own scale, and by what the pooled forecast said at that origin from
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -86,13 +86,17 @@ class LearntMeans:
 
 @dataclass(frozen=True)
 class _Task:
-    """Totals to learn, how many periods after the origin each begins and how many it spans, and how."""
+    """Totals to learn, how many periods after the origin each begins and how many it spans, and how.
+
+    ``groups`` are codes of the series by what they have in common, shape (series,) each.
+    """
 
     wanted: list[tuple[int, int]]
     n_origins: int
     asked: Array
     period: str
     seed: int
+    groups: Mapping[str, Array]
 
 
 def learn_totals(
@@ -102,6 +106,7 @@ def learn_totals(
     levels: Sequence[float] | Array,
     *,
     period: str,
+    groups: Mapping[str, Array] | None = None,
     seed: int = 0,
 ) -> Learnt:
     """Average the pooled forecast of the total over a horizon with the learnt one.
@@ -118,6 +123,8 @@ def learn_totals(
         Probabilities above 0 and below 1, rising.
     period
         ``month`` or ``week``.
+    groups
+        Codes of what series have in common, such as part group or price band, that ``fitted`` was given.
     seed
         Seed of the rows and features each tree is shown.
 
@@ -127,7 +134,7 @@ def learn_totals(
         LightGBM is not installed.
     """
     asked = np.asarray(levels, dtype=np.float64)
-    task = _Task([(0, horizon)], ORIGINS, asked, period, seed)
+    task = _Task([(0, horizon)], ORIGINS, asked, period, seed, groups or {})
     found = _averaged_quantiles(task, demand, fitted)
     return replace(found, quantiles=found.quantiles[:, 0])
 
@@ -139,6 +146,7 @@ def learn_steps(
     levels: Sequence[float] | Array,
     *,
     period: str,
+    groups: Mapping[str, Array] | None = None,
     seed: int = 0,
 ) -> Learnt:
     """Average the pooled forecast of each single period ahead with the learnt one.
@@ -147,7 +155,7 @@ def learn_steps(
     ----------
     n_steps
         Periods ahead, each forecast on its own.
-    fitted, demand, levels, period, seed
+    fitted, demand, levels, period, groups, seed
         As for :func:`learn_totals`.
 
     Raises
@@ -157,7 +165,7 @@ def learn_steps(
     """
     wanted = [(step, 1) for step in range(n_steps)]
     asked = np.asarray(levels, dtype=np.float64)
-    task = _Task(wanted, ORIGINS_BY_STEP, asked, period, seed)
+    task = _Task(wanted, ORIGINS_BY_STEP, asked, period, seed, groups or {})
     return _averaged_quantiles(task, demand, fitted)
 
 
@@ -184,7 +192,7 @@ def learn_means(demand: Array, mean: Array, span: int, *, period: str, seed: int
     SettingsError
         LightGBM is not installed.
     """
-    task = _Task([(0, span)], ORIGINS, COMPARED, period, seed)
+    task = _Task([(0, span)], ORIGINS, COMPARED, period, seed, {})
     learnt = _learnt_means(task, demand, _fitted(demand, task))
     if learnt is None:
         return LearntMeans(mean, 0.0)
@@ -243,7 +251,7 @@ def _means_tried(task: _Task, past: Array, before: Predictive, span: int) -> Arr
 def _losses(tried: Array, task: _Task, demand: Array, past: Array, before: Predictive) -> Array:
     """Mean loss of each weight's quantiles, shape (weights, series, wanted, levels), on what came after."""
     origin = past.shape[1]
-    _, scale = _described(past, before, task.period)
+    _, scale = _described(past, before, task)
     is_long = np.isfinite(past).sum(axis=1) >= MIN_PERIODS // 2
     actual = np.stack([demand[:, origin + gap : origin + gap + span].sum(axis=1) for gap, span in task.wanted], axis=1)
     rows = is_long & np.isfinite(actual).all(axis=1)
@@ -271,14 +279,14 @@ def _both(task: _Task, demand: Array, fitted: Predictive) -> tuple[Array, Array 
 
 def _given(task: _Task, demand: Array, fitted: Predictive) -> tuple[list[tuple[Array, Array]], Array, Array]:
     """What is learnt from, what is asked for each total and series, and the scale of each."""
-    samples = list(_samples(demand, task.wanted, task.n_origins, task.period))
-    described, scale = _described(demand, fitted, task.period)
+    samples = list(_samples(demand, task))
+    described, scale = _described(demand, fitted, task)
     given = np.concatenate([np.column_stack([described, np.full(len(demand), float(gap))]) for gap, _ in task.wanted])
     return samples, given, np.tile(scale, len(task.wanted))
 
 
 def _fitted(demand: Array, task: _Task) -> Predictive:
-    return fit_predictive(demand, starts=_starts(demand), period=task.period)
+    return fit_predictive(demand, starts=_starts(demand), groups=task.groups, period=task.period)
 
 
 def _lightgbm() -> Any:
@@ -302,22 +310,17 @@ def _averaged(pooled: Array, learnt: Array, weight: float) -> Array:
     return np.maximum.accumulate(middle, axis=-1).astype(np.int64)
 
 
-def _samples(
-    demand: Array, wanted: list[tuple[int, int]], n_origins: int, period: str
-) -> Iterator[tuple[Array, Array]]:
-    """Descriptions at past origins, and what followed in units of the series' scale.
-
-    ``wanted`` are the totals to learn: how many periods after the origin each begins, and how many it spans.
-    """
+def _samples(demand: Array, task: _Task) -> Iterator[tuple[Array, Array]]:
+    """Descriptions at past origins, and what followed in units of the series' scale."""
     n_series, n_periods = demand.shape
+    wanted, n_origins = task.wanted, task.n_origins
     last = {(gap, span): n_periods - gap - span for gap, span in wanted}
     origins = sorted({end - k for end in last.values() for k in range(n_origins) if end - k >= MIN_PERIODS})
     n_each = max(1, MAX_ROWS // max(1, n_origins * len(wanted)))
     every = -(-n_series // n_each)
     for origin in origins:
         past = demand[:, :origin]
-        fitted = fit_predictive(past, starts=_starts(past), period=period)
-        described, scale = _described(past, fitted, period)
+        described, scale = _described(past, _fitted(past, task), task)
         is_long = np.isfinite(past).sum(axis=1) >= MIN_PERIODS // 2
         for gap, span in wanted:
             if not last[gap, span] - n_origins < origin <= last[gap, span]:
@@ -364,10 +367,10 @@ def _between(quantiles: Array, taught: Array, asked: Array) -> Array:
     return np.maximum(straight, 0.0)
 
 
-def _described(demand: Array, fitted: Predictive, period: str) -> tuple[Array, Array]:
+def _described(demand: Array, fitted: Predictive, task: _Task) -> tuple[Array, Array]:
     """What each series looks like at the end of its history, and the scale its pieces are measured in."""
     n_series, n_periods = demand.shape
-    season = SEASON[period]
+    season = SEASON[task.period]
     pieces, seen = np.nan_to_num(demand), np.isfinite(demand)
     steps = np.abs(np.diff(demand, axis=1))
     moves = np.nan_to_num(steps).sum(axis=1) / np.maximum(np.isfinite(steps).sum(axis=1), 1)
@@ -395,5 +398,5 @@ def _described(demand: Array, fitted: Predictive, period: str) -> tuple[Array, A
         columns.append(pieces[:, first : first + 3].sum(axis=1) / scale if first >= 0 else absent)
     columns += [pieces[:, n_periods - lag] / scale if n_periods >= lag else absent for lag in range(1, 7)]
     columns += [np.full(n_series, float(n_periods % season)), np.log(scale), mean / scale]
-    columns += [fitted.variance_to_mean / scale, n_seen]
+    columns += [fitted.variance_to_mean / scale, n_seen, *task.groups.values()]
     return np.column_stack(columns), scale

@@ -52,11 +52,12 @@ def test_levels_between_taught_ones_lie_on_a_line():
 
 def test_what_is_learnt_ends_before_the_end_of_the_history(demand):
     """The last total learnt spans the last periods: three of them from origin 27 on, none beyond."""
-    samples = list(learner._samples(demand, [(0, 3)], 2, "month"))
+    task = learner._Task([(0, 3)], 2, np.array(LEVELS), "month", 0, {})
+    samples = list(learner._samples(demand, task))
     assert len(samples) == 2
     changed = demand.copy()
     changed[:, 29] += 100.0
-    later = list(learner._samples(changed, [(0, 3)], 2, "month"))
+    later = list(learner._samples(changed, task))
     for (described, target), (described_then, target_then) in zip(samples, later, strict=True):
         np.testing.assert_array_equal(described, described_then)
         assert target.shape == target_then.shape
@@ -97,3 +98,25 @@ def test_a_slip_of_the_pen_teaches_the_others_nothing():
     found = learner.learn_totals(fit_predictive(demand, period="month"), demand, 3, [0.5, 0.99], period="month")
     assert found.weight == 0.75
     assert found.quantiles[:90].max() < 200
+
+
+def test_part_groups_are_told_to_the_learner():
+    """The group is among what is told of each series; one that asks five times as much every other quarter gets it."""
+    pytest.importorskip("lightgbm", reason="the learner's extra is not installed: pip install 'partsopt[ml]'")
+    generator = np.random.default_rng(6)
+    group = np.arange(600) % 2
+    rate = np.full((600, 42), 2.0)
+    rate[group == 1, 3::6], rate[group == 1, 4::6], rate[group == 1, 5::6] = 10.0, 10.0, 10.0
+    made = generator.poisson(rate).astype(float)
+    made[:, 30:] = np.where(group[:, None] == 1, made[:, 30:], generator.poisson(2.0, (600, 12)))
+    known, came = made[:, :39], made[:, 39:].sum(axis=1)
+    task = learner._Task([(0, 3)], 2, np.array(LEVELS), "month", 0, {"part_group": group})
+    ((described, _), *_) = learner._samples(known, task)
+    assert set(np.unique(described[:, -2])) == {0.0, 1.0}  # the last column says how far ahead
+    groups = {"part_group": group}
+    with_group = learner.learn_totals(
+        fit_predictive(known, groups=groups, period="month"), known, 3, LEVELS, period="month", groups=groups
+    )
+    assert with_group.is_learnt
+    assert np.median(with_group.quantiles[group == 1, 0]) > 2.5 * np.median(with_group.quantiles[group == 0, 0])
+    assert (came <= with_group.quantiles[:, 1]).mean() > 0.8
