@@ -48,7 +48,7 @@ def room_left(
     last
         Last buys as they would pay.
     stock
-        Pieces of every pair on hand and on order.
+        Pieces of every pair on hand and firmly on order.
     params
         The floors of classes.
 

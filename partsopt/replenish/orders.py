@@ -240,9 +240,9 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     ends_in = worthless_in(pairs, supersessions, today)
     cap = level_caps(pairs, ahead, ends_in, reviews, chosen, params)
     last = last_buys(pairs, chosen, parts, supply, supersessions, reviews, today, params)
-    levelling = level_pairs(
-        pairs, chosen, reviews, booked, ahead, target, cap, rate_factors, last, on_hand + coming, params
-    )
+    firm = open_orders[open_orders["status"].ne("proposed")]  # proposals of tonight, imported, change no level
+    lying = on_hand + sums_of(rows_of(pairs, firm["site_id"], firm["part_id"]), firm["quantity"], len(pairs.keys))
+    levelling = level_pairs(pairs, chosen, reviews, booked, ahead, target, cap, rate_factors, last, lying, params)
     levels, last = levelling.levels, levelling.last
 
     protection = reviews.review_period_days + chosen["lead_time_days"].to_numpy()

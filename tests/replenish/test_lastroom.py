@@ -79,6 +79,13 @@ def test_stock_that_nobody_supplies_takes_its_room_first():
     bound = night(**given_with(10.4, supply=supply, stock=stock), params=PLAIN)
     assert empty.levels["room_cut"].sum() == 0
     assert bound.levels.set_index("part_id").loc["Q", "room_cut"] > 0
+    ordered = [{"part_id": "P", "quantity": 100, "due_on": pd.Timestamp(TODAY) + pd.Timedelta(days=90)}]
+    firm = night(**given_with(10.4, supply=supply, open_orders=ordered), params=PLAIN)
+    assert firm.levels["room_cut"].tolist() == bound.levels["room_cut"].tolist()
+    proposed = night(
+        **given_with(10.4, supply=supply, open_orders=[{**ordered[0], "status": "proposed"}]), params=PLAIN
+    )
+    assert proposed.levels["room_cut"].sum() == 0
     over = night(**given_with(9.0, supply=supply, stock=stock), params=PLAIN)
     assert level_of(over, "Q") == 1  # the floor; what lies there too much is told
     assert "storage_over" in set(over.exceptions["code"])
