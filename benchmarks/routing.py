@@ -206,6 +206,7 @@ def problem_of(instance: Instance) -> RouteProblem:
         type_fixed=instance.fixed_cost[first].astype(np.float64),
         type_per_distance=instance.unit_cost[first].astype(np.float64),
         type_per_time=np.zeros(n_types),
+        type_per_client=np.zeros(n_types),
         type_starts=instance.opens[depot],
         type_ends=instance.closes[depot],
         type_max_duration=instance.max_duration[first],

@@ -13,6 +13,7 @@ from partsopt.allocate.shares import allocate_stock, transfer_order_prefix
 from partsopt.documents import digest_of, documents_of
 from partsopt.report.changes import changes_of
 from partsopt.routing.dispatch import replan_deliveries
+from partsopt.routing.takeup import lines_of, waiting_of
 from partsopt.settings import Settings
 from partsopt.tables import (
     CARRIER_LANES,
@@ -50,7 +51,7 @@ def dispatch_orders(
     Parameters
     ----------
     before
-        Tables of the run that is changed: shipments, shortages, requests, lineage, routes, stops,
+        Tables of the run that is changed: shipments, taken_up, shortages, requests, lineage, routes, stops,
         delivery_lines, collections; and of its night, for the parts ordered: positions and levels.
     used
         Input tables that its deliveries rest on.
@@ -84,10 +85,11 @@ def dispatch_orders(
     )
     new = allocation.shipments.assign(dispatched_at=now)
     shipments = _together(before["shipments"], new, SHIPMENTS)
+    lines = lines_of(shipments, before["taken_up"])
     lanes = _together(used["carrier_lanes"], allocation.courier_lanes, CARRIER_LANES)
     deliveries = replan_deliveries(
         before=before,
-        shipments=shipments,
+        shipments=lines,
         sites=sites,
         vehicles=used["vehicles"],
         carrier_lanes=lanes,
@@ -103,7 +105,7 @@ def dispatch_orders(
     changes = changes_of(
         before["delivery_lines"],
         deliveries.delivery_lines,
-        shipments,
+        lines,
         allocation.shortages,
         dict(_zones(sites)),
         orders[orders["part_id"].ne(asked["part_id"])].set_index(["order_id", "line"])["part_id"].to_dict(),
@@ -111,6 +113,8 @@ def dispatch_orders(
     derived = {
         "requests": _together(before["requests"], requests, REQUESTS),
         "shipments": shipments,
+        "taken_up": before["taken_up"],
+        "waiting_lines": waiting_of(lines, deliveries.delivery_lines, today),
         "shortages": _together(before["shortages"], allocation.shortages, SHORTAGES),
         "routes": deliveries.routes,
         "stops": deliveries.stops,

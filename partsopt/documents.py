@@ -13,6 +13,7 @@ from partsopt.tables import (
     PURCHASE_ORDERS,
     TIERS,
     TRANSFER_ORDERS,
+    WAITING,
     Tables,
     conform,
 )
@@ -21,12 +22,13 @@ from partsopt.tables import (
 def documents_of(
     derived: Tables, parts: pd.DataFrame, sites: pd.DataFrame, stock: pd.DataFrame
 ) -> dict[str, pd.DataFrame]:
-    """Purchase orders, transfer orders, deliveries and pick lists of a night.
+    """Purchase orders, transfer orders, deliveries and pick lists of a night, and what waits.
 
     Parameters
     ----------
     derived
-        The derived tables by name: shipments, routes, stops, delivery_lines; with orders, purchase orders come too.
+        The derived tables by name: shipments, taken_up, routes, stops, delivery_lines, waiting_lines; with orders,
+        purchase orders come too. Transfer orders are tonight's; deliveries and picks are those of the first day.
     parts
         The input table, for descriptions.
     sites
@@ -34,15 +36,18 @@ def documents_of(
     stock
         The input table, for the bins in which parts lie.
     """
-    lines = derived["shipments"].merge(
+    filled = [frame for frame in (derived["shipments"], derived["taken_up"]) if len(frame)]
+    everything = pd.concat(filled, ignore_index=True) if filled else derived["shipments"]
+    lines = everything.drop(columns="leave_by").merge(
         derived["delivery_lines"].drop(columns="cost"), on="line_id", how="left", validate="1:1"
     )
     bought = {"purchase_orders": purchase_orders_of(derived["orders"])} if "orders" in derived else {}
     return {
         **bought,
-        "transfer_orders": transfer_orders_of(lines, sites),
+        "transfer_orders": transfer_orders_of(lines[lines["since_on"].isna()], sites),
         "deliveries": deliveries_of(lines, derived["delivery_lines"], derived["stops"], derived["routes"]),
-        "pick_lists": pick_lists_of(lines, parts, stock),
+        "pick_lists": pick_lists_of(lines[lines["is_picked"]], parts, stock),
+        "waiting": waiting_list_of(lines, derived["waiting_lines"]),
     }
 
 
@@ -76,11 +81,14 @@ def transfer_orders_of(lines: pd.DataFrame, sites: pd.DataFrame) -> pd.DataFrame
 def deliveries_of(
     lines: pd.DataFrame, delivery_lines: pd.DataFrame, stops: pd.DataFrame, routes: pd.DataFrame
 ) -> pd.DataFrame:
-    """Stops in their order, then consignments by lane, then what nobody carries, by DC."""
-    driven = stops.merge(routes[["route_id", "trip", "departs_at"]], on=["route_id", "trip"], validate="m:1").assign(
-        carried_by="vehicle", service="", cost=0.0
+    """The first day's stops in their order, then consignments by lane, then what nobody carries, by DC."""
+    later = lines.loc[lines["waits"] & lines["carried_by"].eq("vehicle"), "route_id"]
+    driven = (
+        stops[~stops["route_id"].isin(later)]
+        .merge(routes[["route_id", "trip", "departs_at"]], on=["route_id", "trip"], validate="m:1")
+        .assign(carried_by="vehicle", service="", cost=0.0)
     )
-    rest = lines[lines["carried_by"] != "vehicle"].merge(
+    rest = lines[lines["carried_by"].ne("vehicle") & ~lines["waits"]].merge(
         delivery_lines[["line_id", "cost"]], on="line_id", validate="1:1"
     )
     if rest.empty:
@@ -130,8 +138,25 @@ def pick_lists_of(lines: pd.DataFrame, parts: pd.DataFrame, stock: pd.DataFrame)
             depot_id=described["origin_id"],
             pick_by=described["departs_at"].fillna(described["released_at"]),
             quantity=described["shipped_quantity"],
+            is_packed=described["packed_at"].notna(),
         ),
         PICK_LISTS,
+    )
+
+
+def waiting_list_of(lines: pd.DataFrame, waiting_lines: pd.DataFrame) -> pd.DataFrame:
+    """What does not leave on the first day planned, with the day it is planned for and why."""
+    since = waiting_lines[["line_id", "since_on"]]
+    rows = lines.drop(columns="since_on").merge(since, on="line_id", validate="1:1")
+    return conform(
+        rows.assign(
+            depot_id=rows["origin_id"],
+            site_id=rows["destination_id"],
+            quantity=rows["shipped_quantity"],
+            value=rows["shipped_quantity"] * rows["unit_cost"],
+            why=rows["waits_because"].where(rows["waits"], rows["unserved_because"]),
+        ),
+        WAITING,
     )
 
 

@@ -21,6 +21,7 @@ from partsopt.replenish.ratefactors import hindsights_of, quarter_since, rate_fa
 from partsopt.replenish.realised import Record, service_record_of
 from partsopt.report.kpis import kpis_of
 from partsopt.routing.plan import plan_deliveries
+from partsopt.routing.takeup import lines_of, take_up, waiting_of
 from partsopt.settings import Settings
 from partsopt.tables import (
     CARRIER_LANES,
@@ -32,6 +33,7 @@ from partsopt.tables import (
     REVIEW_DAYS,
     SOLVER_RUNS,
     USED_TABLES,
+    WAITING_LINES,
     Table,
     Tables,
     conform,
@@ -125,9 +127,11 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
     watch("allocate", f"{len(allocation.shipments):,} shipment lines, {len(allocation.shortages):,} short")
 
     watch("routing", "")
+    taken = take_up(inputs.get("last_waiting", empty(WAITING_LINES)), inputs["open_orders"], parts)
+    lines = lines_of(allocation.shipments, taken.lines)
     lanes = _together([inputs["carrier_lanes"], allocation.courier_lanes], CARRIER_LANES)
     deliveries = plan_deliveries(
-        shipments=allocation.shipments,
+        shipments=lines,
         sites=sites,
         vehicles=inputs["vehicles"],
         carrier_lanes=lanes,
@@ -140,7 +144,8 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         params=settings.routing,
         seed=settings.run.seed,
     )
-    watch("routing", f"{len(deliveries.routes):,} trips, {len(deliveries.stops):,} stops")
+    waiting = waiting_of(lines, deliveries.delivery_lines, today)
+    watch("routing", f"{len(deliveries.routes):,} trips, {len(deliveries.stops):,} stops, {len(waiting):,} lines wait")
 
     watch("documents", "")
     order_lines = replenishment.lineage["line_id"].isin(replenishment.orders["line_id"])
@@ -151,6 +156,7 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
             record.exceptions,
             replenishment.exceptions,
             allocation.exceptions,
+            taken.exceptions,
             deliveries.exceptions,
         ],
         EXCEPTIONS,
@@ -173,6 +179,7 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         "orders": replenishment.orders,
         "requests": replenishment.requests,
         "shipments": allocation.shipments,
+        "taken_up": taken.lines,
         "shortages": allocation.shortages,
         "excess_actions": actions,
         "run_outs": replenishment.run_outs,
@@ -180,6 +187,7 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         "stops": deliveries.stops,
         "delivery_lines": deliveries.delivery_lines,
         "collections": deliveries.collections,
+        "waiting_lines": waiting,
         "lineage": _together([replenishment.lineage[order_lines], allocation.lineage], LINEAGE),
         "solver_runs": _together(
             [replenishment.solver_runs, allocation.solver_runs, deliveries.solver_runs], SOLVER_RUNS

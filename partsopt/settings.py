@@ -487,7 +487,9 @@ class RoutingParams:
     vor_pick_min: float = setting(90.0, "picking and packing of a vehicle-off-road order", "minutes of the DC's hours")
     urgent_pick_min: float = setting(180.0, "picking and packing of an urgent order", "minutes of the DC's hours")
     stock_wave_at: str = setting("10:00", "stock orders of the night are packed by", "HH:MM at the DC")
-    stock_within_working_days: int = setting(3, "a stock order leaves within", "working days")
+    stock_within_working_days: int = setting(
+        3, "a stock order leaves within so many, which are planned together; 1: today", "working days"
+    )
     unloading_s_per_piece: int = setting(0, "unloading time of each piece, on top of the stop's service_min", "seconds")
     detour_factor: float = setting(1.3, "road distance over great-circle distance, where no travel row is given")
     speed_km_per_hour: float = setting(55.0, "average speed, where no travel row is given", "km per hour")
@@ -519,6 +521,9 @@ class RoutingParams:
         20.0, "a return that can wait is collected where that adds no more than this", "money"
     )
     late_cost_per_hour: float = setting(500.0, "penalty of lateness of the vor and urgent tiers", "money per hour")
+    wait_cost_per_day: float = setting(
+        5.0, "a parcel waits for a later working day only where that saves more than this", "money per parcel and day"
+    )
     solution_limit: int = setting(
         100, "solutions each search of a DC may visit (the plan does not depend on the clock)", "solutions"
     )
@@ -537,6 +542,7 @@ class RoutingParams:
             "unloading_s_per_piece",
             "first_loading_min",
             "late_cost_per_hour",
+            "wait_cost_per_day",
             "rest_after_driving_min",
             "rest_min",
             "return_detour_cost",

@@ -1190,8 +1190,20 @@ SHIPMENTS = Table(
         "for_order_id": text("urgent order or appointment it serves", required=False),
         "for_line": whole("line of the urgent order; 0 where none", min=0),
         "dispatched_at": moment("when a dispatch of the day took it up; missing for the night's", required=False),
+        "since_on": day("the earlier night that first planned it; missing for tonight's", required=False),
+        "leave_by": day(
+            "last day on which it may leave, as that night set it; missing: routing sets it", required=False
+        ),
+        "packed_at": moment("when it was picked and packed, if on an earlier day", required=False),
         "why": text("in a sentence"),
     },
+)
+
+TAKEN_UP = Table(
+    name="taken_up",
+    key=("line_id",),
+    says="lines of earlier nights that waited and are planned again: they are not allocated or ordered again",
+    columns=SHIPMENTS.columns,
 )
 
 SHORTAGES = Table(
@@ -1216,9 +1228,9 @@ SHORTAGES = Table(
 ROUTES = Table(
     name="routes",
     key=("route_id", "trip"),
-    says="trips of each vehicle on the planned day",
+    says="trips of each vehicle on each planned day; those of later days are planned again by the next night",
     columns={
-        "route_id": text("all trips of one vehicle on one day"),
+        "route_id": text("all trips of one vehicle on one day, which is in its name"),
         "trip": whole("number of the trip in the vehicle's day", min=1),
         "depot_id": text("the DC"),
         "vehicle_id": text("the vehicle"),
@@ -1288,10 +1300,22 @@ DELIVERY_LINES = Table(
         "service": text("the carrier's product; blank where not on a lane", required=False),
         "departs_at": moment("leaves the DC; missing where unserved", required=False),
         "arrives_at": moment("unloading starts, or the carrier's promise; missing where unserved", required=False),
+        "leaves_on": day("the day at its origin on which it leaves; missing where unserved", required=False),
+        "leave_by": day("last day on which it may leave; missing where a promise or its urgency says", required=False),
+        "waits": flag("it leaves on a later day than the first that is planned: the next night plans it again"),
+        "is_picked": flag("on the pick list of the first day: it is packed, or being packed it is loaded"),
         "is_late": flag("after deliver_by, or after the day a booked repair needs it"),
         "cost": money("share of the lane's price; 0 on a vehicle, whose cost is the route's", min=0),
         "unserved_because": text("reason; blank when served", required=False),
+        "waits_because": text("why it does not leave on the first day; blank where it does", required=False),
     },
+)
+
+WAITING_LINES = Table(
+    name="waiting_lines",
+    key=("line_id",),
+    says="lines that do not leave on the first day planned: the next night takes up those still open",
+    columns=SHIPMENTS.columns,
 )
 
 SOLVER_RUNS = Table(
@@ -1413,7 +1437,7 @@ DELIVERIES = Table(
     file="deliveries.csv",
     zone_of="site_id",
     key=("depot_id", "carried_by", "route_id", "trip", "position", "site_id", "service"),
-    says="stops in order, consignments given to carriers, and what nobody carries",
+    says="the first day's stops in order and consignments given to carriers, and what nobody carries",
     columns={
         "depot_id": text("the DC"),
         "carried_by": text("how", choices=("vehicle", "lane", "unserved")),
@@ -1444,7 +1468,7 @@ PICK_LISTS = Table(
     file="pick_lists.csv",
     zone_of="depot_id",
     key=("depot_id", "pick_by", "bin", "part_id", "line_id"),
-    says="what to pick where: wave by wave in the order they must be ready, each along the bins",
+    says="what to pick on the first day: wave by wave in the order they must be ready, each along the bins",
     columns={
         "depot_id": text("the site that picks"),
         "pick_by": moment("the wave: the trip's or carrier's departure; the release where unserved"),
@@ -1462,6 +1486,33 @@ PICK_LISTS = Table(
         "part_id": _PART,
         "description": text("what it is", required=False),
         "quantity": whole("pieces"),
+        "is_packed": flag("packed on an earlier day: only to be loaded"),
+    },
+)
+
+WAITING = Table(
+    name="waiting",
+    role="output",
+    file="waiting.csv",
+    zone_of="depot_id",
+    key=("depot_id", "leaves_on", "line_id"),
+    says="what does not leave on the first day: the day for which it is planned, and why",
+    columns={
+        "depot_id": text("the site it leaves"),
+        "leaves_on": day("the day for which it is planned; blank where nobody carries it yet", required=False),
+        "leave_by": day("last day on which it may leave; blank where a promise or its urgency says", required=False),
+        "since_on": day("night that first planned it"),
+        "line_id": text("the transfer line"),
+        "tier": text("urgency", choices=TIERS),
+        "site_id": text("where it goes"),
+        "part_id": _PART,
+        "quantity": whole("pieces"),
+        "value": money("their value"),
+        "carried_by": text("how", choices=("vehicle", "lane", "unserved")),
+        "departs_at": moment("planned departure; blank where nobody carries it yet", required=False),
+        "arrives_at": moment("planned arrival; blank where nobody carries it yet", required=False),
+        "is_late": flag("after its promise"),
+        "why": text("why it does not leave on the first day"),
     },
 )
 
@@ -1579,11 +1630,13 @@ DERIVED_TABLES: Mapping[str, Table] = {
         ORDERS,
         REQUESTS,
         SHIPMENTS,
+        TAKEN_UP,
         SHORTAGES,
         ROUTES,
         STOPS,
         DELIVERY_LINES,
         COLLECTIONS,
+        WAITING_LINES,
         SOLVER_RUNS,
     )
 }
@@ -1594,6 +1647,7 @@ OUTPUT_TABLES: Mapping[str, Table] = {
         TRANSFER_ORDERS,
         DELIVERIES,
         PICK_LISTS,
+        WAITING,
         CHANGES,
         EXCEPTIONS,
         EXCESS_ACTIONS,

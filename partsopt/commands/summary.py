@@ -29,6 +29,7 @@ def print_summary(kpis: dict[str, Any], rejects: pd.DataFrame, folder: Path) -> 
     _print_record(console, kpis["service_record"])
     _print_shortages(console, kpis["shortages"])
     _print_deliveries(console, kpis["deliveries"])
+    _print_waiting(console, kpis["waiting"])
     _print_exceptions(console, kpis["exceptions"])
     if len(rejects):
         rows = rejects.drop_duplicates(["file", "line"])
@@ -37,7 +38,7 @@ def print_summary(kpis: dict[str, Any], rejects: pd.DataFrame, folder: Path) -> 
             console.print(f"  {file}: {count:,}")
     console.print(f"\nFiles of this run: {folder}", soft_wrap=True)
     console.print("  purchase_orders.csv  transfer_orders.csv  deliveries.csv  pick_lists.csv  exceptions.csv")
-    console.print("  excess_actions.csv  run_outs.csv\n")
+    console.print("  waiting.csv  excess_actions.csv  run_outs.csv\n")
 
 
 def print_changes(changes: pd.DataFrame, most: int) -> None:
@@ -89,11 +90,11 @@ def _print_orders(console: Console, orders: list[dict[str, Any]]) -> None:
 
 
 def _print_transfers(console: Console, transfers: list[dict[str, Any]]) -> None:
-    names = ["tier", "lines", "pieces", "value", "by vehicle", "by lane", "unserved", "late"]
+    names = ["tier", "lines", "pieces", "value", "by vehicle", "by lane", "unserved", "waiting", "late"]
     console.print("[bold]Transfers to dealers and between sites[/bold]")
     table = _table(names, numbers_from=1)
     for row in transfers:
-        counts = (row["by_vehicle"], row["by_lane"], row["unserved"], row["late"])
+        counts = (row["by_vehicle"], row["by_lane"], row["unserved"], row["waiting"], row["late"])
         table.add_row(
             row["tier"],
             f"{row['lines']:,}",
@@ -172,7 +173,7 @@ def _print_deliveries(console: Console, deliveries: list[dict[str, Any]]) -> Non
         "unserved",
         "returns",
     ]
-    console.print("[bold]Deliveries: own vehicles, carrier lanes[/bold]")
+    console.print("[bold]Deliveries of the first day: own vehicles, carrier lanes[/bold]")
     table = _table(names, numbers_from=1)
     for row in deliveries:
         own = (
@@ -185,6 +186,17 @@ def _print_deliveries(console: Console, deliveries: list[dict[str, Any]]) -> Non
         lanes = (f"{row['lane_consignments']}", f"{row['lane_kg']:,.0f}", _money(row["lane_cost"]))
         load, cost = _share(row["mean_load_share"]), _money(row["vehicle_cost"])
         table.add_row(row["from"], *own, load, cost, *lanes, f"{row['unserved_lines']:,}", f"{row['returns_fetched']}")
+    console.print(table)
+
+
+def _print_waiting(console: Console, waiting: list[dict[str, Any]]) -> None:
+    if not waiting:
+        return
+    console.print("[bold]Waiting for a later day: waiting.csv says why; the next night plans them again[/bold]")
+    table = _table(["leaves on", "lines", "value", "by vehicle", "by lane"], numbers_from=1)
+    for row in waiting:
+        counts = (f"{row['by_vehicle']:,}", f"{row['by_lane']:,}")
+        table.add_row(row["leaves_on"], f"{row['lines']:,}", _money(row["money"]), *counts)
     console.print(table)
 
 

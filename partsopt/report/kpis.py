@@ -28,6 +28,7 @@ def kpis_of(tables: Tables, inputs: Tables, today: date) -> dict[str, object]:
         "today": today.isoformat(),
         "orders": orders_by_site_and_class(tables["orders"]),
         "transfers": transfers_by_tier(tables["shipments"], tables["delivery_lines"]),
+        "waiting": waiting_by_day(tables["waiting"]),
         "service": service_by_kind_and_class(tables["levels"], sites),
         "service_record": record_by_kind_and_class(tables["service_record"]),
         "shortages": shortages_by_tier(tables["shortages"]),
@@ -50,12 +51,12 @@ def orders_by_site_and_class(orders: pd.DataFrame) -> Figures:
 
 
 def transfers_by_tier(shipments: pd.DataFrame, delivery_lines: pd.DataFrame) -> Figures:
-    """Shipment lines and pieces by tier, and how many of the lines travel how."""
-    lines = shipments.merge(delivery_lines[["line_id", "carried_by", "is_late"]], on="line_id", validate="1:1")
+    """Tonight's shipment lines and pieces by tier, and how many of the lines travel how on the first day."""
+    lines = shipments.merge(delivery_lines[["line_id", "carried_by", "is_late", "waits"]], on="line_id", validate="1:1")
     rows = []
     for tier in TIERS:
         of_tier = lines[lines["tier"] == tier]
-        carried = of_tier["carried_by"].value_counts()
+        carried = of_tier.loc[~of_tier["waits"], "carried_by"].value_counts()
         rows.append(
             {
                 "tier": tier,
@@ -64,10 +65,32 @@ def transfers_by_tier(shipments: pd.DataFrame, delivery_lines: pd.DataFrame) -> 
                 "money": round(float((of_tier["shipped_quantity"] * of_tier["unit_cost"]).sum()), 2),
                 **{f"by_{how}": int(carried.get(how, 0)) for how in ("vehicle", "lane")},
                 "unserved": int(carried.get("unserved", 0)),
+                "waiting": int(of_tier["waits"].sum()),
                 "late": int(of_tier["is_late"].sum()),
             }
         )
     return rows
+
+
+def waiting_by_day(waiting: pd.DataFrame) -> Figures:
+    """Lines that leave on a later day than the first, by that day: how many, their value, and how."""
+    rows = waiting[waiting["leaves_on"].notna()]
+    found = (
+        rows.assign(
+            by_vehicle=rows["carried_by"].eq("vehicle"),
+            by_lane=rows["carried_by"].eq("lane"),
+            leaves_on=rows["leaves_on"].dt.strftime("%Y-%m-%d"),
+        )
+        .groupby("leaves_on")
+        .agg(
+            lines=("line_id", "size"),
+            money=("value", "sum"),
+            by_vehicle=("by_vehicle", "sum"),
+            by_lane=("by_lane", "sum"),
+        )
+        .reset_index()
+    )
+    return _figures(found)
 
 
 def service_by_kind_and_class(levels: pd.DataFrame, sites: pd.DataFrame) -> Figures:
@@ -117,13 +140,17 @@ def shortages_by_tier(shortages: pd.DataFrame) -> Figures:
 
 
 def deliveries_by_origin(tables: Tables, sites: pd.DataFrame) -> Figures:
-    """Trips, load and cost of own vehicles, and what carriers take: a row for each DC, one for all dealers."""
+    """The first day's trips, load and cost of own vehicles, and what carriers take; by DC, one row for all dealers."""
     is_dc = sites.set_index("site_id")["site_kind"].eq("dc")
     origin_of = {site: site if dc else "dealers" for site, dc in is_dc.items()}
-    routes = tables["routes"].assign(origin=tables["routes"]["depot_id"].map(origin_of))
-    stops = tables["stops"]["depot_id"].map(origin_of)
+    plan = tables["delivery_lines"]
+    later = plan.loc[plan["waits"] & plan["carried_by"].eq("vehicle"), "route_id"]
+    first_day = {name: tables[name][~tables[name]["route_id"].isin(later)] for name in ("routes", "stops")}
+    routes = first_day["routes"].assign(origin=first_day["routes"]["depot_id"].map(origin_of))
+    stops = first_day["stops"]["depot_id"].map(origin_of)
     consignments = tables["deliveries"].assign(origin=tables["deliveries"]["depot_id"].map(origin_of))
-    lines = tables["delivery_lines"].merge(tables["shipments"][["line_id", "origin_id"]], on="line_id", validate="1:1")
+    origins = pd.concat([tables[name][["line_id", "origin_id"]] for name in ("shipments", "taken_up")])
+    lines = plan.merge(origins, on="line_id", validate="1:1")
     lines = lines.assign(origin=lines["origin_id"].map(origin_of))
     vans = tables["routes"].drop_duplicates("route_id").set_index("route_id")["depot_id"]
     fetched = tables["collections"]["route_id"].map(vans).map(origin_of)
@@ -146,6 +173,7 @@ def deliveries_by_origin(tables: Tables, sites: pd.DataFrame) -> Figures:
                 "lane_cost": round(float(by_lane["cost"].sum()), 2),
                 "unserved_lines": int((sent["carried_by"] == "unserved").sum()),
                 "late_lines": int(sent["is_late"].sum()),
+                "waiting_lines": int(sent["waits"].sum()),
                 "returns_fetched": int(fetched.eq(origin).sum()),
             }
         )

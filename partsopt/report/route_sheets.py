@@ -110,12 +110,12 @@ class Sheet:
 
 
 def route_sheets_of(planned: Tables, used: Tables, today: date, *, only: str = "") -> list[Sheet]:
-    """Sheets of every trip and of every handover to a carrier, by origin and departure.
+    """Sheets of every trip and of every handover to a carrier of the first day, by origin and departure.
 
     Parameters
     ----------
     planned
-        Tables of a run: shipments, delivery_lines, routes, stops, collections.
+        Tables of a run: shipments, taken_up, delivery_lines, routes, stops, collections.
     used
         Input tables published with it: sites, parts, dock_hours, returns.
     today
@@ -132,12 +132,16 @@ def route_sheets_of(planned: Tables, used: Tables, today: date, *, only: str = "
     hours = _open_hours(used["sites"], used["dock_hours"])
     sites = {row["site_id"]: {**row, "hours": hours[row["site_id"]]} for row in used["sites"].to_dict("records")}
     returns = planned["collections"].merge(used["returns"], on="return_id", how="inner", validate="1:1")
-    lines = planned["shipments"].merge(
-        planned["delivery_lines"].drop(columns="cost"), on="line_id", how="inner", validate="1:1"
+    plan = planned["delivery_lines"].drop(columns=["cost", "leave_by"])
+    later = plan.loc[plan["waits"] & plan["carried_by"].eq("vehicle"), "route_id"]
+    routes, stops = (planned[name][~planned[name]["route_id"].isin(later)] for name in ("routes", "stops"))
+    everything = pd.concat(
+        [planned[name] for name in ("shipments", "taken_up") if len(planned[name])] or [planned["shipments"]]
     )
+    lines = everything.merge(plan[~plan["waits"]], on="line_id", how="inner", validate="1:1")
     lines = lines.merge(used["parts"][["part_id", "description"]], on="part_id", how="left", validate="m:1")
     rows = lines.fillna({"description": ""}).to_dict("records")
-    sheets = [*_trips(planned["routes"], planned["stops"], rows, returns, sites), *_handovers(rows, sites, today)]
+    sheets = [*_trips(routes, stops, rows, returns, sites), *_handovers(rows, sites, today)]
     chosen = (sheet for sheet in sheets if only in ("", sheet.origin_id))
     return sorted(
         chosen,

@@ -138,8 +138,9 @@ def compile_search() -> None:
         n_depots=1, distance=apart, travel=apart, loads=np.zeros((2, 1), dtype=np.int64), opens=two,
         closes=two + 9, service=two, release=two, wanted=two, due=two, late_per_time=0.0, price_out=np.full(2, 9.0),
         vehicle_type=one - 1, type_depot=one - 1, type_capacity=one[:, None].copy(), type_fixed=np.zeros(1),
-        type_per_distance=np.ones(1), type_per_time=np.zeros(1), type_starts=one - 1, type_ends=one + 9,
-        type_max_duration=one + 9, type_max_trips=one, type_reload=one, allowed=np.ones((1, 2), dtype=np.uint8),
+        type_per_distance=np.ones(1), type_per_time=np.zeros(1), type_per_client=np.zeros(1), type_starts=one - 1,
+        type_ends=one + 9, type_max_duration=one + 9, type_max_trips=one, type_reload=one,
+        allowed=np.ones((1, 2), dtype=np.uint8),
     )  # fmt: skip
     improve(start_search(problem, 1), 1, hot=1.0, cold=1.0)
 
@@ -284,6 +285,7 @@ def cost_of_column(problem: RouteProblem, vehicle_type: int, trips: Sequence[Seq
         seconds, lateness, free = _driven(problem, trip, home, max(free, ready))
         spent, late, free = spent + seconds, late + lateness, free + shift
     cost = problem.type_fixed[vehicle_type] + problem.type_per_distance[vehicle_type] * driven
+    cost += problem.type_per_client[vehicle_type] * sum(map(len, trips))
     return float(cost + problem.type_per_time[vehicle_type] * spent + late)
 
 

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -71,7 +72,7 @@ class _Searched(NamedTuple):
 def first_trips(problem: DayProblem, terms: Mapping[int, Terms], start: Trips, weights: Weights) -> Trips:
     """The best of several first plans of a pass: the start, and all else where it costs least, in drawn orders."""
     problem, terms, start = plain_day(problem, terms, start)
-    whole = whole_day(problem, terms, weights)
+    whole = whole_day(problem, terms, weights, start)
     days, near = _days_of(whole, start), nearest_clients(whole.route)
     firsts = [start_search(whole.route, seed, days, near) for seed in range(1, FIRST_PLANS + 1)]
     best = best_days(min(firsts, key=best_cost))
@@ -104,7 +105,7 @@ def recreate_pass(
     """
     began = time.monotonic()
     problem, terms, start = plain_day(problem, terms, start)
-    whole = whole_day(problem, terms, weights)
+    whole = whole_day(problem, terms, weights, start)
     first = start_search(whole.route, 1, _days_of(whole, start))
     searched = _anneal(whole, first, -(-iterations_per_parcel // share) * len(whole.members), began + seconds)
     incumbent = _columns_of_days(whole.route, searched.days)
@@ -129,7 +130,7 @@ def recreate_pass(
     )
 
 
-def whole_day(problem: DayProblem, terms: Mapping[int, Terms], weights: Weights) -> WholeDay:
+def whole_day(problem: DayProblem, terms: Mapping[int, Terms], weights: Weights, start: Trips) -> WholeDay:
     """The pass as the compiled search sees it.
 
     Prices are whole 64ths of money, so that their sums are exact; what a vehicle must carry has a price above
@@ -137,23 +138,30 @@ def whole_day(problem: DayProblem, terms: Mapping[int, Terms], weights: Weights)
     """
     members = tuple(sorted(terms))
     given = [problem.deliveries[one] for one in members]
+    views = _views(problem, members, terms, start)
     places = np.array([0, *(one.place for one in given)], dtype=np.int64)
     base_s = np.array([0, *(one.service_s for one in given)], dtype=np.int64)
     elsewhere = places[:, None] != places[None, :]
-    van_types, first = types_of([(van,) for van in problem.vans])
+    own_s = [problem.midnights_s[van.day] for van in problem.vans]
+    by_clock = [
+        replace(van, start_s=van.start_s - midnight_s, end_s=van.end_s - midnight_s)
+        for van, midnight_s in zip(problem.vans, own_s, strict=True)
+    ]
+    van_types, first = types_of([(van,) for van in by_clock])
     order = np.argsort(van_types, kind="stable")
-    vans = [problem.vans[number] for number in first]
+    vans = [by_clock[number] for number in first]
     optional = math.fsum(term.penalty or 0.0 for term in terms.values())
     highest = (4.0 * weights.unserved_higher + optional) / weights.scale
     price = [0.0]
-    for one in members:
+    for one, view in zip(members, views, strict=True):
         penalty = terms[one].penalty
-        price.append(highest if penalty is None else penalty / weights.scale)
+        price.append(highest if penalty is None else max(penalty / weights.scale - view.dearer, 0.0))
     allowed = np.ones((len(vans), len(places)), dtype=np.uint8)
-    for client, delivery in enumerate(given, start=1):
+    day_of = np.array([van.day for van in problem.vans], dtype=np.int64)
+    for client, (delivery, view) in enumerate(zip(given, views, strict=True), start=1):
         may = np.zeros(len(problem.vans), dtype=np.uint8)
         may[list(delivery.vehicles)] = 1
-        allowed[:, client] = may[first]
+        allowed[:, client] = (may * np.isin(day_of, view.days))[first]
 
     def whole(values: Sequence[object]) -> np.ndarray:
         return np.array(values, dtype=np.int64)
@@ -163,12 +171,12 @@ def whole_day(problem: DayProblem, terms: Mapping[int, Terms], weights: Weights)
         distance=np.ascontiguousarray(problem.distance_m[np.ix_(places, places)]),
         travel=np.ascontiguousarray((problem.travel_s[np.ix_(places, places)] + base_s[:, None]) * elsewhere),
         loads=whole([[0, 0], *([one.grams, one.cm3] for one in given)]),
-        opens=whole([0, *(max(one.opens_s, 0) for one in given)]),
-        closes=whole([NEVER, *(terms[one].latest_s for one in members)]),
+        opens=whole([0, *(view.opens_s for view in views)]),
+        closes=whole([NEVER, *(view.closes_s for view in views)]),
         service=whole([0, *(one.pieces_s for one in given)]),
-        release=whole([0, *(one.released_s for one in given)]),
-        wanted=whole([NEVER, *(NEVER if one.wanted_s is None else one.wanted_s for one in given)]),
-        due=whole([NEVER, *(NEVER if one.due_s is None else one.due_s for one in given)]),
+        release=whole([0, *(view.release_s for view in views)]),
+        wanted=whole([NEVER, *(view.wanted_s for view in views)]),
+        due=whole([NEVER, *(view.due_s for view in views)]),
         late_per_time=float(problem.late_cost_per_s),
         price_out=np.round(np.array(price) * PRICE_STEPS) / PRICE_STEPS,
         vehicle_type=van_types[order],
@@ -177,6 +185,7 @@ def whole_day(problem: DayProblem, terms: Mapping[int, Terms], weights: Weights)
         type_fixed=np.array([float(van.fixed_cost) for van in vans]),
         type_per_distance=np.array([float(van.cost_per_m) for van in vans]),
         type_per_time=np.array([float(van.cost_per_s) for van in vans]),
+        type_per_client=np.array([problem.wait_cost_per_day * van.day for van in vans]),
         type_starts=whole([van.start_s for van in vans]),
         type_ends=whole([van.end_s for van in vans]),
         type_max_duration=np.full(len(vans), NEVER),
@@ -194,6 +203,52 @@ def whole_day(problem: DayProblem, terms: Mapping[int, Terms], weights: Weights)
         Consignment(fixed[number], shares) for number, shares in sorted(together.items()) if len(shares) > 1
     )
     return WholeDay(route, members, tuple(order.tolist()), must, consignments)
+
+
+class _View(NamedTuple):
+    """A delivery on the clock of its days, in seconds; ``days`` are those on which it is the same for the search.
+
+    ``dearer`` is what these days cost less than the search takes them for, money.
+    """
+
+    days: tuple[int, ...]
+    opens_s: int
+    closes_s: int
+    release_s: int
+    wanted_s: int
+    due_s: int
+    dearer: float
+
+
+def _views(problem: DayProblem, members: Sequence[int], terms: Mapping[int, Terms], start: Trips) -> list[_View]:
+    """Each delivery as the search sees it: on the day that it has, or the first it can have, and all days alike."""
+    has = {one: problem.vans[van].day for van, trips in enumerate(start) for trip in trips for one in trip}
+    views = []
+    for one in members:
+        delivery = problem.deliveries[one]
+        able = sorted({problem.vans[van].day for van in delivery.vehicles})
+        own = {day: _view(problem, one, day, terms[one].latest_s) for day in able or (0,)}
+        open_on = [day for day, view in own.items() if view.closes_s >= view.opens_s]
+        home = has.get(one, next(iter(open_on), next(iter(own))))
+        days = [day for day in open_on if own[day] == own[home]]
+        if own[home].dearer or home not in days:
+            days = [home]
+        views.append(own[home]._replace(days=tuple(days)))
+    return views
+
+
+def _view(problem: DayProblem, one: int, day: int, latest_s: int) -> _View:
+    delivery, midnight_s = problem.deliveries[one], problem.midnights_s[day]
+    closes_s = min(latest_s, delivery.closes_on(day))
+    return _View(
+        days=(),
+        opens_s=max(delivery.opens_on(day) - midnight_s, 0),
+        closes_s=closes_s - midnight_s,
+        release_s=max(delivery.released_on(day) - midnight_s, 0),
+        wanted_s=NEVER if delivery.wanted_s is None else delivery.wanted_s - midnight_s,
+        due_s=NEVER if delivery.due_s is None or delivery.due_s >= closes_s else delivery.due_s - midnight_s,
+        dearer=round(delivery.wait_cost(day) - problem.wait_cost_per_day * day, 6),
+    )
 
 
 def _anneal(whole: WholeDay, first: RuinSearch, iterations: int, until: float) -> _Searched:

@@ -12,23 +12,18 @@ import pandas as pd
 
 from partsopt.calendars import calendars_of, moment_at
 from partsopt.errors import NoPlan
+from partsopt.routing.days import Network, rest_between_trips
 from partsopt.routing.found import Found
 from partsopt.routing.lanes import Lane, Offer, lanes_of
 from partsopt.routing.latecomers import insert_latecomers
-from partsopt.routing.plan import (
-    Deliveries,
-    Network,
-    plan_origin,
-    refuse_unknown_sites,
-    rest_between_trips,
-    returns_by_depot,
-)
+from partsopt.routing.plan import Deliveries, plan_origin, refuse_unknown_sites, returns_by_depot
 from partsopt.routing.rows import Day, Fate, OriginPlan, delivery_exceptions, delivery_lines_of
 from partsopt.routing.stops import (
     Parcel,
     Place,
     capacities_of,
     largest_grams_of,
+    last_days,
     parcel_order,
     parcels_of,
     places_of,
@@ -93,16 +88,17 @@ def replan_deliveries(
 ) -> Deliveries:
     """Plan lines that no delivery is planned for yet, from ``now`` on.
 
-    Trips under way or loading, and consignments given to carriers, stay as they are; a consignment that would be
-    late and was not collected yet, and what nobody carries, is tried again. Trips still to leave may change at the
-    origins of new lines only; each leaves no earlier than it can be loaded from ``now``.
+    Trips under way or loading, those of later days, and consignments given to carriers, stay as they are; a
+    consignment that would be late and was not collected yet, and what nobody carries, is tried again. Trips still to
+    leave may change at the origins of new lines only; each leaves no earlier than it can be loaded from ``now``.
+    Only the first day is planned: what waits is planned again by the next night.
 
     Parameters
     ----------
     before
         Tables routes, stops, delivery_lines and collections as planned before.
     shipments
-        Every line, new ones included.
+        Every line, new ones and those taken up included.
     sites, vehicles, carrier_lanes, travel, holidays, dock_hours, self_collection, returns, today, params
         What the plan before was made from.
     now
@@ -125,6 +121,7 @@ def replan_deliveries(
     places = places_of(sites, calendars_of(holidays), dock_hours)
     lines = shipments.sort_values("line_id", ignore_index=True)
     lines["promised_by"] = promises(lines, places)
+    lines["leave_by"] = last_days(lines, places, today, params)
     vehicle_of = before["routes"].drop_duplicates("route_id").set_index("route_id")["vehicle_id"]
     planned = before["delivery_lines"].set_index("line_id")
     planned["vehicle_id"] = planned["route_id"].map(vehicle_of)
@@ -134,7 +131,11 @@ def replan_deliveries(
     is_new = ~own_lines["line_id"].isin(planned.index)
 
     routes = before["routes"].assign(is_locked=locked_trips(before["routes"], vehicles, now, params.first_loading_min))
-    stays = routes["is_locked"] | ~routes["depot_id"].isin(origins)
+    routes["is_today"] = [
+        departs_at.tz_convert(places[depot_id].zone).date() == planned_day(today, places[depot_id])
+        for depot_id, departs_at in zip(routes["depot_id"], routes["departs_at"], strict=True)
+    ]
+    stays = routes["is_locked"] | ~routes["is_today"] | ~routes["depot_id"].isin(origins)
     staying = set(map(tuple, routes.loc[stays, TRIP].to_numpy().tolist()))
     own_planned = planned[planned.index.isin(own_lines["line_id"])].reset_index()
     rows = {row["line_id"]: row for row in records_of(own_planned)}
@@ -155,7 +156,7 @@ def replan_deliveries(
     parcels, fates = _as_planned(own_lines[kept], rows, lanes, places)
     plans: list[OriginPlan] = []
     for origin_id in origins:
-        trips = routes[stays & routes["depot_id"].eq(origin_id)]
+        trips = routes[stays & routes["is_today"] & routes["depot_id"].eq(origin_id)]
         left, driven = _vehicles_left(
             own_vehicles[own_vehicles["depot_id"].eq(origin_id)], trips, places[origin_id], today, now, params
         )
@@ -172,6 +173,7 @@ def replan_deliveries(
             returns=waiting,
             today=today,
             params=params,
+            n_days=1,
             search=partial(_search, held=held),
         )
         plan = plan_origin(origin_id, own, network)
@@ -180,7 +182,7 @@ def replan_deliveries(
         parcels += plan.parcels
         fates += plan.fates
     as_before = before["delivery_lines"][~before["delivery_lines"]["line_id"].isin(own_lines["line_id"])]
-    own_delivery_lines = delivery_lines_of(own_lines, parcels, fates)
+    own_delivery_lines = delivery_lines_of(own_lines, parcels, fates, places, today, params)
     delivery_lines = conform(pd.concat([as_before, own_delivery_lines], ignore_index=True), DELIVERY_LINES)
     stops = before["stops"]
     stop_stays = [trip in staying for trip in map(tuple, stops[TRIP].to_numpy().tolist())]
@@ -259,6 +261,8 @@ def _as_planned(
                 line_ids=(line.line_id,),
                 load_kg=line.load_kg,
                 load_m3=line.load_m3,
+                leave_by=None if pd.isna(line.leave_by) else line.leave_by.date(),
+                is_packed=not pd.isna(line.packed_at),
             )
         )
         fates.append(
@@ -271,6 +275,7 @@ def _as_planned(
                 position=int(row["position"]),
                 offer=offer,
                 unserved_because=row["unserved_because"],
+                waits_because=row["waits_because"],
             )
         )
     return parcels, fates

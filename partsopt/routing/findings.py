@@ -97,8 +97,17 @@ class World:
         return due
 
     def planned_on(self, site_id: str) -> date:
-        """The day that is planned for a site."""
+        """The first day that is planned for a site."""
         return self.calendar(site_id).working_day_from(self.today)
+
+    def planned_days(self, site_id: str) -> list[date]:
+        """The days that are planned for a site together."""
+        first, calendar = self.planned_on(site_id), self.calendar(site_id)
+        return [calendar.add_working_days(first, ahead) for ahead in range(self.params.stock_within_working_days)]
+
+    def day_of(self, site_id: str, moment: datetime) -> date:
+        """The day on which a moment lies on the clocks of a site."""
+        return moment.astimezone(self.zone(site_id)).date()
 
     def leg(self, start: str, end: str) -> tuple[float, float]:
         """Distance in metres and time in seconds from the travel table, else by great circle."""

@@ -110,6 +110,7 @@ class Openings(NamedTuple):
     per_m: NDArray[np.float64]
     per_s: NDArray[np.float64]
     fixed: NDArray[np.float64]
+    day: NDArray[np.int64]
 
 
 def openings_of(problem: DayProblem, trips: Trips, latest_s: Sequence[int]) -> Openings:
@@ -145,13 +146,13 @@ def _priced(problem: DayProblem, rows: Sequence[tuple[int, ...]], trips: Trips) 
         stops[one] = (delivery.place, delivery.service_s, delivery.pieces_s)
     before = np.array([stops[one] for one in last.tolist()], dtype=np.int64).reshape(-1, 3).T
     behind = np.array([stops[one][0] for one in following.tolist()], dtype=np.int64)
-    of_van = np.array([(van.grams, van.cm3) for van in problem.vans], dtype=np.int64).reshape(-1, 2)
+    of_van = np.array([(van.grams, van.cm3, van.day) for van in problem.vans], dtype=np.int64).reshape(-1, 3)
     money = np.array([(van.cost_per_m, van.cost_per_s, van.fixed_cost) for van in problem.vans]).reshape(-1, 3)
     is_first = np.array([not trips[number] for number in vehicle.tolist()], dtype=bool)
     known = (
         *(before[0], behind, before[1], before[2]),
         *(of_van[vehicle, 0], of_van[vehicle, 1]),
-        *(money[vehicle, 0], money[vehicle, 1], money[vehicle, 2] * is_first),
+        *(money[vehicle, 0], money[vehicle, 1], money[vehicle, 2] * is_first, of_van[vehicle, 2]),
     )
     return Openings._make((*columns, *known))
 
@@ -166,7 +167,8 @@ def _openings_of_vehicle(
         by = [home_by]
         after = -1
         for one in reversed(trip):
-            by.append(min(latest_s[one], by[-1] - transits_of(problem, one, after)))
+            closes_s = min(latest_s[one], problem.deliveries[one].closes_on(van.day))
+            by.append(min(closes_s, by[-1] - transits_of(problem, one, after)))
             after = one
         latest.insert(0, by[::-1])
         home_by = by[-1] - transits_of(problem, -1, after) - van.reload_s
@@ -177,7 +179,7 @@ def _openings_of_vehicle(
     free_s = van.start_s
     may_add = len(day) < van.max_trips
     for place, trip in enumerate(day):
-        ready_s = max(free_s, *(problem.deliveries[one].released_s for one in trip))
+        ready_s = max(free_s, *(problem.deliveries[one].released_on(van.day) for one in trip))
         grams = sum(problem.deliveries[one].grams for one in trip)
         cm3 = sum(problem.deliveries[one].cm3 for one in trip)
         from_s, latest_from_s, spent_s, last = van.start_s, HORIZON_S, 0, -1
@@ -190,9 +192,12 @@ def _openings_of_vehicle(
             )
             if one >= 0:
                 arrives_after = spent_s + transits_of(problem, last, one)
-                wait = max(problem.deliveries[one].opens_s - arrives_after - latest_from_s, 0)
-                from_s = max(from_s, problem.deliveries[one].opens_s - arrives_after) - wait
-                latest_from_s = min(latest_from_s, latest_s[one] - arrives_after)
+                delivery = problem.deliveries[one]
+                opens_s = delivery.opens_on(van.day)
+                wait = max(opens_s - arrives_after - latest_from_s, 0)
+                from_s = max(from_s, opens_s - arrives_after) - wait
+                closes_s = min(latest_s[one], delivery.closes_on(van.day))
+                latest_from_s = min(latest_from_s, closes_s - arrives_after)
                 spent_s = arrives_after + wait
                 last = one
         free_s = times[place].returns_s + van.reload_s
@@ -210,10 +215,14 @@ def in_time(
     """
     before, behind, here = openings.before, openings.behind, problem.deliveries[one].place
     to_s, on_s, departs_s, starts_s = _reached(problem, one, openings)
-    fits = (departs_s <= openings.latest_from_s) & (starts_s <= latest_s[one]) & (starts_s + on_s <= openings.until_s)
+    delivery = problem.deliveries[one]
+    days = range(len(problem.midnights_s))
+    by_s = np.array([min(latest_s[one], delivery.closes_on(day)) for day in days])[openings.day]
+    fits = (departs_s <= openings.latest_from_s) & (starts_s <= by_s) & (starts_s + on_s <= openings.until_s)
     distance_m = problem.distance_m
     longer_m = distance_m[before, here] + distance_m[here, behind] - distance_m[before, behind]
-    return fits, longer_m * openings.per_m + (to_s + on_s) * openings.per_s + openings.fixed
+    waiting = np.array([delivery.wait_cost(day) for day in days])[openings.day]
+    return fits, longer_m * openings.per_m + (to_s + on_s) * openings.per_s + openings.fixed + waiting
 
 
 def reached_s(problem: DayProblem, one: int, openings: Openings) -> NDArray[np.int64]:
@@ -228,8 +237,12 @@ def _reached(problem: DayProblem, one: int, openings: Openings) -> tuple[NDArray
     before, behind, here = openings.before, openings.behind, delivery.place
     to_s = np.where(before == here, 0, problem.travel_s[before, here] + openings.base_s) + openings.own_s
     on_s = np.where(behind == here, 0, problem.travel_s[here, behind] + delivery.service_s) + delivery.pieces_s
-    departs_s = np.maximum(np.maximum(openings.free_s, delivery.released_s), openings.from_s)
-    return to_s, on_s, departs_s, np.maximum(departs_s + openings.spent_s + to_s, delivery.opens_s)
+    days = range(len(problem.midnights_s))
+    released_s, opens_s = (
+        np.array([of_day(day) for day in days])[openings.day] for of_day in (delivery.released_on, delivery.opens_on)
+    )
+    departs_s = np.maximum(np.maximum(openings.free_s, released_s), openings.from_s)
+    return to_s, on_s, departs_s, np.maximum(departs_s + openings.spent_s + to_s, opens_s)
 
 
 def may_bring(problem: DayProblem, one: int, openings: Openings) -> NDArray[np.bool_]:

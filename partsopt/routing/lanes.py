@@ -36,13 +36,17 @@ class Lane:
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """What a lane does for one parcel: collection, arrival, and whether that keeps its promise."""
+    """What a lane does for one parcel: collection, arrival, and whether that keeps its promise.
+
+    ``wait_days`` are the working days from the planned day to its collection.
+    """
 
     lane: Lane
     handed_over_on: date
     departs_at: pd.Timestamp
     arrives_at: pd.Timestamp
     keeps_promise: bool
+    wait_days: int = 0
 
     @property
     def consignment(self) -> tuple[str, date]:
@@ -78,7 +82,13 @@ def lanes_of(carrier_lanes: pd.DataFrame, self_collection: pd.DataFrame) -> dict
     return found
 
 
-def offer_of(lane: Lane, parcel: Parcel, places: Mapping[str, Place], today: date, params: RoutingParams) -> Offer:
+def offer_of(
+    lane: Lane,
+    parcel: Parcel,
+    places: Mapping[str, Place],
+    today: date,
+    not_before: date | None = None,
+) -> Offer:
     """When a lane collects and delivers a parcel, and whether that keeps its promise.
 
     The carrier collects at its cutoff on the first working day of the origin on which the parcel is packed
@@ -87,12 +97,17 @@ def offer_of(lane: Lane, parcel: Parcel, places: Mapping[str, Place], today: dat
     A dealer collects on the first such day that is also a working day of its own and one of its weekdays, and has the
     goods its minutes later.
     A promise is kept where the arrival is not after it; a parcel that was promised no time (and is neither
-    vor nor urgent) must be collected within the working days of the settings, the planned day being the first.
+    vor nor urgent) must be collected by its last day, or at once where that has passed.
+
+    Parameters
+    ----------
+    not_before
+        The carrier is asked for this day or a later one; None: for the first that it can.
     """
     origin, destination = places[parcel.origin_id], places[parcel.destination_id]
     planned = planned_day(today, origin)
     released = parcel.released_at.tz_convert(origin.zone)
-    on = origin.calendar.working_day_from(max(planned, released.date()))
+    on = origin.calendar.working_day_from(max(planned, released.date(), not_before or planned))
     if released > moment_at(on, lane.cutoff_at, origin.zone):
         on = origin.calendar.add_working_days(on, 1)
     if lane.home_after_min is not None:
@@ -115,15 +130,45 @@ def offer_of(lane: Lane, parcel: Parcel, places: Mapping[str, Place], today: dat
     elif parcel.is_express:
         keeps_promise = True
     else:
-        last_day = origin.calendar.add_working_days(planned, params.stock_within_working_days - 1)
-        keeps_promise = on <= last_day
+        keeps_promise = parcel.leave_by is None or on <= max(parcel.leave_by, planned)
     return Offer(
         lane=lane,
         handed_over_on=on,
         departs_at=departs_at,
         arrives_at=arrives_at,
         keeps_promise=bool(keeps_promise),
+        wait_days=_working_days_between(origin, planned, on),
     )
+
+
+def offers_of(
+    lanes: Sequence[Lane], parcels: Sequence[Parcel], places: Mapping[str, Place], today: date
+) -> list[list[Offer]]:
+    """Every offer for parcels of one origin and destination, the first of each lane first.
+
+    A parcel that may wait can also share a lane with one that the carrier takes on a later day.
+    """
+    firsts = [[offer_of(lane, parcel, places, today) for lane in lanes] for parcel in parcels]
+    offers = []
+    for parcel, options in zip(parcels, firsts, strict=True):
+        own = {one.consignment for one in options}
+        later = [
+            offer_of(other.lane, parcel, places, today, other.handed_over_on)
+            for options_of_others in firsts
+            for other in options_of_others
+            if not parcel.is_express and other.wait_days
+        ]
+        shared = {one.consignment: one for one in later if one.consignment not in own and one.keeps_promise}
+        offers.append([*options, *(shared[consignment] for consignment in sorted(shared))])
+    return offers
+
+
+def _working_days_between(origin: Place, first: date, last: date) -> int:
+    days = 0
+    while first < last:
+        first = origin.calendar.add_working_days(first, 1)
+        days += 1
+    return days
 
 
 def _collection_day(lane: Lane, on: date, origin: Place, destination: Place) -> date:
@@ -154,7 +199,12 @@ def best_offer(
         offers,
         key=lambda one: (
             not one.keeps_promise,
-            round(price_of(one.lane, parcel.load_kg) + lateness_price(one.arrives_at, wanted_by, params), 6),
+            round(
+                price_of(one.lane, parcel.load_kg)
+                + lateness_price(one.arrives_at, wanted_by, params)
+                + one.wait_days * params.wait_cost_per_day,
+                6,
+            ),
             one.arrives_at,
             one.lane.service,
         ),
@@ -174,7 +224,7 @@ def lateness_price(arrives_at: pd.Timestamp, wanted_by: pd.Timestamp | None, par
 
 
 def join_consignments(
-    parcels: Sequence[Parcel], chosen: Sequence[Offer], offers: Sequence[Sequence[Offer]]
+    parcels: Sequence[Parcel], chosen: Sequence[Offer], offers: Sequence[Sequence[Offer]], wait_cost_per_day: float
 ) -> list[Offer]:
     """Put parcels of one origin and destination on fewer consignments where that is cheaper and none arrives later.
 
@@ -189,6 +239,8 @@ def join_consignments(
         The best offer of each alone.
     offers
         All offers of each.
+    wait_cost_per_day
+        What a parcel costs for each working day that it waits, money.
     """
     usable = [
         [one for one in options if _is_as_good(one, pick, parcel)]
@@ -197,7 +249,7 @@ def join_consignments(
     known = sorted({one.consignment for options in usable for one in options})
     taken = sorted({one.consignment for one in chosen})
     known = taken if len(known) > MOST_LANES_COMBINED else known
-    best, best_price = list(chosen), _total_price(parcels, chosen)
+    best, best_price = list(chosen), _total_price(parcels, chosen, wait_cost_per_day)
     for size in range(1, len(known) + 1):
         for subset in itertools.combinations(known, size):
             picks = []
@@ -206,9 +258,17 @@ def join_consignments(
                 if not within:
                     break
                 weight = parcel.load_kg
-                picks.append(min(within, key=lambda one: (one.lane.cost_per_kg * weight, one.arrives_at)))
+                picks.append(
+                    min(
+                        within,
+                        key=lambda one: (
+                            one.lane.cost_per_kg * weight + one.wait_days * wait_cost_per_day,
+                            one.arrives_at,
+                        ),
+                    )
+                )
             else:
-                price = _total_price(parcels, picks)
+                price = _total_price(parcels, picks, wait_cost_per_day)
                 if price < best_price - 1e-6:
                     best, best_price = picks, price
     return best
@@ -222,8 +282,9 @@ def _is_as_good(one: Offer, pick: Offer, parcel: Parcel) -> bool:
     return one.keeps_promise
 
 
-def _total_price(parcels: Sequence[Parcel], picks: Sequence[Offer]) -> float:
+def _total_price(parcels: Sequence[Parcel], picks: Sequence[Offer], wait_cost_per_day: float) -> float:
     fixed = {one.consignment: one.lane.cost_fixed for one in picks}
     return math.fsum(fixed.values()) + math.fsum(
-        one.lane.cost_per_kg * parcel.load_kg for one, parcel in zip(picks, parcels, strict=True)
+        one.lane.cost_per_kg * parcel.load_kg + one.wait_days * wait_cost_per_day
+        for one, parcel in zip(picks, parcels, strict=True)
     )

@@ -84,6 +84,7 @@ def weights_of(problem: DayProblem) -> Weights:
         plan_cost += max(van.cost_per_m for van in problem.vans) * farthest_m * (n + trips)
     for one in problem.deliveries:
         plan_cost += one.lane_cost or 0.0
+        plan_cost += max(one.wait_costs, default=0.0)
         if one.wanted_s is not None:
             late_s = max(one.lane_arrives_s if one.lane_cost is not None else 0, one.closes_s) - one.wanted_s
             plan_cost += problem.late_cost_per_s * max(late_s, 0)
@@ -134,7 +135,7 @@ def build_model(
     manager = pywrapcp.RoutingIndexManager(len(places), len(slots), 0)
     routing = pywrapcp.RoutingModel(manager)
     routing.AddSearchMonitor(routing.solver().FailuresLimit(max_failures))
-    _add_distance_cost(problem, routing, slots, places, weights.scale)
+    _add_distance_cost(problem, routing, slots, places, members, weights.scale)
     clock = _add_clock(problem, routing, places, members)
     departure = _add_departure(routing) if free_departure else None
     for number, slot in enumerate(slots):
@@ -145,7 +146,8 @@ def build_model(
         able = [
             number
             for number, slot in enumerate(slots)
-            if slot.van in delivery.vehicles and (free_departure or delivery.released_s <= slot.from_s)
+            if slot.van in delivery.vehicles
+            and (free_departure or delivery.released_on(problem.vans[slot.van].day) <= slot.from_s)
         ]
         term = terms[one]
         if optional and term.penalty is None:
@@ -190,7 +192,8 @@ def _add_delivery(
 ) -> None:
     delivery = problem.deliveries[one]
     clock.CumulVar(index).SetRange(max(delivery.opens_s, 0), max(terms.latest_s, delivery.opens_s, 0))
-    for before, after in itertools.pairwise(delivery.windows_s):
+    windows_s = [window for hours in delivery.hours_s for window in hours] or delivery.windows_s
+    for before, after in itertools.pairwise(windows_s):
         clock.CumulVar(index).RemoveInterval(before[1] + 1, after[0] - 1)
     if departure is not None:
         departure.CumulVar(index).SetRange(delivery.released_s, HORIZON_S)
@@ -224,16 +227,24 @@ def trips_of(model: RoutingModel, assignment: Any, n_vans: int) -> Trips:
 
 
 def _add_distance_cost(
-    problem: DayProblem, routing: Any, slots: Sequence[Slot], places: np.ndarray, scale: int
+    problem: DayProblem,
+    routing: Any,
+    slots: Sequence[Slot],
+    places: np.ndarray,
+    members: Sequence[int],
+    scale: int,
 ) -> None:
+    """The cost of each way; what waiting until a vehicle's day costs is part of the way there."""
     distance_m = problem.distance_m[np.ix_(places, places)]
-    matrices: dict[float, int] = {}
+    matrices: dict[tuple[float, int], int] = {}
     for number, slot in enumerate(slots):
-        cost_per_m = problem.vans[slot.van].cost_per_m
-        if cost_per_m not in matrices:
-            costs = np.rint(distance_m * (cost_per_m * scale)).astype(np.int64)
-            matrices[cost_per_m] = routing.RegisterTransitMatrix(costs.tolist())
-        routing.SetArcCostEvaluatorOfVehicle(matrices[cost_per_m], number)
+        van = problem.vans[slot.van]
+        kind = van.cost_per_m, van.day
+        if kind not in matrices:
+            waiting = np.array([0.0, *(problem.deliveries[one].wait_cost(van.day) for one in members)])
+            costs = np.rint((distance_m * van.cost_per_m + waiting) * scale).astype(np.int64)
+            matrices[kind] = routing.RegisterTransitMatrix(costs.tolist())
+        routing.SetArcCostEvaluatorOfVehicle(matrices[kind], number)
 
 
 def _add_clock(problem: DayProblem, routing: Any, places: np.ndarray, members: Sequence[int]) -> Any:

@@ -19,7 +19,7 @@ def plain_day(
 
     Vehicle days of the start that cannot be driven so are taken off.
     """
-    if not problem.rest_after_s and not any(one.windows_s for one in problem.deliveries):
+    if not problem.rest_after_s and not _has_several_windows(problem):
         return problem, terms, start
     latest_s = [terms[one].latest_s if one in terms else each.latest_s for one, each in enumerate(problem.deliveries)]
     plain, latest = in_one_window(with_rests_on_the_way(problem), start, latest_s)
@@ -30,11 +30,12 @@ def plain_day(
 
 
 def in_one_window(problem: DayProblem, trips: Trips, latest_s: Sequence[int]) -> tuple[DayProblem, list[int]]:
-    """The problem with one window for each delivery, and the latest starts in it.
+    """The problem with one window of each day for each delivery, and the latest starts in them.
 
-    On board it is the one its unloading starts in, else the longest (the first of these).
+    On board it is the one its unloading starts in, and on other days that of the same hours; else the longest
+    (the first of these).
     """
-    if not any(one.windows_s for one in problem.deliveries):
+    if not _has_several_windows(problem):
         return problem, list(latest_s)
     ends: dict[int, int] = {}
     for number, day in enumerate(trips):
@@ -43,13 +44,32 @@ def in_one_window(problem: DayProblem, trips: Trips, latest_s: Sequence[int]) ->
             ends |= {one: visit.until_s for trip in times for visit in trip.visits for one in visit.deliveries}
     deliveries, latest = [], []
     for one, delivery in enumerate(problem.deliveries):
-        windows = delivery.windows_s or ((delivery.opens_s, delivery.closes_s),)
-        longest = max(windows, key=lambda window: window[1] - window[0])
-        opens_s, closes_s = next((window for window in windows if window[1] == ends.get(one)), longest)
-        is_alone = len(windows) == 1
-        deliveries.append(delivery if is_alone else replace(delivery, opens_s=opens_s, closes_s=closes_s, windows_s=()))
-        latest.append(latest_s[one] if is_alone else min(latest_s[one], closes_s))
+        days = [delivery.windows_on(day) for day in range(len(problem.midnights_s))]
+        if all(len(windows) < 2 for windows in days):
+            deliveries.append(delivery)
+            latest.append(latest_s[one])
+            continue
+        on_board = [place for windows in days for place, window in enumerate(windows) if window[1] == ends.get(one)]
+        chosen = [_one_window(windows, on_board) for windows in days]
+        ends_s = [moment_s for hours in chosen for window in hours for moment_s in window]
+        opens_s, closes_s = min(ends_s), max(ends_s)
+        hours_s = tuple(chosen) if delivery.hours_s else ()
+        deliveries.append(replace(delivery, opens_s=opens_s, closes_s=closes_s, windows_s=(), hours_s=hours_s))
+        latest.append(min(latest_s[one], closes_s))
     return replace(problem, deliveries=tuple(deliveries)), latest
+
+
+def _has_several_windows(problem: DayProblem) -> bool:
+    return any(one.windows_s or any(len(hours) > 1 for hours in one.hours_s) for one in problem.deliveries)
+
+
+def _one_window(windows: Sequence[tuple[int, int]], wanted: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """The window of that number, else the longest; none where there is none."""
+    if not windows:
+        return ()
+    if wanted and wanted[0] < len(windows):
+        return (windows[wanted[0]],)
+    return (max(windows, key=lambda window: window[1] - window[0]),)
 
 
 def with_rests_on_the_way(problem: DayProblem) -> DayProblem:

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from partsopt.calendars import calendars_of, moment_at
+from partsopt.calendars import calendars_of
 from partsopt.errors import InputError, NoPlan
 from partsopt.routing import reasons
+from partsopt.routing.days import Network, best_offers, days_of, wanted_by
 from partsopt.routing.found import Found
 from partsopt.routing.insertion import Relaxed, cheapest_place, relaxed_days
-from partsopt.routing.lanes import (
-    Lane,
-    Offer,
-    best_offer,
-    join_consignments,
-    lanes_of,
-    lateness_price,
-    offer_of,
-)
+from partsopt.routing.lanes import Offer, join_consignments, lanes_of, offers_of
 from partsopt.routing.rows import (
     OVERDUE,
     Day,
@@ -37,36 +29,21 @@ from partsopt.routing.rows import (
     vehicle_rows,
 )
 from partsopt.routing.stops import (
-    CM3_PER_M3,
-    GRAMS_PER_KG,
-    RETURN_RANK,
     Parcel,
-    Place,
     Return,
     capacities_of,
     largest_grams_of,
+    last_days,
     parcels_of,
     places_of,
-    planned_day,
     promises,
     release_times,
     returns_of,
-    whole_down,
-    whole_up,
 )
-from partsopt.routing.timetable import (
-    ANY_PAYLOAD,
-    DAY_S,
-    Broken,
-    DayProblem,
-    Delivery,
-    Van,
-    times_of_trip,
-)
-from partsopt.routing.travel import travel_between
 from partsopt.routing.verify import verify_deliveries
+from partsopt.routing.waiting import brought_forward, why_lane_waits, why_vans_wait
 from partsopt.settings import RoutingParams
-from partsopt.tables import COLLECTIONS, ROUTES, SOLVER_RUNS, STOPS, TIERS
+from partsopt.tables import COLLECTIONS, ROUTES, SOLVER_RUNS, STOPS
 
 log = logging.getLogger(__name__)
 
@@ -80,21 +57,6 @@ class Deliveries(NamedTuple):
     collections: pd.DataFrame
     solver_runs: pd.DataFrame
     exceptions: pd.DataFrame
-
-
-@dataclass(frozen=True, kw_only=True)
-class Network:
-    """What the plans of all origins share."""
-
-    places: Mapping[str, Place]
-    sites: pd.DataFrame
-    vehicles: pd.DataFrame
-    lanes: Mapping[tuple[str, str], list[Lane]]
-    travel: pd.DataFrame
-    returns: Mapping[str, list[Return]]
-    today: date
-    params: RoutingParams
-    search: Callable[[Day], Found]
 
 
 def plan_deliveries(
@@ -112,16 +74,18 @@ def plan_deliveries(
     params: RoutingParams,
     seed: int,  # noqa: ARG001 -- the search draws nothing at random; kept so that every stage is called alike
 ) -> Deliveries:
-    """Plan how each shipment line travels on the first working day of its origin from ``today`` on.
+    """Plan how each shipment line travels on the first working days of its origin from ``today`` on.
 
     Shipments of a DC to dealers within reach go by own vehicle or by carrier, whichever keeps the promise
-    and is cheaper, planned by one model for each DC, tier by tier; everything else goes by carrier. What
-    nobody can carry is unserved, with the reason. The plan is verified before it is returned.
+    and is cheaper, planned by one model for each DC and all its days, tier by tier; everything else goes by carrier.
+    What may wait can go on a later day. What nobody can carry is unserved, with the reason. The plan is verified
+    before it is returned.
 
     Parameters
     ----------
     shipments
-        Table shipments: lines with weight (kg), volume (m3), tier, placed_at and deliver_by.
+        Table shipments: lines with weight (kg), volume (m3), tier, placed_at and deliver_by; those taken up from an
+        earlier night with the last day that it set.
     sites, vehicles, carrier_lanes, travel, holidays, dock_hours, self_collection, returns
         The input tables.
     today
@@ -155,10 +119,12 @@ def plan_deliveries(
         today=today,
         params=params,
         search=lambda day: search_day(day.problem, params),
+        n_days=params.stock_within_working_days,
     )
     lines = shipments.sort_values("line_id", ignore_index=True)
     lines["released_at"] = release_times(lines, places, today, params)
     lines["promised_by"] = promises(lines, places)
+    lines["leave_by"] = last_days(lines, places, today, params)
     parcels = parcels_of(lines, capacities_of(network.vehicles), largest_grams_of(places))
 
     plans = [
@@ -167,7 +133,7 @@ def plan_deliveries(
     ]
     parcels = [parcel for plan in plans for parcel in plan.parcels]
     fates = [fate for plan in plans for fate in plan.fates]
-    delivery_lines = delivery_lines_of(lines, parcels, fates)
+    delivery_lines = delivery_lines_of(lines, parcels, fates, places, today, params)
     deliveries = Deliveries(
         routes=table_of([row for plan in plans for row in plan.routes], ROUTES),
         stops=table_of([row for plan in plans for row in plan.stops], STOPS),
@@ -198,13 +164,14 @@ def plan_deliveries(
         raise NoPlan(f"the delivery plan breaks its own rules: {problems[0]}{more}; report it with the input tables")
     carried = delivery_lines["carried_by"].value_counts()
     log.info(
-        "routing: %d lines in %d parcels; %d by vehicle on %d trips, %d by lane, %d unserved; %d pairs estimated",
+        "routing: %d lines in %d parcels; %d by vehicle on %d trips, %d by lane, %d unserved, %d wait; %d guesses",
         len(lines),
         len(parcels),
         carried.get("vehicle", 0),
         len(deliveries.routes),
         carried.get("lane", 0),
         carried.get("unserved", 0),
+        int(delivery_lines["waits"].sum()),
         sum(plan.n_estimated for plan in plans),
     )
     return deliveries
@@ -245,18 +212,12 @@ def returns_by_depot(returns: pd.DataFrame, sites: pd.DataFrame) -> dict[str, li
 
 
 def plan_origin(origin_id: str, parcels: list[Parcel], network: Network) -> OriginPlan:
-    """Plan one origin: offers of carriers, the vehicles' day, then each parcel's fate."""
+    """Plan one origin: offers of carriers, the vehicles' days, then each parcel's fate."""
     origin = network.places[origin_id]
-    offers = [
-        [
-            offer_of(lane, parcel, network.places, network.today, network.params)
-            for lane in network.lanes.get((origin_id, parcel.destination_id), [])
-        ]
-        for parcel in parcels
-    ]
+    offers = _offers(origin_id, parcels, network)
     if not origin.is_dc:
-        wanted = [_wanted_by(parcel, options, None) for parcel, options in zip(parcels, offers, strict=True)]
-        chosen = _best_offers(parcels, offers, wanted, network)
+        wanted = [wanted_by(parcel, options, None) for parcel, options in zip(parcels, offers, strict=True)]
+        chosen = best_offers(parcels, offers, wanted, network)
         why = [
             f"no carrier lane from {origin_id} to {one.destination_id}; own vehicles start at DCs" for one in parcels
         ]
@@ -264,11 +225,12 @@ def plan_origin(origin_id: str, parcels: list[Parcel], network: Network) -> Orig
             _by_lane(pick) if pick is not None else Fate(carried_by="unserved", unserved_because=reason)
             for pick, reason in zip(chosen, why, strict=True)
         ]
-        fates = _consigned(parcels, offers, fates)
+        fates = _consigned(parcels, offers, fates, network)
         return OriginPlan(origin_id=origin_id, parcels=parcels, fates=fates, routes=[], stops=[], solver_runs=[])
-    day = _day_of(origin, parcels, offers, network)
+    day = days_of(origin, parcels, offers, network)
     found = network.search(day)
-    on_board, routes, stops = vehicle_rows(day, found, parcels, network.vehicles)
+    found = brought_forward(day.problem, found)
+    on_board, routes, stops = vehicle_rows(day, found, parcels, network.vehicles, why_vans_wait(day, found))
     fates = []
     relaxed = relaxed_days(day.problem, found.trips, found.latest_s)
     for number, parcel in enumerate(parcels):
@@ -276,10 +238,9 @@ def plan_origin(origin_id: str, parcels: list[Parcel], network: Network) -> Orig
         if fate is None and pick is not None:
             fate = _by_lane(pick)
         fates.append(
-            fate
-            or Fate(carried_by="unserved", unserved_because=_why_unserved(day, found, number, parcel, network, relaxed))
+            fate or Fate(carried_by="unserved", unserved_because=_why_unserved(day, found, number, parcel, relaxed))
         )
-    settled = _consigned(parcels, offers, fates)
+    settled = _consigned(parcels, offers, fates, network)
     solver_run = {
         "stage": "routing",
         "name": origin_id,
@@ -305,158 +266,6 @@ def plan_origin(origin_id: str, parcels: list[Parcel], network: Network) -> Orig
     )
 
 
-def _wanted_by(parcel: Parcel, offers: Sequence[Offer], direct_at: pd.Timestamp | None) -> pd.Timestamp | None:
-    """From when lateness of an express parcel counts: its promise, else the earliest anybody could bring it."""
-    if not parcel.is_express:
-        return None
-    if parcel.promised_by is not None:
-        return parcel.promised_by
-    arrivals = [one.arrives_at for one in offers] + ([direct_at] if direct_at is not None else [])
-    return min(arrivals, default=None)
-
-
-def _best_offers(
-    parcels: Sequence[Parcel],
-    offers: Sequence[Sequence[Offer]],
-    wanted: Sequence[pd.Timestamp | None],
-    network: Network,
-) -> list[Offer | None]:
-    return [
-        best_offer(options, parcel, by, network.params)
-        for parcel, options, by in zip(parcels, offers, wanted, strict=True)
-    ]
-
-
-def _day_of(origin: Place, parcels: list[Parcel], offers: list[list[Offer]], network: Network) -> Day:
-    """The problem of one DC's planned day: the parcels that vehicles may bring, the vehicles, the matrices."""
-    on = planned_day(network.today, origin)
-    midnight = pd.Timestamp(moment_at(on, 0, origin.zone)).tz_convert("UTC")
-    fleet = network.vehicles[network.vehicles["depot_id"].eq(origin.site_id)]
-    vans = tuple(_van_of(row, on, origin, midnight, network.params) for row in fleet.itertuples())
-    returns = tuple(network.returns.get(origin.site_id, ()))
-    asked = {one.destination_id for one in parcels} | {one.site_id for one in returns}
-    site_ids = (origin.site_id, *sorted(asked - {origin.site_id}))
-    travel = travel_between(site_ids, network.sites, network.travel, network.params)
-    place_of = {site_id: place for place, site_id in enumerate(site_ids)}
-    radius_m = network.params.own_vehicle_radius_km * 1000
-
-    barred: dict[int, str] = {}
-    deliveries, numbers = [], []
-    for number, parcel in enumerate(parcels):
-        destination = network.places[parcel.destination_id]
-        released_s = max(whole_up((parcel.released_at - midnight).total_seconds()), 0)
-        if destination.is_dc:
-            barred[number] = "own vehicles serve dealers only"
-        elif not vans:
-            barred[number] = f"{origin.site_id} has no vehicle"
-        elif not destination.calendar.is_working(on):
-            barred[number] = (
-                f"{destination.site_id} is closed on {on:%a %Y-%m-%d} (calendar {destination.calendar.name})"
-            )
-        elif (large := reasons.too_large(parcel.grams, parcel.cm3, vans, tuple(fleet["vehicle_id"]))) is not None:
-            barred[number] = large
-        elif (shut_out := reasons.no_access(parcel, destination, vans, tuple(fleet["vehicle_id"]))) is not None:
-            barred[number] = shut_out
-        elif released_s >= DAY_S:
-            at = parcel.released_at.tz_convert(origin.zone)
-            barred[number] = f"packed only at {at:%a %Y-%m-%d %H:%M}, after the day that is planned ({on:%a %Y-%m-%d})"
-        elif offers[number] and travel.distance_m[0, place_of[parcel.destination_id]] > radius_m:
-            barred[number] = f"farther than {network.params.own_vehicle_radius_km:g} km by road"
-        else:
-            numbers.append(number)
-            deliveries.append(
-                Delivery(
-                    place=place_of[parcel.destination_id],
-                    tier=TIERS.index(parcel.tier),
-                    grams=parcel.grams,
-                    cm3=parcel.cm3,
-                    released_s=released_s,
-                    **_hours(destination, on, midnight),
-                    service_s=whole_up(destination.service_min * 60),
-                    pieces_s=parcel.pieces * network.params.unloading_s_per_piece,
-                    largest_grams=ANY_PAYLOAD if destination.largest_grams is None else destination.largest_grams,
-                )
-            )
-    problem = DayProblem(
-        deliveries=tuple(deliveries),
-        vans=vans,
-        distance_m=travel.distance_m,
-        travel_s=travel.travel_s,
-        late_cost_per_s=network.params.late_cost_per_hour / 3600,
-        rest_after_s=network.params.rest_after_driving_min * 60,
-        rest_s=network.params.rest_min * 60,
-    )
-    chosen, problem = _with_alternatives(problem, numbers, parcels, offers, midnight, network)
-    problem = _with_returns(problem, returns, on, midnight, place_of, network)
-    return Day(
-        on=on,
-        midnight=midnight,
-        problem=problem,
-        numbers=tuple(numbers),
-        vehicle_ids=tuple(fleet["vehicle_id"]),
-        travel=travel,
-        site_ids=site_ids,
-        chosen=chosen,
-        barred=barred,
-        returns=returns,
-    )
-
-
-def _hours(destination: Place, on: date, midnight: pd.Timestamp) -> dict[str, Any]:
-    windows = tuple(
-        (_seconds(opens, midnight), _seconds(closes, midnight)) for opens, closes in destination.windows(on)
-    )
-    several = windows if len(windows) > 1 else ()
-    return {"opens_s": windows[0][0], "closes_s": windows[-1][1], "windows_s": several}
-
-
-def _with_returns(
-    problem: DayProblem,
-    returns: Sequence[Return],
-    on: date,
-    midnight: pd.Timestamp,
-    place_of: Mapping[str, int],
-    network: Network,
-) -> DayProblem:
-    """Add the returns as the lowest tier; one that can wait is worth a detour, one that is due whatever it costs."""
-    added = []
-    for one in returns:
-        dealer = network.places[one.site_id]
-        most = ANY_PAYLOAD if dealer.largest_grams is None else dealer.largest_grams
-        can_wait = one.collect_by is None or one.collect_by > on
-        added.append(
-            Delivery(
-                place=place_of[one.site_id],
-                tier=RETURN_RANK,
-                grams=0,
-                cm3=0,
-                released_s=0,
-                **_hours(dealer, on, midnight),
-                service_s=whole_up(dealer.service_min * 60),
-                pieces_s=whole_up(one.loading_min * 60),
-                largest_grams=most,
-                back_grams=whole_up(one.load_kg * GRAMS_PER_KG),
-                back_cm3=whole_up(one.load_m3 * CM3_PER_M3),
-                lane_cost=network.params.return_detour_cost if can_wait else None,
-                lane_keeps_promise=can_wait,
-            )
-        )
-    whole = replace(problem, deliveries=(*problem.deliveries, *added))
-    closing_s = [one.closes_s for one in whole.deliveries]
-    deliveries = list(whole.deliveries)
-    for number in range(len(problem.deliveries), len(deliveries)):
-        is_open = network.places[returns[number - len(problem.deliveries)].site_id].calendar.is_working(on)
-        able = tuple(
-            vehicle
-            for vehicle, van in enumerate(whole.vans)
-            if is_open
-            and van.grams <= deliveries[number].largest_grams
-            and not isinstance(times_of_trip(whole, van, [number], van.start_s, closing_s), Broken)
-        )
-        deliveries[number] = replace(deliveries[number], vehicles=able)
-    return replace(whole, deliveries=tuple(deliveries))
-
-
 def _why_left(day: Day, found: Found) -> dict[int, str]:
     """Why each return stays where it is, by delivery."""
     on_board = {one for trips in found.trips for trip in trips for one in trip}
@@ -467,147 +276,60 @@ def _why_left(day: Day, found: Found) -> dict[int, str]:
         one, delivery = day.returns[number - len(day.numbers)], day.problem.deliveries[number]
         place = cheapest_place(day.problem, number, found.trips, found.latest_s)
         if not delivery.vehicles:
-            why = reasons.out_of_reach(day.problem, number, day.vehicle_ids) or "no vehicle can fetch it on this day"
+            why = reasons.out_of_reach(day.problem, number, day.names()) or "no vehicle can fetch it on this day"
         elif place is None:
             why = "no trip has the time and the room for it"
         else:
             why = f"fetching it would add {place.cost:.2f}"
-        due = one.collect_by is not None and one.collect_by <= day.on
+        due = one.collect_by is not None and one.collect_by <= day.days[0]
         left[number] = f"{OVERDUE} {one.collect_by}; {why}" if due else f"it can wait; {why}"
     return left
 
 
-def _van_of(row: Any, on: date, depot: Place, midnight: pd.Timestamp, params: RoutingParams) -> Van:
-    start_s = _seconds(moment_at(on, row.shift_start, depot.zone), midnight)
-    end_s = _seconds(moment_at(on, int(row.shift_end), depot.zone), midnight)
-    dock = _hours(depot, on, midnight) if depot.dock_hours else {"opens_s": start_s, "closes_s": end_s}
-    return Van(
-        grams=whole_down(row.capacity_kg * GRAMS_PER_KG),
-        cm3=whole_down(row.capacity_m3 * CM3_PER_M3),
-        fixed_cost=float(row.fixed_cost),
-        cost_per_m=float(row.cost_per_km) / 1000,
-        cost_per_s=float(row.cost_per_hour) / 3600,
-        start_s=max(start_s, dock["opens_s"]),
-        end_s=min(end_s, dock["closes_s"]),
-        ends_with_dock=dock["closes_s"] < end_s,
-        max_trips=int(row.max_trips),
-        reload_s=whole_up(max(row.reload_min, rest_between_trips(params)) * 60),
-    )
-
-
-def rest_between_trips(params: RoutingParams) -> float:
-    """The least time between two trips of a vehicle, so that its driver has had a rest by law, minutes."""
-    return params.rest_min if params.rest_after_driving_min else 0.0
-
-
-def _seconds(moment: object, midnight: pd.Timestamp) -> int:
-    return whole_down((pd.Timestamp(moment) - midnight).total_seconds())
-
-
-def _with_alternatives(
-    problem: DayProblem,
-    numbers: Sequence[int],
-    parcels: Sequence[Parcel],
-    offers: Sequence[Sequence[Offer]],
-    midnight: pd.Timestamp,
-    network: Network,
-) -> tuple[list[Offer | None], DayProblem]:
-    """Add to each delivery the vehicles that could bring it directly, its promise, and its best lane.
-
-    Parcels of one dealer that would take the same consignment share its fixed price by weight.
-    """
-    closing_s = [one.closes_s for one in problem.deliveries]
-    direct_s: dict[int, int] = {}
-    able: dict[int, tuple[int, ...]] = {}
-    kinds = list(dict.fromkeys(problem.vans))
-    kind_of = [kinds.index(van) for van in problem.vans]
-    for delivery, number in enumerate(numbers):
-        first_s = {
-            kind: times.visits[0].starts_s
-            for kind, van in enumerate(kinds)
-            if van.grams <= problem.deliveries[delivery].largest_grams
-            and not isinstance(times := times_of_trip(problem, van, [delivery], van.start_s, closing_s), Broken)
-        }
-        direct = {vehicle: first_s[kind] for vehicle, kind in enumerate(kind_of) if kind in first_s}
-        able[number] = tuple(direct)
-        if direct:
-            direct_s[number] = min(direct.values())
-    wanted = [
-        _wanted_by(
-            parcel,
-            offers[number],
-            midnight + pd.Timedelta(seconds=direct_s[number]) if number in direct_s else None,
-        )
-        for number, parcel in enumerate(parcels)
-    ]
-    wanted = [by if by is None else max(by, midnight) for by in wanted]
-    chosen = _best_offers(parcels, offers, wanted, network)
-    together: dict[tuple[str, object], list[int]] = {}
-    for number in numbers:
-        pick = chosen[number]
-        if pick is not None:
-            together.setdefault((parcels[number].destination_id, pick.consignment), []).append(number)
-    fixed_share = {}
-    for members in together.values():
-        weight = sum(parcels[number].load_kg for number in members)
-        for number in members:
-            fixed_share[number] = parcels[number].load_kg / weight if weight > 0 else 1 / len(members)
-
-    consignment_of = {
-        number: place for place, members in enumerate(together.values()) if len(members) > 1 for number in members
-    }
-    deliveries = []
-    for delivery, number in enumerate(numbers):
-        parcel, by, pick = parcels[number], wanted[number], chosen[number]
-        one = replace(
-            problem.deliveries[delivery],
-            vehicles=able[number],
-            wanted_s=None if by is None else _seconds(by, midnight),
-            due_s=None if parcel.promised_by is None else _seconds(parcel.promised_by, midnight),
-        )
-        if pick is not None:
-            share = pick.lane.cost_fixed * fixed_share[number]
-            cost = share + pick.lane.cost_per_kg * parcel.load_kg
-            one = replace(
-                one,
-                lane_cost=cost + lateness_price(pick.arrives_at, by, network.params),
-                lane_keeps_promise=pick.keeps_promise,
-                lane_arrives_s=whole_up((pick.arrives_at - midnight).total_seconds()),
-                consignment=consignment_of.get(number, -1),
-                lane_fixed=pick.lane.cost_fixed,
-                lane_share=share,
-            )
-        deliveries.append(one)
-    return chosen, replace(problem, deliveries=tuple(deliveries))
-
-
-def _why_unserved(
-    day: Day, found: Found, number: int, parcel: Parcel, network: Network, relaxed: Sequence[Relaxed]
-) -> str:
+def _why_unserved(day: Day, found: Found, number: int, parcel: Parcel, relaxed: Sequence[Relaxed]) -> str:
     """The reason in words: no lane, and the first rule that keeps every vehicle from it."""
     no_lane = f"no carrier lane from {parcel.origin_id} to {parcel.destination_id}"
     if number in day.barred:
         return f"{no_lane}; {day.barred[number]}"
     delivery = day.numbers.index(number)
-    why = reasons.out_of_reach(day.problem, delivery, day.vehicle_ids)
+    why = reasons.out_of_reach(day.problem, delivery, day.names())
     if why is None:
-        why = reasons.full(day.problem, delivery, found.trips, found.latest_s, day.vehicle_ids, relaxed)
-    if parcel.promised_by is None and not parcel.is_express:
-        origin = network.places[parcel.origin_id]
-        last = origin.calendar.add_working_days(day.on, network.params.stock_within_working_days - 1)
-        if last > day.on:
-            why += f"; it may still leave until {last:%a %Y-%m-%d}"
+        why = reasons.full(day.problem, delivery, found.trips, found.latest_s, day.names(), relaxed)
+        last = max(day.problem.vans[van].day for van in day.problem.deliveries[delivery].vehicles)
+        why += f"; all days until {day.days[last]:%a %Y-%m-%d} were tried" if last else ""
     return f"{no_lane}; {why}"
 
 
 # --------------------------------------------------------------------------- carriers
 
 
+def _offers(origin_id: str, parcels: Sequence[Parcel], network: Network) -> list[list[Offer]]:
+    """What the lanes do for each parcel."""
+    together: dict[str, list[int]] = {}
+    for number, parcel in enumerate(parcels):
+        together.setdefault(parcel.destination_id, []).append(number)
+    found: list[list[Offer]] = [[] for _ in parcels]
+    for destination_id, members in together.items():
+        lanes = network.lanes.get((origin_id, destination_id), [])
+        own = offers_of(lanes, [parcels[number] for number in members], network.places, network.today)
+        for number, options in zip(members, own, strict=True):
+            found[number] = options
+    return found
+
+
 def _by_lane(offer: Offer) -> Fate:
-    return Fate(carried_by="lane", departs_at=offer.departs_at, arrives_at=offer.arrives_at, offer=offer)
+    return Fate(
+        carried_by="lane",
+        departs_at=offer.departs_at,
+        arrives_at=offer.arrives_at,
+        offer=offer,
+        waits_because=why_lane_waits(offer),
+    )
 
 
-def _consigned(parcels: Sequence[Parcel], offers: Sequence[Sequence[Offer]], fates: Sequence[Fate]) -> list[Fate]:
+def _consigned(
+    parcels: Sequence[Parcel], offers: Sequence[Sequence[Offer]], fates: Sequence[Fate], network: Network
+) -> list[Fate]:
     """Join parcels of one destination on fewer consignments where that is cheaper."""
     settled = list(fates)
     together: dict[str, list[int]] = {}
@@ -617,7 +339,10 @@ def _consigned(parcels: Sequence[Parcel], offers: Sequence[Sequence[Offer]], fat
     for members in together.values():
         chosen = [offer for number in members if (offer := fates[number].offer) is not None]
         joined = join_consignments(
-            [parcels[number] for number in members], chosen, [offers[number] for number in members]
+            [parcels[number] for number in members],
+            chosen,
+            [offers[number] for number in members],
+            network.params.wait_cost_per_day,
         )
         for number, offer in zip(members, joined, strict=True):
             settled[number] = _by_lane(offer)

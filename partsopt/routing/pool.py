@@ -44,6 +44,16 @@ def touch(s: SearchState, v: int) -> None:
 
 
 @lean
+def clients_on(s: SearchState, v: int) -> int:
+    """How many clients a vehicle serves."""
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+    total = 0
+    for row in range(v * trips, v * trips + s.n_trips[v]):
+        total += s.length[row]
+    return total
+
+
+@lean
 def put_out(p: Any, s: SearchState, c: int) -> None:
     """Note that a client is out."""
     s.out_place[c] = s.counts[1]

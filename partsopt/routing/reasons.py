@@ -93,6 +93,8 @@ def out_of_reach(problem: DayProblem, one: int, vehicle_ids: Sequence[str]) -> s
     for number, van in enumerate(problem.vans):
         if delivery.grams > van.grams or delivery.cm3 > van.cm3 or van.grams > delivery.largest_grams:
             continue
+        if not delivery.windows_on(van.day):
+            continue
         times = times_of_trip(problem, van, [one], van.start_s, latest_s)
         if not isinstance(times, Broken):
             return None
@@ -102,17 +104,17 @@ def out_of_reach(problem: DayProblem, one: int, vehicle_ids: Sequence[str]) -> s
         return None
     by, number, broken = closest
     van, vehicle_id = problem.vans[number], vehicle_ids[number]
+    midnight_s, released_s = problem.midnights_s[van.day], delivery.released_on(van.day)
     if broken.rule == "window":
-        what = f"{vehicle_id} would reach it {_minutes(by)} after it closes at {_clock(delivery.latest_s)}"
+        closes_s = min(delivery.latest_s, delivery.closes_on(van.day))
+        what = f"{vehicle_id} would reach it {_minutes(by)} after it closes at {_clock(closes_s - midnight_s)}"
     else:
         ends = "the dock closes" if van.ends_with_dock else "its shift ends"
-        what = f"a direct trip of {vehicle_id} returns {_minutes(by)} after {ends} at {_clock(van.end_s)}"
-    packed_at_start = replace(delivery, released_s=van.start_s)
+        what = f"a direct trip of {vehicle_id} returns {_minutes(by)} after {ends} at {_clock(van.end_s - midnight_s)}"
+    packed_at_start = replace(delivery, released_s=van.start_s, waves_s=())
     sooner = replace(problem, deliveries=(*problem.deliveries[:one], packed_at_start, *problem.deliveries[one + 1 :]))
-    if delivery.released_s > van.start_s and not isinstance(
-        times_of_trip(sooner, van, [one], van.start_s, latest_s), Broken
-    ):
-        return f"packed at {_clock(delivery.released_s)}, {_minutes(by)} too late: {what}"
+    if released_s > van.start_s and not isinstance(times_of_trip(sooner, van, [one], van.start_s, latest_s), Broken):
+        return f"packed at {_clock(released_s - midnight_s)}, {_minutes(by)} too late: {what}"
     return what
 
 
@@ -126,7 +128,8 @@ def full(
 ) -> str:
     """Say that every vehicle's day is full, and which change of one vehicle would admit the delivery."""
     ways = changes_that_admit(problem, one, trips, latest_s, vehicle_ids, relaxed)
-    vehicles = "the vehicle is" if len(problem.vans) == 1 else f"all {len(problem.vans)} vehicles are"
+    n_vehicles = sum(van.day == 0 for van in problem.vans)
+    vehicles = "the vehicle is" if n_vehicles == 1 else f"all {n_vehicles} vehicles are"
     if not ways:
         like = vehicle_ids[problem.deliveries[one].vehicles[0]]
         return f"{vehicles} full, and no stop could wait for it; one more vehicle like {like} would take it"

@@ -93,6 +93,8 @@ class _Run:
         return records_of(self.tables[name]) if name in self.tables else []
 
     def tell(self, table: str, row: int, column: str, computed: object, rule: str) -> None:
+        if table == "shipments" and row >= len(self.tables[table]):  # lines taken up stand behind tonight's
+            table, row = "taken_up", row - len(self.tables[table])
         written = self.tables[table][column].iloc[row] if row >= 0 else ""
         self.wrong.append(Wrong(table=table, row=row, column=column, written=written, computed=computed, rule=rule))
         if computed is not None and row >= 0:
@@ -135,11 +137,12 @@ def recheck_run(
     _documented(run)
     _requests(run)
     _shipments(run)
+    _taken_up(run)
     _stock(run)
     _plan(run, today, params)
     if before is not None and now is not None:
         _locks(run, before, now, params.first_loading_min)
-    for name, expected in documents_expected(run.rows).items():
+    for name, expected in documents_expected(run.rows, today).items():
         _compare(run, name, expected)
     place = {name: number for number, name in enumerate(tables)}
     wrong = sorted(run.wrong, key=lambda one: (place[one.table], one.row))
@@ -297,6 +300,33 @@ def _shipments(run: _Run) -> None:
             tell("needed_on", appointment["needed_on"], "day of the booked repair that the line serves")
 
 
+def _taken_up(run: _Run) -> None:
+    """Lines of earlier nights are open orders that were not shipped: pieces, places, part and load."""
+    opened = {(row["order_id"], row["line"]): row for row in run.rows("open_orders")}
+    parts = {row["part_id"]: row for row in run.rows("parts")}
+    for number, line in enumerate(run.rows("taken_up")):
+        run.checked["taken up"] += 1
+        order = opened.get((line["order_id"], line["line"]))
+        if order is None or order["status"] == "shipped" or line["line_id"] != f"{line['order_id']}/{line['line']}":
+            run.tell("taken_up", number, "line_id", None, "must be an open order that was not shipped")
+            continue
+        computed: Row = {
+            "origin_id": order["source_id"],
+            "destination_id": order["site_id"],
+            "part_id": order["part_id"],
+            "shipped_quantity": order["quantity"],
+        }
+        part = parts.get(order["part_id"], {})
+        computed |= {
+            load: order["quantity"] * part[per_piece]
+            for load, per_piece in (("load_kg", "weight_kg"), ("load_m3", "volume_m3"))
+            if part
+        }
+        for column, value in computed.items():
+            if not _is_same(line[column], value, 0.0):
+                run.tell("taken_up", number, column, value, "what the open order says, and the part weighs")
+
+
 def _stock(run: _Run) -> None:
     """No site sends more pieces of a part than lie there."""
     if "stock" not in run.tables:
@@ -398,7 +428,8 @@ def _plan(run: _Run, today: date, params: RoutingParams) -> None:
         run.checked[table.name] += len(run.tables[table.name]) * (len(table.columns) - len(table.key))
     for return_id in sorted(set(inputs["returns"]["return_id"]) - set(run.tables["collections"]["return_id"])):
         run.tell("collections", WHOLE_TABLE, "return_id", None, f"lacks the return {return_id}")
-    everything = {name: run.tables[name] for name in (*(table.name for table in PLAN_TABLES), "shipments")}
+    everything = {table.name: run.tables[table.name] for table in PLAN_TABLES}
+    everything["shipments"] = pd.concat([run.tables["shipments"], run.tables["taken_up"]], ignore_index=True)
     for component in _components(everything, findings(everything)):
         _explain(run, component, findings)
 

@@ -17,7 +17,8 @@ class RouteProblem(NamedTuple):
     """A routing problem of whole numbers; rows of the matrices are depots first, then clients.
 
     ``loads`` has one column for each measure (kg, m3). Vehicles of one type are alike and next to each other.
-    ``type_*`` arrays are by vehicle type, ``allowed`` says which type may serve which location.
+    ``type_*`` arrays are by vehicle type, ``allowed`` says which type may serve which location. Vehicles of several
+    days are types of their own: times are clock times of their day, each client then costs ``type_per_client``.
     ``price_out`` is what a client costs that no vehicle serves. Starting after ``wanted`` costs ``late_per_time``;
     a trip does not put off its departure so far that it starts a client after ``due`` that it could start before
     (``NEVER`` where there is no such moment).
@@ -41,6 +42,7 @@ class RouteProblem(NamedTuple):
     type_fixed: Floats
     type_per_distance: Floats
     type_per_time: Floats
+    type_per_client: Floats
     type_starts: Ints
     type_ends: Ints
     type_max_duration: Ints

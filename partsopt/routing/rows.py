@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
 
+from partsopt.calendars import moment_at
 from partsopt.errors import NoPlan
 from partsopt.routing.found import Found
 from partsopt.routing.lanes import Offer
-from partsopt.routing.stops import Parcel, Return
+from partsopt.routing.stops import Parcel, Place, Return, packed_for, planned_day
 from partsopt.routing.timetable import Broken, DayProblem, TripTimes, Visit, times_of_day
 from partsopt.routing.travel import Travel
+from partsopt.settings import RoutingParams
 from partsopt.tables import (
     DELIVERY_LINES,
     EXCEPTIONS,
@@ -72,16 +74,18 @@ class Fate:
     position: int = 0
     offer: Offer | None = None
     unserved_because: str = ""
+    waits_because: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Day:
-    """One DC's day as a problem of whole numbers, and the way back to moments and names.
+    """One DC's days as a problem of whole numbers, and the way back to moments and names.
 
-    Delivery k of the problem is parcel ``numbers[k]``; those behind are ``returns``.
+    Delivery k of the problem is parcel ``numbers[k]``; those behind are ``returns``. Van k of it is vehicle
+    ``vehicle_ids[k]`` on one of the ``days``.
     """
 
-    on: date
+    days: tuple[date, ...]
     midnight: pd.Timestamp
     problem: DayProblem
     numbers: tuple[int, ...]
@@ -93,8 +97,20 @@ class Day:
     returns: tuple[Return, ...] = ()
 
     def moment(self, seconds: int) -> pd.Timestamp:
-        """The moment so many seconds after midnight of the day at the DC."""
+        """The moment so many seconds after midnight of the first day at the DC."""
         return self.midnight + pd.Timedelta(seconds=seconds)
+
+    def route_id(self, van: int) -> str:
+        """The name of a vehicle's trips of one day."""
+        on = self.days[self.problem.vans[van].day]
+        return f"RT-{on:%Y%m%d}-{self.site_ids[0]}-{self.vehicle_ids[van]}"
+
+    def names(self) -> list[str]:
+        """What people call each van: the vehicle, and its day where that is a later one."""
+        return [
+            f"{vehicle_id} on {self.days[van.day]:%a %Y-%m-%d}" if van.day else vehicle_id
+            for vehicle_id, van in zip(self.vehicle_ids, self.problem.vans, strict=True)
+        ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,9 +129,12 @@ class OriginPlan:
 
 
 def vehicle_rows(
-    day: Day, found: Found, parcels: Sequence[Parcel], vehicles: pd.DataFrame
+    day: Day, found: Found, parcels: Sequence[Parcel], vehicles: pd.DataFrame, why_waits: Mapping[int, str]
 ) -> tuple[dict[int, Fate], list[dict[str, object]], list[dict[str, object]]]:
-    """Fates of what is on board of a DC's vehicles, and the rows of its routes and stops."""
+    """Fates of what is on board of a DC's vehicles, and the rows of its routes and stops.
+
+    ``why_waits`` says of each parcel that goes on a later day than the first why it does.
+    """
     fates: dict[int, Fate] = {}
     routes: list[dict[str, object]] = []
     stops: list[dict[str, object]] = []
@@ -125,7 +144,7 @@ def vehicle_rows(
         if isinstance(times, Broken):
             raise NoPlan(f"the trips of {day.vehicle_ids[vehicle]} break {times.rule} by {times.by}; report it")
         vehicle_id, van = day.vehicle_ids[vehicle], day.problem.vans[vehicle]
-        route_id = f"RT-{day.on:%Y%m%d}-{depot_id}-{vehicle_id}"
+        route_id = day.route_id(vehicle)
         for trip_number, trip in enumerate(times, start=1):
             routes.append(
                 {
@@ -177,6 +196,7 @@ def vehicle_rows(
                         route_id=route_id,
                         trip=trip_number,
                         position=position,
+                        waits_because=why_waits.get(one, ""),
                     )
     return fates, routes, stops
 
@@ -197,7 +217,7 @@ def collection_rows(day: Day, found: Found, left_because: Mapping[int, str]) -> 
         times = times_of_day(day.problem, vehicle, trips, found.latest_s)
         if isinstance(times, Broken):
             continue
-        route_id = f"RT-{day.on:%Y%m%d}-{day.site_ids[0]}-{day.vehicle_ids[vehicle]}"
+        route_id = day.route_id(vehicle)
         rows += [
             {
                 "return_id": one.return_id,
@@ -236,8 +256,23 @@ def _load_of(
     return {"load_kg": load_kg, "load_m3": load_m3, "load_share": float(share)}
 
 
-def delivery_lines_of(lines: pd.DataFrame, parcels: Sequence[Parcel], fates: Sequence[Fate]) -> pd.DataFrame:
+def delivery_lines_of(
+    lines: pd.DataFrame,
+    parcels: Sequence[Parcel],
+    fates: Sequence[Fate],
+    places: Mapping[str, Place],
+    today: date,
+    params: RoutingParams,
+) -> pd.DataFrame:
     """One row for each shipment line; a lane's price is shared by weight among the lines of a consignment."""
+    packed, leaves_on, waits, first_day_ends = [], list[date | None](), [], []
+    for parcel, one in zip(parcels, fates, strict=True):
+        origin = places[parcel.origin_id]
+        first_day = planned_day(today, origin)
+        first_day_ends.append(pd.Timestamp(moment_at(first_day + timedelta(days=1), 0, origin.zone)).tz_convert("UTC"))
+        leaves_on.append(None if one.departs_at is None else one.departs_at.tz_convert(origin.zone).date())
+        waits.append(leaves_on[-1] is not None and leaves_on[-1] > first_day)
+        packed.append(packed_for(parcel, one.departs_at, origin, today, params))
     parcel_of = pd.Series(
         np.repeat(np.arange(len(parcels)), [len(one.line_ids) for one in parcels]),
         index=[line_id for one in parcels for line_id in one.line_ids],
@@ -261,9 +296,17 @@ def delivery_lines_of(lines: pd.DataFrame, parcels: Sequence[Parcel], fates: Seq
                 [one.offer.lane.cost_per_kg if one.offer else 0.0 for one in fates], dtype="float64"
             ),
             "unserved_because": pd.Series([one.unserved_because for one in fates], dtype="str"),
+            "later_wave": pd.Series(packed, dtype="datetime64[us, UTC]"),
+            "leaves_on": pd.Series(leaves_on, dtype="datetime64[us]"),
+            "waits": pd.Series(waits, dtype=bool),
+            "first_day_ends": pd.Series(first_day_ends, dtype="datetime64[us, UTC]"),
+            "waits_because": pd.Series([one.waits_because for one in fates], dtype="str"),
         }
     )
     rows = pd.concat([lines.reset_index(drop=True), fate.iloc[number].reset_index(drop=True)], axis=1)
+    rows["released_at"] = rows["later_wave"].fillna(rows["released_at"])
+    is_packed = rows["packed_at"].notna()
+    rows["is_picked"] = rows["released_at"].lt(rows["first_day_ends"]) & ~(is_packed & rows["waits"])
     consignment = rows.groupby(["origin_id", "destination_id", "service", "handed_over_on"], sort=False)["load_kg"]
     weight, n_lines = consignment.transform("sum"), consignment.transform("size")
     share = (rows["load_kg"] / weight).where(weight > 0, 1 / n_lines)

@@ -14,7 +14,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from partsopt.routing.pool import keep_best, lean, pool_touched, put_out, take_in, touch
+from partsopt.routing.pool import clients_on, keep_best, lean, pool_touched, put_out, take_in, touch
 from partsopt.routing.route_problem import SearchState
 from partsopt.routing.vanday import (
     alone,
@@ -42,7 +42,7 @@ OPENING = 0.25
 WAITING_TRIED = 12
 LOOKED_AT_FIRST = 4
 INFINITE = 1e300
-LAYOUT = 1202986845  # checksum of route_problem, pool and vanday: numba's cache notices changes of this file only
+LAYOUT = 1374057939  # checksum of route_problem, pool and vanday: numba's cache notices changes of this file only
 
 
 @numba.njit(cache=True)
@@ -65,8 +65,7 @@ def _ruin(p: Any, s: SearchState) -> int:
     for i in range(s.counts[0]):
         v = s.used[i]
         n_rows += s.n_trips[v]
-        for k in range(s.n_trips[v]):
-            served += s.length[v * trips + k]
+        served += clients_on(s, v)
     if served == 0:
         return 0
     mean_length = served / n_rows
@@ -177,14 +176,14 @@ def _insert_best(p: Any, s: SearchState, c: int, opening: float) -> bool:
             for measure in range(measures):
                 if s.load[row, measure] + p.loads[c, measure] > p.type_capacity[t, measure]:
                     fits = False
-            extra, rate, larger = 0.0, per_distance, -1
+            extra, rate, larger = p.type_per_client[t], per_distance, -1
             if not fits:
                 if not has_kinds or n_trips > 1:
                     continue
                 larger, extra = _larger(p, s, v, c)
                 if larger < 0:
                     continue
-                rate = p.type_per_distance[larger]
+                extra, rate = extra + p.type_per_client[larger], p.type_per_distance[larger]
             ready = s.ready[row] if s.ready[row] > release else release
             free = ready
             if k > 0:
@@ -270,7 +269,7 @@ def _insert_best(p: Any, s: SearchState, c: int, opening: float) -> bool:
                                 e, late, d, p.type_reload[t], s.behind[row, 0], s.behind[row, 1], s.behind[row, 2]
                             )
                     if late >= 0 and d <= p.type_max_duration[t]:
-                        more = per_distance * longer + per_time * (d - whole) + lateness
+                        more = per_distance * longer + per_time * (d - whole) + lateness + p.type_per_client[t]
                         if more < best:
                             best, best_row, best_at, is_new, best_larger = more, row, 0, True, -1
     for t in range(p.type_depot.shape[0]):
@@ -283,6 +282,7 @@ def _insert_best(p: Any, s: SearchState, c: int, opening: float) -> bool:
         home = p.type_depot[t]
         more = p.type_fixed[t] + p.type_per_distance[t] * (p.distance[home, c] + p.distance[c, home])
         more *= opening
+        more += p.type_per_client[t]
         if fits and more < best:
             e, late, d = alone(p, t, home, c)
             if late >= release:

@@ -175,10 +175,11 @@ def _open_terms(delivery: Delivery, weights: Weights) -> Terms:
 def _locked(problem: DayProblem, terms: Mapping[int, Terms], trips: Trips, weights: Weights) -> dict[int, Terms]:
     """Terms that hold each delivery to what it got: later passes may not take it away."""
     starts = starts_of(problem, trips, _latest(problem, terms))
-    return {one: _locked_terms(problem.deliveries[one], term, starts.get(one), weights) for one, term in terms.items()}
+    return {one: _locked_terms(problem, one, term, starts.get(one), weights) for one, term in terms.items()}
 
 
-def _locked_terms(delivery: Delivery, term: Terms, starts_s: int | None, weights: Weights) -> Terms:
+def _locked_terms(problem: DayProblem, one: int, term: Terms, starts_s: int | None, weights: Weights) -> Terms:
+    delivery = problem.deliveries[one]
     if starts_s is None:
         if delivery.lane_cost is None:
             return replace(term, penalty=weights.unserved_higher)
@@ -192,6 +193,8 @@ def _locked_terms(delivery: Delivery, term: Terms, starts_s: int | None, weights
         bound = max(delivery.due_s, starts_s)
     elif delivery.wanted_s is not None:
         bound = starts_s
+    if delivery.is_prompt:
+        bound = min(bound, problem.end_of_day_s(starts_s))
     lane_is_as_good = delivery.lane_cost is not None and delivery.lane_keeps_promise
     if lane_is_as_good and delivery.due_s is None and delivery.wanted_s is not None:
         lane_is_as_good = delivery.lane_arrives_s <= bound
@@ -341,14 +344,15 @@ def _slots_of(problem: DayProblem, terms: Mapping[int, Terms], tier: int, trips:
     at home leaves on the tier's last release. Further trips are added by :func:`insert_cheapest`.
     """
     latest_s = _latest(problem, terms)
-    wave_s = max(problem.deliveries[one].released_s for one in terms if problem.deliveries[one].tier == tier)
+    own = [problem.deliveries[one] for one in terms if problem.deliveries[one].tier == tier]
+    waves_s = [max(one.released_on(day) for one in own) for day in range(len(problem.midnights_s))]
     slots = []
     for number, van in enumerate(problem.vans):
-        day = trips[number]
+        day, wave_s = trips[number], waves_s[van.day]
         if not day:
             slots.append(Slot(number, True, max(van.start_s, wave_s), van.end_s))
             continue
-        packed = [max(problem.deliveries[one].released_s for one in trip) for trip in day]
+        packed = [max(problem.deliveries[one].released_on(van.day) for one in trip) for trip in day]
         for trip in range(len(day)):
             waiting = [*packed[:trip], max(packed[trip], wave_s), *packed[trip + 1 :]]
             if not isinstance(times_of_day(problem, number, day, latest_s, waiting), Broken):
@@ -376,6 +380,8 @@ def _is_settled(problem: DayProblem, terms: Mapping[int, Terms], tier: int, trip
         if one not in starts and not delivery.lane_keeps_promise:
             return False
         if delivery.wanted_s is not None and arrives_s > delivery.wanted_s:
+            return False
+        if delivery.is_prompt and starts.get(one, 0) > problem.end_of_day_s(0):
             return False
     return True
 

@@ -60,7 +60,7 @@ class Parcel:
     """Lines of one origin, destination, tier, release and promise, which travel together.
 
     ``promised_by`` is None where nobody named a time: then a vor or urgent parcel is wanted as soon as
-    can be, and any other must leave within the working days of the settings.
+    can be, and any other must leave by ``leave_by``. ``is_packed``: it was on an earlier day.
     """
 
     origin_id: str
@@ -72,6 +72,8 @@ class Parcel:
     load_kg: float
     load_m3: float
     pieces: int = 0
+    leave_by: date | None = None
+    is_packed: bool = False
 
     @property
     def is_express(self) -> bool:
@@ -161,14 +163,39 @@ def planned_day(today: date, origin: Place) -> date:
     return origin.calendar.working_day_from(today)
 
 
+def planned_days(today: date, origin: Place, n: int) -> list[date]:
+    """The planned day of a site and its following working days, ``n`` in all."""
+    first = planned_day(today, origin)
+    return [origin.calendar.add_working_days(first, ahead) for ahead in range(n)]
+
+
+def last_days(shipments: pd.DataFrame, places: Mapping[str, Place], today: date, params: RoutingParams) -> pd.Series:
+    """The last day on which each shipment line may leave: that of an earlier night, else the working days of settings.
+
+    Missing where a promise or its urgency says when it must be there.
+
+    Parameters
+    ----------
+    shipments
+        Table shipments with ``promised_by``; origin_id must be among ``places``.
+    """
+    last = {
+        origin_id: planned_days(today, places[origin_id], params.stock_within_working_days)[-1]
+        for origin_id in shipments["origin_id"].unique()
+    }
+    own = pd.to_datetime(shipments["origin_id"].map(last)).astype("datetime64[us]")
+    is_free = shipments["promised_by"].isna() & ~shipments["tier"].isin(EXPRESS_TIERS)
+    return shipments["leave_by"].fillna(own).where(is_free)
+
+
 def release_times(
     shipments: pd.DataFrame, places: Mapping[str, Place], today: date, params: RoutingParams
 ) -> pd.Series:
-    """When each shipment line is picked and packed.
+    """When each shipment line is picked and packed if it leaves on the planned day.
 
     A vor or urgent line takes its minutes of the origin's opening hours from when it was placed (from the
     opening of the planned day where that is not known), and from when a dispatch during the day took it up;
-    every other line is packed by the stock wave of the planned day.
+    every other line is packed by the stock wave of the planned day. What was packed on an earlier day is.
 
     Parameters
     ----------
@@ -182,10 +209,13 @@ def release_times(
     """
     wave = clock_minutes("routing.stock_wave_at", params.stock_wave_at)
     minutes = {"vor": params.vor_pick_min, "urgent": params.urgent_pick_min}
-    keys = ["origin_id", "tier", "placed_at", "dispatched_at"]
+    keys = ["origin_id", "tier", "placed_at", "dispatched_at", "packed_at"]
     asked = shipments[keys].drop_duplicates(ignore_index=True)
     released = []
-    for origin_id, tier, placed_at, dispatched_at in asked.itertuples(index=False):
+    for origin_id, tier, placed_at, dispatched_at, packed_at in asked.itertuples(index=False):
+        if pd.notna(packed_at):
+            released.append(packed_at)
+            continue
         origin = places[origin_id]
         on = planned_day(today, origin)
         if tier in minutes:
@@ -200,6 +230,25 @@ def release_times(
     asked["released_at"] = pd.Series(released, dtype="datetime64[us, UTC]")
     known = shipments[keys].merge(asked, how="left", validate="m:1")
     return known["released_at"].set_axis(shipments.index)
+
+
+def packed_for(
+    parcel: Parcel, departs_at: pd.Timestamp | None, origin: Place, today: date, params: RoutingParams
+) -> pd.Timestamp | None:
+    """The stock wave of a later day than the first by which a parcel is packed that departs then; None: the first's.
+
+    That is the last wave before it leaves. What is urgent is packed as soon as can be.
+    """
+    packed_at = None
+    if departs_at is None or parcel.is_express or parcel.is_packed:
+        return packed_at
+    wave, on = clock_minutes("routing.stock_wave_at", params.stock_wave_at), planned_day(today, origin)
+    while True:
+        on = origin.calendar.add_working_days(on, 1)
+        packed_by = pd.Timestamp(moment_at(on, wave, origin.zone)).tz_convert("UTC")
+        if packed_by > departs_at:
+            return packed_at
+        packed_at = packed_by
 
 
 def promises(shipments: pd.DataFrame, places: Mapping[str, Place]) -> pd.Series:
@@ -247,7 +296,7 @@ def parcels_of(
     Parameters
     ----------
     lines
-        Table shipments with ``released_at`` and ``promised_by``.
+        Table shipments with ``released_at``, ``promised_by`` and, as :func:`last_days` says, ``leave_by``.
     capacities
         Payload (kg) and loading space (m3) of each vehicle, by depot. A line that alone exceeds
         every vehicle is a parcel of its own.
@@ -259,12 +308,13 @@ def parcels_of(
     Returns
     -------
     list
-        Parcels by origin, tier, destination, release and promise.
+        Parcels by origin, tier, destination, release, promise and last day.
     """
-    keys = ["origin_id", "destination_id", "tier", "released_at", "promised_by", *also_by]
-    rows = lines.sort_values("line_id", kind="stable")
+    known = ["origin_id", "destination_id", "tier", "released_at", "promised_by", "leave_by", "is_packed"]
+    rows = lines.assign(is_packed=lines["packed_at"].notna()).sort_values("line_id", kind="stable")
     parcels = []
-    for (origin_id, destination_id, tier, released_at, promised_by, *_), group in rows.groupby(keys, dropna=False):
+    for key, group in rows.groupby([*known, *also_by], dropna=False):
+        origin_id, destination_id, tier, released_at, promised_by, leave_by, is_packed = key[: len(known)]
         kg, m3 = group["load_kg"].to_numpy(), group["load_m3"].to_numpy()
         line_ids = group["line_id"].to_numpy()
         pieces = group["shipped_quantity"].to_numpy()
@@ -282,6 +332,8 @@ def parcels_of(
                 load_kg=math.fsum(kg[members]),
                 load_m3=math.fsum(m3[members]),
                 pieces=int(pieces[members].sum()),
+                leave_by=None if pd.isna(leave_by) else leave_by.date(),
+                is_packed=bool(is_packed),
             )
             for members in _packs(kg, m3, able)
         ]

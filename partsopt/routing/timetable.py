@@ -1,4 +1,4 @@
-"""The day of one DC in whole numbers, and the times and costs of its trips."""
+"""The days of one DC in whole numbers, and the times and costs of their trips."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from partsopt.errors import NoPlan
 
 DAY_S = 86_400
-HORIZON_S = 2 * DAY_S
+HORIZON_S = 60 * DAY_S
 ANY_PAYLOAD = 10**15
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """A parcel as the planner of one DC's day sees it; times are seconds after midnight of that day at the DC.
+    """A parcel as the planner of one DC's days sees it; times are seconds after midnight of the first day at the DC.
 
     ``place`` is its row in the matrices (0 is the DC). ``wanted_s`` is from when lateness has a price,
     ``due_s`` is the promise; None where there is none. ``lane_cost`` is None where no lane goes there.
@@ -26,6 +26,10 @@ class Delivery:
     then the first opening and ``closes_s`` the last closing. ``service_s`` is once for a stop, ``pieces_s`` the time
     its own pieces take. Deliveries with one ``consignment`` (-1: none) pay ``lane_fixed`` once, of which
     ``lane_share`` is in ``lane_cost``. ``back_grams`` and ``back_cm3`` are loaded there and come back.
+
+    Where several days are planned, ``hours_s`` has the times in which unloading may start on each (none: closed),
+    ``waves_s`` when it is packed if it goes on that day (empty: ``released_s`` on all), ``wait_costs`` what going on
+    that day costs beyond the first; ``is_prompt``: lower tiers may not push it to a later day than it has.
     """
 
     place: int
@@ -50,6 +54,32 @@ class Delivery:
     windows_s: tuple[tuple[int, int], ...] = ()
     back_grams: int = 0
     back_cm3: int = 0
+    hours_s: tuple[tuple[tuple[int, int], ...], ...] = ()
+    waves_s: tuple[int, ...] = ()
+    wait_costs: tuple[float, ...] = ()
+    is_prompt: bool = False
+
+    def windows_on(self, day: int) -> tuple[tuple[int, int], ...]:
+        """The times in which unloading may start on a day."""
+        return self.hours_s[day] if self.hours_s else self.windows_s or ((self.opens_s, self.closes_s),)
+
+    def opens_on(self, day: int) -> int:
+        """The first opening of a day; the last closing of all where it is closed."""
+        windows = self.windows_on(day)
+        return windows[0][0] if windows else self.closes_s
+
+    def closes_on(self, day: int) -> int:
+        """The last closing of a day; before the first day where it is closed."""
+        windows = self.windows_on(day)
+        return windows[-1][1] if windows else -1
+
+    def released_on(self, day: int) -> int:
+        """From when a vehicle of a day can leave with it."""
+        return self.waves_s[day] if self.waves_s else self.released_s
+
+    def wait_cost(self, day: int) -> float:
+        """What going on a day costs beyond going on the first, money."""
+        return self.wait_costs[day] if self.wait_costs else 0.0
 
     @property
     def latest_s(self) -> int:
@@ -64,7 +94,7 @@ class Van:
     """A vehicle in whole numbers; ``start_s`` is its first departure at the earliest, ``end_s`` its last return.
 
     ``reload_s`` between two trips is no shorter than a rest by law; ``ends_with_dock``: it is the DC's dock that
-    closes then, not the shift that ends.
+    closes then, not the shift that ends. ``day`` counts the planned days from 0: a vehicle is one van each day.
     """
 
     grams: int
@@ -77,11 +107,15 @@ class Van:
     max_trips: int
     reload_s: int
     ends_with_dock: bool = False
+    day: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class DayProblem:
-    """Everything the planner of one DC's day needs: deliveries, vehicles, matrices by place.
+    """Everything the planner of one DC's days needs: deliveries, vehicles, matrices by place, midnights of the days.
+
+    ``wait_cost_per_day`` is what a delivery costs on the day after the first, twice that on the next, if nothing else
+    is in its ``wait_costs``.
 
     After ``rest_after_s`` of driving on a trip (0: never) its driver rests for ``rest_s``. Neither waiting nor
     unloading counts as a rest; the time between two trips does, see :class:`Van`.
@@ -94,6 +128,12 @@ class DayProblem:
     late_cost_per_s: float
     rest_after_s: int = 0
     rest_s: int = 0
+    midnights_s: tuple[int, ...] = (0,)
+    wait_cost_per_day: float = 0.0
+
+    def end_of_day_s(self, moment_s: int) -> int:
+        """The end of the planned day in which a moment lies; never within the last."""
+        return next((midnight_s - 1 for midnight_s in self.midnights_s if midnight_s > moment_s), HORIZON_S)
 
 
 Trips = tuple[tuple[tuple[int, ...], ...], ...]
@@ -173,15 +213,17 @@ def times_of_trip(
     if load_cm3 > van.cm3:
         return Broken("load_m3", load_cm3 - van.cm3)
     stops = _by_place(problem, sequence)
-    earliest_s = max(free_from_s, van.start_s, *(problem.deliveries[one].released_s for one in sequence))
-    visits = _drive(problem, stops, earliest_s)
+    released_s = [problem.deliveries[one].released_on(van.day) for one in sequence]
+    earliest_s = max(free_from_s, van.start_s, *released_s)
+    visits = _drive(problem, stops, earliest_s, van.day)
     put_off, waited = HORIZON_S, 0
     for visit in visits:
         waited += visit.starts_s - visit.arrives_s
         now_s = visit.starts_s
         for one in visit.deliveries:
-            if now_s > latest_s[one]:
-                return Broken("window", now_s - latest_s[one], one)
+            by_s = min(latest_s[one], problem.deliveries[one].closes_on(van.day))
+            if now_s > by_s:
+                return Broken("window", now_s - by_s, one)
             put_off = min(put_off, waited + min(_slack(problem, one, now_s, latest_s), visit.until_s - now_s))
             now_s += problem.deliveries[one].pieces_s
     put_off = min(put_off, waited)
@@ -192,7 +234,7 @@ def times_of_trip(
     if home_s > van.end_s:
         return Broken("shift", home_s - van.end_s)
     if put_off > 0:
-        visits = _drive(problem, stops, earliest_s + put_off)
+        visits = _drive(problem, stops, earliest_s + put_off, van.day)
     distance_m = sum(visit.distance_m for visit in visits) + int(problem.distance_m[visits[-1].place, 0])
     return TripTimes(earliest_s + put_off, home_s, distance_m, tuple(visits), rest_s)
 
@@ -232,14 +274,14 @@ def rests_on(problem: DayProblem, driven_s: int, travel_s: int) -> int:
     return (after - before) * problem.rest_s
 
 
-def start_within(delivery: Delivery, arrives_s: int, lead_s: int) -> tuple[int, int]:
-    """When unloading starts after an arrival, and the end of the window in which it does.
+def start_within(delivery: Delivery, arrives_s: int, lead_s: int, day: int = 0) -> tuple[int, int]:
+    """When unloading starts after an arrival on a day, and the end of the window in which it does.
 
     ``lead_s`` later the last of a stop's parcels is begun, which is in the same window; where there is no such
     window any more, the last one stands, which is then exceeded.
     """
     start_s, until_s = arrives_s, delivery.closes_s
-    for opens_s, until_s in delivery.windows_s or ((delivery.opens_s, delivery.closes_s),):
+    for opens_s, until_s in delivery.windows_on(day):
         start_s = max(arrives_s, opens_s)
         if start_s + lead_s <= until_s:
             break
@@ -272,7 +314,7 @@ def times_of_day(
 
 
 def cost_of_day(problem: DayProblem, number: int, times: Sequence[TripTimes]) -> float:
-    """Fixed, distance and time cost of a vehicle's trips, money, lateness of what is wanted at once included."""
+    """Fixed, distance and time cost of a vehicle's trips, money; lateness of what is wanted at once, and waiting."""
     if not times:
         return 0.0
     van = problem.vans[number]
@@ -282,6 +324,7 @@ def cost_of_day(problem: DayProblem, number: int, times: Sequence[TripTimes]) ->
         for visit in trip.visits:
             for one in visit.deliveries:
                 wanted_s = problem.deliveries[one].wanted_s
+                cost += problem.deliveries[one].wait_cost(van.day)
                 if wanted_s is not None:
                     cost += problem.late_cost_per_s * max(visit.starts_s - wanted_s, 0)
     return cost
@@ -314,7 +357,7 @@ def _by_place(problem: DayProblem, sequence: Sequence[int]) -> list[tuple[int, t
     return stops
 
 
-def _drive(problem: DayProblem, stops: Sequence[tuple[int, tuple[int, ...]]], departs_s: int) -> list[Visit]:
+def _drive(problem: DayProblem, stops: Sequence[tuple[int, tuple[int, ...]]], departs_s: int, day: int) -> list[Visit]:
     visits, at, now, driven_s = [], 0, departs_s, 0
     for place, members in stops:
         travel_s, distance_m = int(problem.travel_s[at, place]), int(problem.distance_m[at, place])
@@ -323,7 +366,7 @@ def _drive(problem: DayProblem, stops: Sequence[tuple[int, tuple[int, ...]]], de
         arrives_s = now + travel_s + rest_s
         first = problem.deliveries[members[0]]
         pieces_s = [problem.deliveries[one].pieces_s for one in members]
-        starts_s, until_s = start_within(first, arrives_s, sum(pieces_s[:-1]))
+        starts_s, until_s = start_within(first, arrives_s, sum(pieces_s[:-1]), day)
         now = starts_s + first.service_s + sum(pieces_s)
         visits.append(Visit(place, members, arrives_s, starts_s, now, distance_m, travel_s, until_s, rest_s))
         at = place

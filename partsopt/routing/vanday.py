@@ -6,7 +6,7 @@ from typing import Any
 
 import numba
 
-from partsopt.routing.pool import lean, touch
+from partsopt.routing.pool import clients_on, lean, touch
 from partsopt.routing.route_problem import NEVER, SearchState
 
 
@@ -299,4 +299,5 @@ def fits_type(p: Any, s: SearchState, v: int, t: int) -> bool:
 @lean
 def cost_as(p: Any, s: SearchState, v: int, t: int) -> float:
     """What a vehicle's day costs driven by a type."""
-    return p.type_fixed[t] + p.type_per_distance[t] * s.driven[v] + p.type_per_time[t] * s.spent[v] + s.late[v]
+    cost = p.type_fixed[t] + p.type_per_distance[t] * s.driven[v] + p.type_per_time[t] * s.spent[v] + s.late[v]
+    return cost + p.type_per_client[t] * clients_on(s, v)

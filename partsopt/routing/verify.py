@@ -134,9 +134,10 @@ def _lines(
             continue
         shipment = shipped[line["line_id"]]
         at = At("delivery_lines", (line["line_id"],), f"line {line['line_id']}")
-        key = (shipment["origin_id"], shipment["tier"], shipment["placed_at"], shipment["dispatched_at"])
+        known = ("origin_id", "tier", "placed_at", "dispatched_at", "packed_at")
+        key = (*(shipment[name] for name in known), line["departs_at"])
         if key not in released:
-            released[key] = _release(shipment, world)
+            released[key] = _release(shipment, line["departs_at"], world)
         if abs(line["released_at"] - released[key]) > TIME_TOLERANCE:
             yield at.wrong(
                 "released_at",
@@ -153,6 +154,7 @@ def _lines(
                 late,
                 f"is_late is {line['is_late']}, it arrives at {line['arrives_at']} with promise {promised}",
             )
+        yield from _days(at, line, shipment, promised, world)
         match line["carried_by"]:
             case "vehicle":
                 yield from _line_on_vehicle(at, line, shipment, trips, visits, world)
@@ -160,6 +162,60 @@ def _lines(
                 yield from _line_on_lane(at, line, shipment, world)
             case _:
                 yield from _line_unserved(at, line, shipment, world)
+
+
+def _days(at: At, line: Row, shipment: Row, promised: datetime | None, world: World) -> Iterator[Finding]:
+    """The day it leaves, whether it waits for it, and the last day on which it may leave."""
+    origin_id = shipment["origin_id"]
+    first = world.planned_on(origin_id)
+    has_left = pd.notna(line["departs_at"])
+    leaves_on = world.day_of(origin_id, line["departs_at"]) if has_left else None
+    leave_by = None
+    if promised is None and shipment["tier"] not in ("vor", "urgent"):
+        last = shipment["leave_by"]
+        leave_by = world.planned_days(origin_id)[-1] if pd.isna(last) else last.date()
+    for column, day in (("leaves_on", leaves_on), ("leave_by", leave_by)):
+        written = None if pd.isna(line[column]) else line[column].date()
+        if written != day:
+            computed = pd.NaT if day is None else pd.Timestamp(day)
+            yield at.wrong(column, line[column], computed, f"{column} is {written}, by its times it is {day}")
+    waits = leaves_on is not None and leaves_on > first
+    if bool(line["waits"]) != waits:
+        says = f"waits is {line['waits']}, it leaves on {leaves_on} and the first day is {first}"
+        yield at.wrong("waits", line["waits"], waits, says)
+    is_packed = pd.notna(shipment["packed_at"])
+    packed_on = world.day_of(origin_id, _release(shipment, line["departs_at"], world))
+    is_picked = packed_on <= first and not (is_packed and waits)
+    if bool(line["is_picked"]) != is_picked:
+        says = f"is_picked is {line['is_picked']}, it is packed on {packed_on}, leaves on {leaves_on}"
+        yield at.wrong("is_picked", line["is_picked"], is_picked, says)
+    if waits != bool(line["waits_because"]):
+        says = "must say why it waits where it does, and only there"
+        yield at.wrong("waits_because", line["waits_because"], None if waits else "", says)
+    if leaves_on is None or leave_by is None or shipment["tier"] == "backorder":
+        return
+    if leaves_on > max(leave_by, first) and (
+        line["carried_by"] == "vehicle" or _could_leave(line, shipment, max(leave_by, first), world)
+    ):
+        says = f"leaves on {leaves_on}, it must leave by {max(leave_by, first)}"
+        yield at.wrong("departs_at", line["departs_at"], None, says)
+
+
+def _could_leave(line: Row, shipment: Row, last: date, world: World) -> bool:
+    """Whether its lane would have taken a line on an earlier planned day, up to a last one."""
+    origin_id, destination_id = shipment["origin_id"], shipment["destination_id"]
+    lane = world.lanes.get((origin_id, destination_id), {}).get(line["service"])
+    if lane is None:
+        return False
+    packed_at = _release(shipment, pd.NaT, world)
+    comes = lane.get("weekdays", "").replace(",", " ").split() or WEEKDAYS
+    is_own = "collects_at" in lane
+    return any(
+        world.clock(origin_id, on, lane["cutoff_at"]) >= packed_at
+        and (not is_own or (WEEKDAYS[on.weekday()] in comes and world.calendar(destination_id).is_working(on)))
+        for on in world.planned_days(origin_id)
+        if on <= last
+    )
 
 
 def _line_on_vehicle(
@@ -246,7 +302,7 @@ def _line_on_lane(at: At, line: Row, shipment: Row, world: World) -> Iterator[Fi
         return
     origin, destination = world.calendar(origin_id), world.calendar(destination_id)
     is_own = line["service"] == SELF_COLLECTED and "collects_at" in lane
-    on = line["departs_at"].astimezone(world.zone(origin_id)).date()
+    on = world.day_of(origin_id, line["departs_at"])
     cutoff = world.clock(origin_id, on, lane["cutoff_at"])
     if line["departs_at"] != cutoff:
         yield at.wrong(
@@ -344,7 +400,7 @@ def _routes(
     for (route_id, number, _), visit in sorted(visits.items()):
         stops_of[route_id, number].append(visit)
     routes: defaultdict[str, list[Row]] = defaultdict(list)
-    route_of: dict[str, str] = {}
+    route_of: dict[tuple[str, date], str] = {}
     for (route_id, number), trip in sorted(trips.items()):
         at = At("routes", (route_id, number), f"route {route_id} trip {number}")
         vehicle = world.vehicles.get(trip["vehicle_id"])
@@ -360,12 +416,16 @@ def _routes(
             )
         if trip["depot_id"] not in world.sites:
             continue
-        if route_of.setdefault(trip["vehicle_id"], route_id) != route_id:
+        on = world.day_of(trip["depot_id"], trip["departs_at"])
+        if on not in world.planned_days(trip["depot_id"]):
+            says = f"leaves on {on}, which is none of the days planned for {trip['depot_id']}"
+            yield at.wrong("departs_at", trip["departs_at"], None, says)
+        if route_of.setdefault((trip["vehicle_id"], on), route_id) != route_id:
             yield at.wrong(
                 "vehicle_id",
                 trip["vehicle_id"],
                 None,
-                f"vehicle {trip['vehicle_id']} is already on {route_of[trip['vehicle_id']]}",
+                f"vehicle {trip['vehicle_id']} is already on {route_of[trip['vehicle_id'], on]}",
             )
         routes[route_id].append(trip)
         yield from _trip_load(at, trip, vehicle, by_trip[route_id, number])
@@ -409,7 +469,7 @@ def _load_on_the_way(
 
 
 def _trip_drive(at: At, trip: Row, vehicle: Row, stops: list[Row], is_first: bool, world: World) -> Iterator[Finding]:
-    on = world.planned_on(trip["depot_id"])
+    on = world.day_of(trip["depot_id"], trip["departs_at"])
     if trip["departs_at"] < world.clock(trip["depot_id"], on, vehicle["shift_start"]):
         yield at.wrong(
             "departs_at",
@@ -467,6 +527,8 @@ def _trips_in_turn(route_id: str, trips: list[Row], world: World) -> Iterator[Fi
     at = At("routes", (route_id, trips[-1]["trip"]), f"route {route_id}")
     if len({trip["vehicle_id"] for trip in trips}) > 1:
         yield at.wrong("vehicle_id", trips[-1]["vehicle_id"], None, "has more than one vehicle")
+    if len({world.day_of(trip["depot_id"], trip["departs_at"]) for trip in trips}) > 1:
+        yield at.wrong("departs_at", trips[-1]["departs_at"], None, "has trips on more than one day")
     if [trip["trip"] for trip in trips] != list(range(1, len(trips) + 1)):
         yield at.wrong("trip", trips[-1]["trip"], len(trips), "trips are not numbered 1, 2, ...")
     if len(trips) > vehicle["max_trips"]:
@@ -530,7 +592,8 @@ def _stops(
             says = f"rest_min is {visit['rest_min']:g}, the law asks for {rest_min:g}"
             yield at.wrong("rest_min", visit["rest_min"], rest_min, says)
         left_at += timedelta(minutes=rest_min)
-        yield from _stop_times(at, visit, start, left_at, trip["depot_id"], by_stop[key], back.get(key, []), world)
+        on = world.day_of(trip["depot_id"], trip["departs_at"])
+        yield from _stop_times(at, visit, start, left_at, on, by_stop[key], back.get(key, []), world)
         yield from _stop_goods(at, visit, by_stop[key], back.get(key, []))
         before = visit
 
@@ -571,14 +634,13 @@ def _stop_times(
     visit: Row,
     start: str,
     left_at: datetime,
-    depot_id: str,
+    on: date,
     goods: list[Row],
     loaded: list[Row],
     world: World,
 ) -> Iterator[Finding]:
     site_id = visit["site_id"]
     site = world.sites[site_id]
-    on = world.planned_on(depot_id)
     metres, seconds = world.leg(start, site_id)
     yield from _same_time(at, "arrives_at", visit["arrives_at"], left_at, seconds)
     if abs(visit["distance_m"] - metres) > DISTANCE_TOLERANCE_M:
@@ -655,12 +717,18 @@ def _same_time(at: At, column: str, said: datetime, before: datetime, seconds: f
         yield at.wrong(column, said, due, f"{column} is {said}, computed it is {due}")
 
 
-def _release(shipment: Row, world: World) -> datetime:
+def _release(shipment: Row, departs_at: datetime, world: World) -> datetime:
+    if pd.notna(shipment["packed_at"]):
+        return shipment["packed_at"]
     origin_id = shipment["origin_id"]
     site, on = world.sites[origin_id], world.planned_on(origin_id)
     minutes = {"vor": world.params.vor_pick_min, "urgent": world.params.urgent_pick_min}.get(shipment["tier"])
     if minutes is None:
-        return world.clock(origin_id, on, clock_minutes("routing.stock_wave_at", world.params.stock_wave_at))
+        wave = clock_minutes("routing.stock_wave_at", world.params.stock_wave_at)
+        following = world.calendar(origin_id).add_working_days(on, 1)
+        while pd.notna(departs_at) and world.clock(origin_id, following, wave) <= departs_at:
+            on, following = following, world.calendar(origin_id).add_working_days(following, 1)
+        return world.clock(origin_id, on, wave)
     placed_at = shipment["placed_at"]
     start = world.clock(origin_id, on, site["opens_at"]) if pd.isna(placed_at) else placed_at.to_pydatetime()
     if pd.notna(shipment["dispatched_at"]):

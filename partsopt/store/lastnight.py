@@ -1,7 +1,8 @@
-"""What this night goes on from: review days, order lines put off and exceptions of the last night before today."""
+"""What this night goes on from: review days, order lines put off, exceptions and waiting lines of the last night."""
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 
@@ -11,14 +12,16 @@ import pyarrow.parquet as pq
 
 from partsopt.errors import TableError
 from partsopt.store.promises import runs_between
+from partsopt.store.publish import DISPATCHED, MANIFEST
 from partsopt.store.readers import InputFile
-from partsopt.tables import EXCEPTIONS, PUT_OFF, REVIEW_DAYS, Table, conform
+from partsopt.tables import EXCEPTIONS, PUT_OFF, REVIEW_DAYS, WAITING_LINES, Table, conform
 
 DAYS = 31  # an older night says nothing of today's reviews
 CARRIED: dict[str, tuple[str, Table]] = {
     "last_review_days": ("review_days.parquet", REVIEW_DAYS),
     "last_put_off": ("put_off.parquet", PUT_OFF),
     "last_exceptions": ("all_exceptions.parquet", EXCEPTIONS),
+    "last_waiting": ("waiting_lines.parquet", WAITING_LINES),
 }
 
 
@@ -38,6 +41,8 @@ def read_last_night(runs: Path, today: date) -> tuple[dict[str, pd.DataFrame], t
         if not found:
             continue
         folder, sha256 = found[max(found)]
+        if table is WAITING_LINES:
+            folder, sha256 = _as_dispatched(runs, folder, file) or (folder, sha256)
         try:
             stored = conform(pq.read_table(folder / file).to_pandas(), table)
         except (OSError, pa.ArrowException, TableError, KeyError, ValueError):
@@ -46,3 +51,14 @@ def read_last_night(runs: Path, today: date) -> tuple[dict[str, pd.DataFrame], t
             tables[name] = stored
             files.append(InputFile(f"{folder.name}/{file}", name, len(stored), 0, sha256))
     return tables, tuple(files)
+
+
+def _as_dispatched(runs: Path, night: Path, file: str) -> tuple[Path, str] | None:
+    """The newest dispatch of a night, with the hash of its file; None where there was none."""
+    try:
+        newest = runs / (runs / DISPATCHED).read_text(encoding="utf-8").strip()
+        manifest = json.loads((newest / MANIFEST).read_bytes())
+        is_of_night = manifest["dispatch"]["night"] == night.name
+        return (newest, str(manifest["files"][file]["sha256"])) if is_of_night else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

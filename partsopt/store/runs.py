@@ -46,6 +46,8 @@ PARQUET_TABLES = (
     "stops",
     "delivery_lines",
     "collections",
+    "taken_up",
+    "waiting_lines",
     "solver_runs",
 )
 DISPATCHED_TABLES = (
@@ -56,6 +58,8 @@ DISPATCHED_TABLES = (
     "stops",
     "delivery_lines",
     "collections",
+    "taken_up",
+    "waiting_lines",
     "solver_runs",
 )
 USED = "used"
@@ -150,7 +154,7 @@ def publish_dispatch(
     run_id = f"{done.today:%Y%m%d}-at{now.tz_convert(zones[min(zones)]):%d%H%M}-{digest.hexdigest()[:10]}"
 
     def write_files(folder: Path) -> None:
-        for name in ("transfer_orders", "deliveries", "pick_lists", "changes", "exceptions", "rejects"):
+        for name in ("transfer_orders", "deliveries", "pick_lists", "waiting", "changes", "exceptions", "rejects"):
             table = OUTPUT_TABLES[name]
             write_csv(done.tables[name], table, folder / table.file, zones=zones, profile=settings.write.profile)
         write_for_machines(folder, done, DISPATCHED_TABLES, run)

@@ -48,8 +48,20 @@ RATES = replace(
     columns={name: LEVELS.columns[name] for name in ("site_id", "part_id", "mean_over_protection", "protection_days")},
 )
 ADDED_LATER = ("supersessions",)  # nights of older versions do not have it in ``used``
-DOCUMENTS = ("purchase_orders", "transfer_orders", "deliveries", "pick_lists")
-PLANNED = ("lineage", "requests", "shipments", "shortages", "routes", "stops", "delivery_lines", "collections")
+DOCUMENTS = ("purchase_orders", "transfer_orders", "deliveries", "pick_lists", "waiting")
+PLANNED = (
+    "lineage",
+    "requests",
+    "shipments",
+    "taken_up",
+    "shortages",
+    "routes",
+    "stops",
+    "delivery_lines",
+    "collections",
+    "waiting_lines",
+)
+WAITING_TOO = ("taken_up", "waiting_lines")
 LOCKED = ("routes", "stops", "delivery_lines", "collections")
 FORMULA_BEGINS = tuple("'" + sign for sign in "=+-@＝＋－＠")
 
@@ -208,7 +220,7 @@ def read_for_dispatch(folder: Path) -> RunTables:
         night=night,
         manifest=manifest,
         sha256=hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
-        tables={name: _table_of(folder / f"{name}.parquet", DECLARED[name]) for name in PLANNED},
+        tables=_plan_of(folder, manifest, PLANNED),
         used=_used_of(folder, manifest),
     )
 
@@ -223,8 +235,18 @@ def read_planned(folder: Path) -> tuple[date, dict[str, pd.DataFrame], dict[str,
     """
     manifest = read_manifest(folder)
     _refuse_without_used(folder, manifest)
-    tables = {name: _table_of(folder / f"{name}.parquet", DECLARED[name]) for name in ("shipments", *LOCKED)}
+    tables = _plan_of(folder, manifest, ("shipments", "taken_up", *LOCKED))
     return date.fromisoformat(manifest["today"]), tables, _used_of(folder, manifest)
+
+
+def _plan_of(folder: Path, manifest: Mapping[str, Any], names: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """Tables of a run's plan; what waits has no row in nights of older versions."""
+    return {
+        name: empty(DECLARED[name])
+        if name in WAITING_TOO and f"{name}.parquet" not in manifest["files"]
+        else _table_of(folder / f"{name}.parquet", DECLARED[name])
+        for name in names
+    }
 
 
 def _used_of(folder: Path, manifest: Mapping[str, Any]) -> dict[str, pd.DataFrame]:

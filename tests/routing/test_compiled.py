@@ -16,7 +16,7 @@ from partsopt.routing.insertion import cheapest_place, good_place, has_room, in_
 from partsopt.routing.model import Terms, weights_of
 from partsopt.routing.neighbourhoods import groups_of, part_of
 from partsopt.routing.search import search_day
-from partsopt.routing.timetable import Broken, cost_of_day, times_of_day
+from partsopt.routing.timetable import Broken, cost_of_day, no_trips, times_of_day
 from partsopt.settings import RoutingParams
 from partsopt.tables import TIERS
 from tests.routing.nights import plan, random_night
@@ -137,7 +137,7 @@ def test_what_a_vehicle_must_carry_outweighs_all_that_could_come_instead(seed):
     weights = weights_of(problem)
     terms = {one: Terms(each.latest_s, weights.unserved_higher) for one, each in enumerate(problem.deliveries)}
     terms[seed] = replace(terms[seed], penalty=None)
-    whole = whole_day(problem, terms, weights)
+    whole = whole_day(problem, terms, weights, no_trips(problem))
     assert whole.must == {seed + 1}
     others = np.delete(whole.route.price_out, seed + 1).sum()
     assert whole.route.price_out[seed + 1] > others + 2 * weights.unserved_higher / weights.scale
@@ -195,7 +195,7 @@ def test_neighbourhoods_hold_every_vehicle_and_client_once():
     problem = random_day(5, n=30, n_vans=8, n_tiers=1)
     problem = replace(problem, deliveries=tuple(replace(one, vehicles=tuple(range(8))) for one in problem.deliveries))
     terms = {one: Terms(each.closes_s, 10**6) for one, each in enumerate(problem.deliveries)}
-    route = whole_day(problem, terms, weights_of(problem)).route
+    route = whole_day(problem, terms, weights_of(problem), no_trips(problem)).route
     days = [[[1, 2, 3]], [[4, 5], [6]], [[7, 8, 9, 10]], [[11, 12]], [[13]], [], [], []]
     for turn in range(3):
         groups = groups_of(route, days, 8, turn)

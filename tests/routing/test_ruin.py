@@ -51,6 +51,7 @@ def problem_on_a_line(
         "type_fixed": np.zeros(1),
         "type_per_distance": np.ones(1),
         "type_per_time": np.zeros(1),
+        "type_per_client": np.zeros(1),
         "type_starts": np.zeros(1, dtype=np.int64),
         "type_ends": np.full(1, 1000, dtype=np.int64),
         "type_max_duration": np.full(1, 1000, dtype=np.int64),
