@@ -487,9 +487,7 @@ class RoutingParams:
     vor_pick_min: float = setting(90.0, "picking and packing of a vehicle-off-road order", "minutes of the DC's hours")
     urgent_pick_min: float = setting(180.0, "picking and packing of an urgent order", "minutes of the DC's hours")
     stock_wave_at: str = setting("10:00", "stock orders of the night are packed by", "HH:MM at the DC")
-    stock_within_working_days: int = setting(
-        3, "a stock order leaves within so many, which are planned together; 1: today", "working days"
-    )
+    stock_within_working_days: int = setting(3, "a stock order leaves within; planned together", "working days")
     unloading_s_per_piece: int = setting(0, "unloading time of each piece, on top of the stop's service_min", "seconds")
     detour_factor: float = setting(1.3, "road distance over great-circle distance, where no travel row is given")
     speed_km_per_hour: float = setting(55.0, "average speed, where no travel row is given", "km per hour")

@@ -1191,9 +1191,7 @@ SHIPMENTS = Table(
         "for_line": whole("line of the urgent order; 0 where none", min=0),
         "dispatched_at": moment("when a dispatch of the day took it up; missing for the night's", required=False),
         "since_on": day("the earlier night that first planned it; missing for tonight's", required=False),
-        "leave_by": day(
-            "last day on which it may leave, as that night set it; missing: routing sets it", required=False
-        ),
+        "leave_by": day("last day on which it may leave, as that night set it; missing for tonight's", required=False),
         "packed_at": moment("when it was picked and packed, if on an earlier day", required=False),
         "why": text("in a sentence"),
     },
@@ -1302,8 +1300,12 @@ DELIVERY_LINES = Table(
         "arrives_at": moment("unloading starts, or the carrier's promise; missing where unserved", required=False),
         "leaves_on": day("the day at its origin on which it leaves; missing where unserved", required=False),
         "leave_by": day("last day on which it may leave; missing where a promise or its urgency says", required=False),
-        "waits": flag("it leaves on a later day than the first that is planned: the next night plans it again"),
-        "is_picked": flag("on the pick list of the first day: it is packed, or being packed it is loaded"),
+        "waits": flag(
+            "it leaves on a later day than the first that is planned: the next night plans it again",
+            required=False,
+            default=False,
+        ),
+        "is_picked": flag("on the pick list of the first day: to be packed, or to be loaded", required=False, default=True),
         "is_late": flag("after deliver_by, or after the day a booked repair needs it"),
         "cost": money("share of the lane's price; 0 on a vehicle, whose cost is the route's", min=0),
         "unserved_because": text("reason; blank when served", required=False),

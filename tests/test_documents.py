@@ -17,6 +17,8 @@ from partsopt.tables import (
     SITES,
     STOCK,
     STOPS,
+    TAKEN_UP,
+    WAITING_LINES,
     conform,
     empty,
 )
@@ -40,6 +42,11 @@ SHIPPED = {
     "for_line": 0,
     "why": "because",
 }
+
+
+def waiting_line(line_id: str) -> pd.DataFrame:
+    rows = pd.DataFrame({**SHIPPED, "line_id": ["TO-1/1", "TO-1/2", "TO-1/3"], "since_on": pd.Timestamp("2026-11-02")})
+    return rows[rows["line_id"].eq(line_id)]
 
 
 def derived() -> dict[str, pd.DataFrame]:
@@ -111,6 +118,8 @@ def derived() -> dict[str, pd.DataFrame]:
     return {
         "orders": conform(pd.DataFrame(order), ORDERS),
         "shipments": conform(pd.DataFrame({**SHIPPED, "line_id": lines["line_id"]}), SHIPMENTS),
+        "taken_up": empty(TAKEN_UP),
+        "waiting_lines": conform(waiting_line("TO-1/3"), WAITING_LINES),
         "delivery_lines": conform(pd.DataFrame(lines), DELIVERY_LINES),
         "routes": conform(pd.DataFrame(route), ROUTES),
         "stops": conform(pd.DataFrame(stop), STOPS),

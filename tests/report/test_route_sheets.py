@@ -20,6 +20,8 @@ from partsopt.tables import (
     SITES,
     STOCK,
     STOPS,
+    TAKEN_UP,
+    WAITING_LINES,
     conform,
     empty,
 )
@@ -129,6 +131,8 @@ def planned() -> dict[str, pd.DataFrame]:
     }
     return {
         "shipments": conform(pd.DataFrame(shipped), SHIPMENTS),
+        "taken_up": empty(TAKEN_UP),
+        "waiting_lines": empty(WAITING_LINES),
         "delivery_lines": conform(pd.DataFrame(lines), DELIVERY_LINES),
         "routes": conform(pd.DataFrame(route), ROUTES),
         "stops": conform(pd.DataFrame(stops), STOPS),

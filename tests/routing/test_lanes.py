@@ -33,6 +33,7 @@ def parcel(tier="stock", packed="10:00", promised_by=None, kg=10.0):
         line_ids=("A/1",),
         load_kg=kg,
         load_m3=0.01,
+        leave_by=None if promised_by is not None or tier in ("vor", "urgent") else date(2026, 11, 4),
     )
 
 
@@ -41,7 +42,7 @@ def road(days=1, cutoff=1020, fixed=20.0, per_kg=1.0, service="road"):
 
 
 def offer(one, lane=None, **dealer):
-    return offer_of(lane or road(), one, places(**dealer), MONDAY, PARAMS)
+    return offer_of(lane or road(), one, places(**dealer), MONDAY)
 
 
 def test_a_lane_collects_at_its_cutoff_and_delivers_at_opening():
@@ -116,7 +117,7 @@ def test_parcels_join_the_dearer_service_where_that_saves_a_consignment():
     lanes = [road(1, fixed=100.0, per_kg=2.0, service="air"), road(3, fixed=50.0, per_kg=1.0)]
     offers = [[offer(one, each) for each in lanes] for one in (urgent, stock)]
     chosen = [offers[0][0], offers[1][1]]
-    joined = join_consignments([urgent, stock], chosen, offers)
+    joined = join_consignments([urgent, stock], chosen, offers, PARAMS.wait_cost_per_day)
     assert [one.lane.service for one in joined] == ["air", "air"]
 
 
@@ -124,7 +125,7 @@ def test_joining_never_breaks_a_promise():
     urgent, stock = parcel("vor", promised_by=at("09:00", "2026-11-03")), parcel(kg=500.0)
     lanes = [road(1, fixed=10.0, per_kg=2.0, service="air"), road(3, fixed=50.0, per_kg=0.1)]
     offers = [[offer(one, each) for each in lanes] for one in (urgent, stock)]
-    joined = join_consignments([urgent, stock], [offers[0][0], offers[1][1]], offers)
+    joined = join_consignments([urgent, stock], [offers[0][0], offers[1][1]], offers, PARAMS.wait_cost_per_day)
     assert [one.lane.service for one in joined] == ["air", "road"]
 
 

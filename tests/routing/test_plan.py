@@ -53,7 +53,9 @@ def test_a_stock_order_never_delays_a_super_urgent_one():
     deliveries = plan(night(sites=SITES, vehicles=[van()], travel=ROADS, shipments=lines))
     assert fate(deliveries, "B/1")["departs_at"] == at("09:30")
     assert fate(deliveries, "B/1")["arrives_at"] == at("10:00")
-    assert "it would fit with one more trip of V1" in why(deliveries)
+    waits = fate(deliveries, "A/1")
+    assert (waits["carried_by"], waits["departs_at"], waits["waits"]) == ("vehicle", at("10:00", "2026-11-03"), True)
+    assert waits["waits_because"] == "no vehicle has room and time for it on Mon 2026-11-02"
 
 
 def test_a_stock_order_goes_along_where_the_promise_leaves_time():
@@ -146,9 +148,13 @@ def test_a_dealer_closed_on_the_day_is_not_visited():
     holiday = [{"calendar": "CLOSED", "day": pd.Timestamp(MONDAY), "is_working": False}]
     sites = [site("DC", "dc"), site("D1", calendar="CLOSED")]
     tables = {"sites": sites, "vehicles": [van()], "travel": ROADS[:2], "shipments": [line("A/1", "D1")]}
-    said = why(plan(night(**tables, holidays=holiday)))
+    said = why(plan(night(**tables, holidays=holiday), stock_within_working_days=1))
     assert said == "no carrier lane from DC to D1; D1 is closed on Mon 2026-11-02 (calendar CLOSED)"
-    by_lane = plan(night(**tables, holidays=holiday, carrier_lanes=[lane("DC", "D1", cost_fixed=900.0)]))
+    waits = fate(plan(night(**tables, holidays=holiday)), "A/1")
+    assert (waits["departs_at"], waits["leaves_on"]) == (at("10:00", "2026-11-03"), pd.Timestamp("2026-11-03"))
+    assert waits["waits_because"] == "D1 is closed on Mon 2026-11-02"
+    lanes = [lane("DC", "D1", cost_fixed=900.0)]
+    by_lane = plan(night(**tables, holidays=holiday, carrier_lanes=lanes), stock_within_working_days=1)
     assert fate(by_lane, "A/1")["carried_by"] == "lane"
 
 
@@ -184,13 +190,12 @@ def test_a_make_up_working_day_is_planned():
             {},
             (
                 "packed at 10:00, 35 minutes too late: a direct trip of V1 returns 35 minutes after its shift ends at 11:00"
-                "; it may still leave until Wed 2026-11-04"
             ),
         ),
         (
             {"shift_start": "18:00"},
             {},
-            "V1 would reach it 40 minutes after it closes at 18:00; it may still leave until Wed 2026-11-04",
+            "V1 would reach it 40 minutes after it closes at 18:00",
         ),
         (
             {"shift_end": "09:30"},
@@ -199,8 +204,8 @@ def test_a_make_up_working_day_is_planned():
         ),
         (
             {},
-            {"tier": "urgent", "placed_at": at("17:00")},
-            "packed only at Tue 2026-11-03 10:00, after the day that is planned (Mon 2026-11-02)",
+            {"tier": "urgent", "placed_at": at("17:00", "2026-11-04")},
+            "packed only at Thu 2026-11-05 10:00, after the days that are planned (Wed 2026-11-04)",
         ),
     ],
 )
@@ -214,13 +219,13 @@ def test_what_nobody_carries_has_its_reason(vehicle, shipment, reason):
 
 
 def test_a_full_van_names_the_smallest_change():
-    """Two parcels of 600 kg on a van of 1,000 kg that makes one trip and is home at 12:00."""
+    """Two parcels of 600 kg on a van of 1,000 kg that makes one trip and is home at 12:00, on one day."""
     lines = [line("A/1", "D1", kg=600.0), line("B/1", "D2", kg=600.0)]
     tables = night(sites=SITES, vehicles=[van(shift_end="12:00", capacity_m3=99.0)], travel=ROADS, shipments=lines)
-    deliveries = plan(tables)
+    deliveries = plan(tables, stock_within_working_days=1)
     left = deliveries.delivery_lines.query("carried_by == 'unserved'")
     assert len(left) == 1
-    assert "the vehicle is full; it would fit with 200 kg more on V1; it may" in left["unserved_because"].iloc[0]
+    assert left["unserved_because"].iloc[0].endswith("the vehicle is full; it would fit with 200 kg more on V1")
 
 
 def test_a_line_larger_than_every_van_does_not_keep_the_others_back():
