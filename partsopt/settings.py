@@ -519,9 +519,7 @@ class RoutingParams:
         20.0, "a return that can wait is collected where that adds no more than this", "money"
     )
     late_cost_per_hour: float = setting(500.0, "penalty of lateness of the vor and urgent tiers", "money per hour")
-    wait_cost_per_day: float = setting(
-        5.0, "a parcel waits for a later working day only where that saves more than this", "money per parcel and day"
-    )
+    wait_cost_per_day: float = setting(5.0, "a parcel waits for a later day only if that saves more", "money per day")
     solution_limit: int = setting(
         100, "solutions each search of a DC may visit (the plan does not depend on the clock)", "solutions"
     )

@@ -1305,7 +1305,7 @@ DELIVERY_LINES = Table(
             required=False,
             default=False,
         ),
-        "is_picked": flag("on the pick list of the first day: to be packed, or to be loaded", required=False, default=True),
+        "is_picked": flag("on the first day's pick list: to be packed, or loaded", required=False, default=True),
         "is_late": flag("after deliver_by, or after the day a booked repair needs it"),
         "cost": money("share of the lane's price; 0 on a vehicle, whose cost is the route's", min=0),
         "unserved_because": text("reason; blank when served", required=False),

@@ -429,7 +429,8 @@ def _plan(run: _Run, today: date, params: RoutingParams) -> None:
     for return_id in sorted(set(inputs["returns"]["return_id"]) - set(run.tables["collections"]["return_id"])):
         run.tell("collections", WHOLE_TABLE, "return_id", None, f"lacks the return {return_id}")
     everything = {table.name: run.tables[table.name] for table in PLAN_TABLES}
-    everything["shipments"] = pd.concat([run.tables["shipments"], run.tables["taken_up"]], ignore_index=True)
+    filled = [run.tables[name] for name in ("shipments", "taken_up") if len(run.tables.get(name, ()))]
+    everything["shipments"] = pd.concat(filled, ignore_index=True) if filled else run.tables["shipments"]
     for component in _components(everything, findings(everything)):
         _explain(run, component, findings)
 

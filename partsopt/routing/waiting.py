@@ -80,7 +80,7 @@ def _moved_to_first_day(problem: DayProblem, one: int, trips: Trips, found: Foun
     if place is None:
         return None
     saved = _cost(problem, number, trips[number], found) - _cost(problem, number, without[number], found)
-    return Insertion(place.trips, place.cost - saved)
+    return replace(place, cost=place.cost - saved)
 
 
 def _cost(problem: DayProblem, number: int, day: tuple[tuple[int, ...], ...], found: Found) -> float:

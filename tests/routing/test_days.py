@@ -232,3 +232,52 @@ def test_what_nobody_carries_waits_too_and_was_packed():
     tables = full_van(vehicles=[])
     waiting = waiting_of(tables["shipments"], plan(tables).delivery_lines, MONDAY)
     assert waiting["packed_at"].tolist() == [at("10:00")] * 2
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("leaves_on", pd.Timestamp(MONDAY)),
+        ("leave_by", pd.Timestamp("2026-11-05")),
+        ("waits", False),
+        ("is_picked", True),
+        ("waits_because", ""),
+        ("released_at", at("10:00")),
+        ("departs_at", at("10:00")),
+        ("arrives_at", at("11:00", "2026-11-03")),
+        ("is_late", True),
+        ("route_id", "RT-20261102-DC-V1"),
+    ],
+)
+def test_a_wrong_cell_of_a_waiting_line_is_found(column, value):
+    tables = full_van()
+    deliveries = plan(tables)
+    lines = deliveries.delivery_lines.copy()
+    lines.loc[lines["waits"], column] = value
+    assert problems(deliveries._replace(delivery_lines=lines), tables)
+
+
+@pytest.mark.parametrize("table", ["routes", "stops"])
+@pytest.mark.parametrize("days", [-1, 1, 2])
+def test_a_trip_moved_to_another_day_is_found(table, days):
+    """Tuesday's trip on Monday (where the van drives already), on Wednesday alone, or after the planned days."""
+    tables = full_van()
+    deliveries = plan(tables)
+    rows = getattr(deliveries, table).copy()
+    moments = [name for name in rows if str(name).endswith("_at")]
+    is_later = rows["route_id"].eq("RT-20261103-DC-V1")
+    for name in moments:
+        rows.loc[is_later, name] += pd.Timedelta(days=days)
+    assert problems(deliveries._replace(**{table: rows}), tables)
+
+
+def test_a_line_held_back_beyond_its_last_day_is_found():
+    """The same plan made from a line that had to leave on Monday."""
+    tables = full_van()
+    deliveries = plan(tables)
+    shipments = tables["shipments"].copy()
+    shipments["leave_by"] = pd.Timestamp(MONDAY)
+    lines = deliveries.delivery_lines.assign(leave_by=pd.Timestamp(MONDAY))
+    said = problems(deliveries._replace(delivery_lines=lines), {**tables, "shipments": shipments})
+    assert len(said) == 1
+    assert said[0].endswith("leaves on 2026-11-03, it must leave by 2026-11-02")
