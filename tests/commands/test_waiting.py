@@ -33,9 +33,9 @@ def table(run: Path, name: str) -> pd.DataFrame:
 def take_over(data: Path, run: Path, status: dict[str, str]) -> None:
     """Import a run's transfer orders; lines not named in ``status`` are shipped."""
     orders = pd.read_csv(run / "transfer_orders.csv", dtype=str, keep_default_na=False)
-    line_id = orders["order_id"] + "/" + orders["line"]
+    now = [status.get(line_id, "shipped") for line_id in orders["line_id"]]
     columns = pd.read_csv(data / "open_orders.csv", dtype=str).columns
-    orders.assign(status=line_id.map(status).fillna("shipped"))[columns].to_csv(data / "open_orders.csv", index=False)
+    orders.assign(status=now)[columns].to_csv(data / "open_orders.csv", index=False)
 
 
 def test_a_line_waits_comes_back_and_is_counted_once(data):
