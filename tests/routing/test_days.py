@@ -8,9 +8,10 @@ from unittest import mock
 import pandas as pd
 import pytest
 
-from partsopt.routing import plan as plan_module
+from partsopt.routing import search
 from partsopt.routing.search import search_day
 from partsopt.routing.takeup import lines_of, take_up, waiting_of
+from partsopt.routing.waiting import brought_forward
 from partsopt.tables import OPEN_ORDERS, PARTS, conform
 from tests.routing.nights import MONDAY, at, fate, lane, leg, line, night, plan, problems, random_night, site, van
 
@@ -155,10 +156,14 @@ def test_days_together_hold_every_rule_on_random_nights(seed):
         return found[-1][1]
 
     params = {"compiled_from_parcels": 1 if seed % 2 else 1000, "iterations_per_parcel": 40}
-    with mock.patch.object(plan_module, "search_day", remembered):
+    with mock.patch.object(search, "search_day", remembered):
         deliveries = plan(tables, **params)
     assert sorted(deliveries.delivery_lines["line_id"]) == sorted(tables["shipments"]["line_id"])
     assert not problems(deliveries, tables)
+    for problem, one in found:
+        settled = brought_forward(problem, one)
+        assert brought_forward(problem, settled) is settled
+        assert settled.objective <= one.objective + 1e-6
     last = deliveries.delivery_lines.dropna(subset=["leave_by", "leaves_on"]).query("carried_by == 'vehicle'")
     tier = last["line_id"].map(tables["shipments"].set_index("line_id")["tier"])
     assert (last["leaves_on"] <= last["leave_by"])[tier.ne("backorder")].all()
