@@ -3,7 +3,7 @@
     python -m benchmarks.delivery_nights --nights 2000 --out nights.csv
 
 draws small nights with tight windows, too few vans, releases over the morning, some lanes and all tiers, every second
-one planned by the compiled search; half of them with two windows a day, rests by law, dealers that collect
+one planned by the compiled search, every third for three days together; half of them with two windows a day, rests by law, dealers that collect
 themselves and returns. A plan that breaks a load, time, release, window, shift or cost is refused by
 ``routing/verify.py`` and is a row ``broken``. Beyond that each night is held to three laws: every line once; planned
 without its lower tiers no tier has fewer lines left or late; every parcel no vehicle takes is out of reach, or fits
@@ -62,6 +62,7 @@ def row_of(seed: int) -> dict[str, object]:
         lane_share=draw.choice([0.0, 0.3, 0.7]), with_docks=seed % 4 > 1,
     )  # fmt: skip
     params = RoutingParams(
+        stock_within_working_days=3 if seed % 3 == 0 else 1,
         solution_limit=60,
         iterations_per_parcel=40,
         compiled_from_parcels=1 if seed % 2 else 1000,
