@@ -3,7 +3,8 @@
     python -m benchmarks.delivery_nights --nights 2000 --out nights.csv
 
 draws small nights with tight windows, too few vans, releases over the morning, some lanes and all tiers, every second
-one planned by the compiled search, every third for three days together; half of them with two windows a day, rests by law, dealers that collect
+one planned by the compiled search, every third for three days together;
+half of them with two windows a day, rests by law, dealers that collect
 themselves and returns. A plan that breaks a load, time, release, window, shift or cost is refused by
 ``routing/verify.py`` and is a row ``broken``. Beyond that each night is held to three laws: every line once; planned
 without its lower tiers no tier has fewer lines left or late; every parcel no vehicle takes is out of reach, or fits
