@@ -8,7 +8,7 @@ from unittest import mock
 import pandas as pd
 import pytest
 
-from partsopt.routing import search
+from partsopt.routing import days, search
 from partsopt.routing.search import search_day
 from partsopt.routing.takeup import lines_of, take_up, waiting_of
 from partsopt.routing.waiting import brought_forward
@@ -58,6 +58,15 @@ def test_only_the_days_of_the_setting_are_planned():
     """One day: the second parcel is unserved; its reason names the room it lacks."""
     deliveries = plan(full_van(), stock_within_working_days=1)
     assert sorted(leaves(deliveries).values()) == ["", "Mon"]
+
+
+def test_a_very_large_day_is_planned_alone_and_the_rest_waits(monkeypatch):
+    """Above the bound the second parcel is unserved tonight, and taken up by the next night."""
+    monkeypatch.setattr(days, "MOST_TOGETHER", 1)
+    tables = full_van()
+    deliveries = plan(tables)
+    assert sorted(leaves(deliveries).values()) == ["", "Mon"]
+    assert len(waiting_of(tables["shipments"], deliveries.delivery_lines, MONDAY)) == 1
 
 
 def test_when_all_days_are_full_the_reason_says_which_were_tried():
@@ -263,8 +272,8 @@ def test_a_wrong_cell_of_a_waiting_line_is_found(column, value):
 
 
 @pytest.mark.parametrize("table", ["routes", "stops"])
-@pytest.mark.parametrize("days", [-1, 1, 2])
-def test_a_trip_moved_to_another_day_is_found(table, days):
+@pytest.mark.parametrize("ahead", [-1, 1, 2])
+def test_a_trip_moved_to_another_day_is_found(table, ahead):
     """Tuesday's trip on Monday (where the van drives already), on Wednesday alone, or after the planned days."""
     tables = full_van()
     deliveries = plan(tables)
@@ -272,7 +281,7 @@ def test_a_trip_moved_to_another_day_is_found(table, days):
     moments = [name for name in rows if str(name).endswith("_at")]
     is_later = rows["route_id"].eq("RT-20261103-DC-V1")
     for name in moments:
-        rows.loc[is_later, name] += pd.Timedelta(days=days)
+        rows.loc[is_later, name] += pd.Timedelta(days=ahead)
     assert problems(deliveries._replace(**{table: rows}), tables)
 
 
