@@ -37,6 +37,8 @@ Row: TypeAlias = dict[str, Any]
 
 MOST_REPAIRS = 20
 MOST_CANDIDATES = 40
+MOST_EXPLAINED = 30
+"""Groups of rows for which the fewest repairs are sought; what is found of further groups is told as it stands."""
 ONE_SECOND = timedelta(seconds=1)
 PLAN_TABLES = (ROUTES, STOPS, DELIVERY_LINES, COLLECTIONS)
 NAME_OF = {
@@ -431,8 +433,13 @@ def _plan(run: _Run, today: date, params: RoutingParams) -> None:
     everything = {table.name: run.tables[table.name] for table in PLAN_TABLES}
     filled = [run.tables[name] for name in ("shipments", "taken_up") if len(run.tables.get(name, ()))]
     everything["shipments"] = pd.concat(filled, ignore_index=True) if filled else run.tables["shipments"]
-    for component in _components(everything, findings(everything)):
+    components = list(_components(everything, findings(everything)))
+    for component in components[:MOST_EXPLAINED]:
         _explain(run, component, findings)
+    if len(components) > MOST_EXPLAINED:
+        rest = components[MOST_EXPLAINED:]
+        together = {name: pd.concat([one[name] for one in rest]) for name in everything}
+        _tell(run, together, findings(together))
 
 
 def _components(plan: Tables, found: Sequence[Finding]) -> Iterator[dict[str, pd.DataFrame]]:
@@ -495,6 +502,11 @@ def _explain(run: _Run, part: dict[str, pd.DataFrame], findings: Any) -> None:
         run.tell(best.table, best.row, best.column, best.value, best.rule)
         part = _with(part, best)
         found = findings(part)
+    _tell(run, part, found)
+
+
+def _tell(run: _Run, part: Tables, found: Sequence[Finding]) -> None:
+    """Tell what was found as it stands."""
     for one in found:
         row = _row_of(part, one.table, one.key)
         table = one.table if row is not None else "delivery_lines"

@@ -38,7 +38,6 @@ from partsopt.tables import (
     Column,
     Table,
     conform,
-    empty,
 )
 
 DECLARED = {**DERIVED_TABLES, **OUTPUT_TABLES}
@@ -47,7 +46,6 @@ RATES = replace(
     LEVELS,
     columns={name: LEVELS.columns[name] for name in ("site_id", "part_id", "mean_over_protection", "protection_days")},
 )
-ADDED_LATER = ("supersessions",)  # nights of older versions do not have it in ``used``
 DOCUMENTS = ("purchase_orders", "transfer_orders", "deliveries", "pick_lists", "waiting")
 PLANNED = (
     "lineage",
@@ -214,14 +212,14 @@ def read_for_dispatch(folder: Path) -> RunTables:
                 "Remedy: put its folder back, or copy this one to where the night lies."
             )
         read_manifest(night)
-    _refuse_without_used(folder, manifest)
+    _refuse_older(folder, manifest)
     return RunTables(
         folder=folder,
         night=night,
         manifest=manifest,
         sha256=hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
-        tables=_plan_of(folder, manifest, PLANNED),
-        used=_used_of(folder, manifest),
+        tables=_plan_of(folder, PLANNED),
+        used=_used_of(folder),
     )
 
 
@@ -234,28 +232,18 @@ def read_planned(folder: Path) -> tuple[date, dict[str, pd.DataFrame], dict[str,
         A file lacks or differs from what was published.
     """
     manifest = read_manifest(folder)
-    _refuse_without_used(folder, manifest)
-    tables = _plan_of(folder, manifest, ("shipments", "taken_up", *LOCKED))
-    return date.fromisoformat(manifest["today"]), tables, _used_of(folder, manifest)
+    _refuse_older(folder, manifest)
+    tables = _plan_of(folder, ("shipments", "taken_up", *LOCKED))
+    return date.fromisoformat(manifest["today"]), tables, _used_of(folder)
 
 
-def _plan_of(folder: Path, manifest: Mapping[str, Any], names: Iterable[str]) -> dict[str, pd.DataFrame]:
-    """Tables of a run's plan; what waits has no row in nights of older versions."""
-    return {
-        name: empty(DECLARED[name])
-        if name in WAITING_TOO and f"{name}.parquet" not in manifest["files"]
-        else _table_of(folder / f"{name}.parquet", DECLARED[name])
-        for name in names
-    }
+def _plan_of(folder: Path, names: Iterable[str]) -> dict[str, pd.DataFrame]:
+    return {name: _table_of(folder / f"{name}.parquet", DECLARED[name]) for name in names}
 
 
-def _used_of(folder: Path, manifest: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
-    """The input tables that a run's deliveries rest on; one that was not published then has no row."""
-    files = {name: f"{USED}/{name}.parquet" for name in USED_TABLES}
-    return {
-        name: _table_of(folder / file, INPUT_TABLES[name]) if file in manifest["files"] else empty(INPUT_TABLES[name])
-        for name, file in files.items()
-    }
+def _used_of(folder: Path) -> dict[str, pd.DataFrame]:
+    """The input tables that a run's deliveries rest on."""
+    return {name: _table_of(folder / f"{USED}/{name}.parquet", INPUT_TABLES[name]) for name in USED_TABLES}
 
 
 def _table_of(file: Path, table: Table, part_ids: Sequence[str] | None = None) -> pd.DataFrame:
@@ -377,17 +365,17 @@ def _files(folder: Path, manifest: Mapping[str, Any]) -> dict[str, tuple[str, Ta
         replace(LEVELS, columns={name: LEVELS.columns[name] for name in LEVELS_READ}),
     )
     files |= {name: (f"{USED}/{name}.parquet", INPUT_TABLES[name]) for name in USED_TABLES}
-    _refuse_without_used(folder, manifest)
+    _refuse_older(folder, manifest)
     return {name: (file, table) for name, (file, table) in files.items() if file in manifest["files"]}
 
 
-def _refuse_without_used(folder: Path, manifest: Mapping[str, Any]) -> None:
-    files = {name: f"{USED}/{name}.parquet" for name in USED_TABLES if name not in ADDED_LATER}
-    lacking = [name for name, file in files.items() if file not in manifest["files"]]
+def _refuse_older(folder: Path, manifest: Mapping[str, Any]) -> None:
+    files = [*(f"{USED}/{name}.parquet" for name in USED_TABLES), *(f"{name}.parquet" for name in WAITING_TOO)]
+    lacking = [file for file in files if file not in manifest["files"]]
     if lacking:
         raise StorageError(
-            f"{folder} does not hold {USED}/{lacking[0]}.parquet: an older version published it, without what "
-            "deliveries rest on. Remedy: run the night again."
+            f"{folder} does not hold {lacking[0]}: an older version published it, without what deliveries rest on. "
+            "Remedy: run the night again."
         )
 
 

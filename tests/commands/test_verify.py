@@ -16,6 +16,7 @@ import pytest
 
 from partsopt.commands import answer
 from partsopt.pipeline import plan_night
+from partsopt.routing import recheck
 from partsopt.settings import read_settings, settings_from
 from partsopt.store.readers import read_inputs
 from partsopt.store.runs import publish_plan
@@ -220,6 +221,30 @@ def test_wrong_lines_of_several_files_are_all_named(run: Path, capsys: pytest.Ca
         ("stops.parquet", "arrives_at"),
         ("transfer_orders.csv", "quantity"),
     ]
+
+
+def test_every_line_is_named_where_more_groups_are_wrong_than_are_explained(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(recheck, "MOST_EXPLAINED", 2)
+    leave_by = pq.read_table(run / "delivery_lines.parquet")["leave_by"].to_pylist()
+    rows = [row for row, on in enumerate(leave_by) if on is not None]
+    lines = {
+        corrupt_parquet(run, "delivery_lines.parquet", row, "leave_by", lambda on: on + timedelta(days=1))
+        for row in rows
+    }
+    wrong = [one for one in wrong_lines(run, capsys) if one["file"] == "delivery_lines.parquet"]
+    assert len(lines) > 20
+    assert {one["line"] for one in wrong if one["column"] == "leave_by"} == lines
+
+
+def test_a_night_of_an_older_version_is_refused(run: Path, capsys: pytest.CaptureFixture[str]):
+    manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    (run / "waiting_lines.parquet").unlink()
+    del manifest["files"]["waiting_lines.parquet"]
+    (run / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    assert answer(["verify", str(run)]) == 4
+    assert "run does not hold waiting_lines.parquet: an older version published it" in capsys.readouterr().err
 
 
 def test_files_that_differ_from_the_manifest_are_named(run: Path, capsys: pytest.CaptureFixture[str]):
