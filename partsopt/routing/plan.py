@@ -164,7 +164,8 @@ def plan_deliveries(
         raise NoPlan(f"the delivery plan breaks its own rules: {problems[0]}{more}; report it with the input tables")
     carried = delivery_lines["carried_by"].value_counts()
     log.info(
-        "routing: %d lines in %d parcels; %d by vehicle on %d trips, %d by lane, %d unserved, %d wait; %d guesses",
+        "routing: %d lines in %d parcels; %d by vehicle on %d trips, %d by lane, %d unserved; %d wait; "
+        "%d pairs estimated",
         len(lines),
         len(parcels),
         carried.get("vehicle", 0),

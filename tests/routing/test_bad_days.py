@@ -20,9 +20,9 @@ DAY: dict[str, Any] = {
 }
 
 
-def whys(**tables: Any) -> list[str]:
-    """The reasons of a day of which no line is carried."""
-    found = plan(night(**{**DAY, **tables})).delivery_lines
+def whys(days: int = 3, **tables: Any) -> list[str]:
+    """The reasons of some days planned together of which no line is carried."""
+    found = plan(night(**{**DAY, **tables}), stock_within_working_days=days).delivery_lines
     assert found["carried_by"].eq("unserved").all()
     return list(found["unserved_because"])
 
@@ -77,12 +77,15 @@ def test_a_hole_in_the_matrix_is_refused_by_its_pair():
 
 
 def test_a_release_after_the_last_wave_says_when_it_is_packed():
-    """Placed at 17:00, packed two hours of opening time later: tomorrow. Placed at 14:30: today, but too late to go."""
+    """Placed at 17:00, packed three opening hours later: tomorrow. Placed at 14:45: today, but too late to go.
+
+    Both go tomorrow where tomorrow is planned with today.
+    """
     late = [
         line("A/1", "D1", "urgent", placed_at=at("17:00")),
         line("B/1", "D2", "urgent", placed_at=at("14:45")),
     ]
-    assert whys(shipments=late) == [
+    assert whys(days=1, shipments=late) == [
         (
             "no carrier lane from DC to D1; packed only at Tue 2026-11-03 10:00, after the day that is planned "
             "(Mon 2026-11-02)"
@@ -92,6 +95,9 @@ def test_a_release_after_the_last_wave_says_when_it_is_packed():
             "closes at 18:00"
         ),
     ]
+    together = plan(night(**{**DAY, "shipments": late})).delivery_lines
+    assert together["carried_by"].eq("vehicle").all()
+    assert together["leaves_on"].eq(pd.Timestamp(MONDAY) + timedelta(days=1)).all()
 
 
 def test_a_window_that_closes_before_it_opens_leaves_its_dealer_out_and_no_other():
