@@ -5,9 +5,10 @@
 plans the night of a data directory (make one with ``partsopt sample DIR --dealers 150``) and prices the same shipments
 in other ways: ``lanes_only`` without any vehicle; ``direct_vans`` with what the night's vans carry brought to each
 dealer by a trip of its own, by the cheapest van that can (of which there are enough), the rest as planned. Then the
-vans' share alone: ``vans_ours``, and with ``--peers`` ``vans_pyvrp``: the same parcels on the same vans under the same
-windows, releases and trips, PyVRP's routes of so many CPU seconds for each DC, priced by our exact timetable. One row
-for each way: cost, lines unserved, late, vans, trips, km.
+vans' share of the first day alone: ``vans_ours``, and with ``--peers`` ``vans_pyvrp``: the same parcels and returns on
+the same vans under the same windows, releases and trips, PyVRP's routes of so many CPU seconds for each DC, priced by
+our exact timetable without the rests of drivers, which PyVRP does not know. Trips of later days stay as planned. One
+row for each way: cost, lines unserved, late, vans, trips, km.
 """
 
 from __future__ import annotations
@@ -81,6 +82,9 @@ def compared(directory: Path, pyvrp_seconds: float) -> list[dict[str, object]]:
     without = {**given, "vehicles": given["vehicles"].iloc[:0]}
     lanes = plan_deliveries(shipments=shipments, **without, today=today, params=settings.routing, seed=1)
     on_lanes = float(planned.delivery_lines["cost"].sum())
+    later = planned.delivery_lines.loc[planned.delivery_lines["waits"], "route_id"]
+    on_later_days = float(planned.routes.loc[planned.routes["route_id"].isin(later), "cost"].sum())
+    days = [of_first_day(one) for one in days]
     direct = [direct_vans(one) for one in days]
     rows = [
         {"way": "night", "cpu_seconds": seconds, **figures(planned)},
@@ -88,7 +92,7 @@ def compared(directory: Path, pyvrp_seconds: float) -> list[dict[str, object]]:
         {
             "way": "direct_vans",
             **figures(planned),
-            "cost": on_lanes + sum(cost for cost, _, _ in direct),
+            "cost": on_lanes + on_later_days + sum(cost for cost, _, _ in direct),
             "vans": sum(n for _, n, _ in direct),
             "trips": sum(n for _, n, _ in direct),
             "km": sum(metres for _, _, metres in direct) / 1000,
@@ -98,8 +102,15 @@ def compared(directory: Path, pyvrp_seconds: float) -> list[dict[str, object]]:
     if pyvrp_seconds:
         began = time.process_time()
         theirs = [pyvrp_trips(one.problem, one.found.trips, one.found.latest_s, pyvrp_seconds) for one in days]
-        rows.append({"way": "vans_pyvrp", **vans_figures(days, theirs), "cpu_seconds": time.process_time() - began})
+        restless = [one._replace(problem=replace(one.problem, rest_after_s=0)) for one in days]
+        rows.append({"way": "vans_pyvrp", **vans_figures(restless, theirs), "cpu_seconds": time.process_time() - began})
     return rows
+
+
+def of_first_day(one: Searched) -> Searched:
+    """A search without the trips of its later days."""
+    vans = zip(one.found.trips, one.problem.vans, strict=True)
+    return one._replace(found=replace(one.found, trips=tuple(day if van.day == 0 else () for day, van in vans)))
 
 
 def figures(deliveries: Deliveries) -> dict[str, object]:
@@ -140,7 +151,7 @@ def direct_vans(day: Searched) -> tuple[float, int, int]:
     loads: dict[tuple[int, int], list[int]] = {}
     for one in sorted(on_board(day.found.trips)):
         delivery = problem.deliveries[one]
-        loads.setdefault((delivery.place, delivery.released_s), []).append(one)
+        loads.setdefault((delivery.place, delivery.released_on(0)), []).append(one)
     cost, trips, metres = 0.0, 0, 0
     for members in loads.values():
         for load in [members] if _cheapest(problem, members, latest_s) else [[one] for one in members]:
@@ -153,7 +164,7 @@ def direct_vans(day: Searched) -> tuple[float, int, int]:
 
 def _cheapest(problem: DayProblem, load: list[int], latest_s: list[int]) -> tuple[float, int] | None:
     found = []
-    for van in sorted(set(problem.vans), key=repr):
+    for van in sorted({van for van in problem.vans if van.day == 0}, key=repr):
         alone = replace(problem, vans=(van,))
         times = times_of_trip(alone, van, load, van.start_s, latest_s)
         if not isinstance(times, Broken):

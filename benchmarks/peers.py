@@ -140,9 +140,10 @@ def _late(moment: np.int64) -> int:
 
 
 def pyvrp_trips(problem: DayProblem, ours: Trips, latest_s: Sequence[int], seconds: float, seed: int = 1) -> Trips:
-    """PyVRP's trips for what our vans carry, under the same windows, releases, loads and costs; none: no feasible plan.
+    """PyVRP's trips for what our vans carry on the first day; none: no feasible plan.
 
-    One stop for consecutive parcels of a dealer, as in ours; money in millionths, since PyVRP counts whole units.
+    Under the same windows, releases, loads, returns and costs. One stop for consecutive parcels of a dealer, as in
+    ours; money in millionths, since PyVRP counts whole units.
     """
     import pyvrp
 
@@ -150,17 +151,19 @@ def pyvrp_trips(problem: DayProblem, ours: Trips, latest_s: Sequence[int], secon
     if not members:
         return ((),) * len(problem.vans)
     given = [problem.deliveries[one] for one in members]
+    vans = [(number, van) for number, van in enumerate(problem.vans) if van.day == 0]
     places = np.array([0, *(one.place for one in given)])
     base_s = np.array([0, *(one.service_s for one in given)])
     elsewhere = places[:, None] != places[None, :]
     travel = (problem.travel_s[np.ix_(places, places)] + base_s[:, None]) * elsewhere
-    loading = sorted({van.reload_s for van in problem.vans})
+    loading = sorted({van.reload_s for _, van in vans})
     data = pyvrp.ProblemData(
         locations=[pyvrp.Location(0, 0) for _ in places],
         clients=[
             pyvrp.Client(
-                location=number, delivery=[one.grams, one.cm3], service_duration=one.pieces_s, tw_early=one.opens_s,
-                tw_late=latest_s[member], release_time=one.released_s,
+                location=number, delivery=[one.grams, one.cm3], pickup=[one.back_grams, one.back_cm3],
+                service_duration=one.pieces_s, release_time=one.released_on(0), tw_early=one.opens_on(0),
+                tw_late=min(latest_s[member], one.closes_on(0)),
             )
             for number, (member, one) in enumerate(zip(members, given, strict=True), start=1)
         ],
@@ -172,7 +175,7 @@ def pyvrp_trips(problem: DayProblem, ours: Trips, latest_s: Sequence[int], secon
                 unit_duration_cost=round(van.cost_per_s * MILLION), max_reloads=van.max_trips - 1,
                 reload_depots=[1 + loading.index(van.reload_s)] if van.max_trips > 1 else [],
             )
-            for van in problem.vans
+            for _, van in vans
         ],
         distance_matrices=[problem.distance_m[np.ix_(places, places)]],
         duration_matrices=[travel],
@@ -190,5 +193,5 @@ def pyvrp_trips(problem: DayProblem, ours: Trips, latest_s: Sequence[int], secon
                     day.append([])
                 else:
                     day[-1].append(members[activity.idx])
-            trips[route.vehicle_type()] = tuple(tuple(trip) for trip in day if trip)
+            trips[vans[route.vehicle_type()][0]] = tuple(tuple(trip) for trip in day if trip)
     return tuple(trips)
