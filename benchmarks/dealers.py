@@ -10,7 +10,6 @@ and part have demand in their history; ``unlisted`` ones have none, and alone th
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.rows import write_rows
 from partsopt.demand import build_demand
 from partsopt.forecast.accuracy import pinball_loss
 from partsopt.forecast.dealers import learnt_shares, network_of, pool_dealers
@@ -58,11 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         for origin in (12, 3)
         for row in scored(tables, period, origin)
     ]
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    with options.out.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(rows, COLUMNS, options.out)
     for row in rows:
         print("  ".join(str(row[column]) for column in COLUMNS))
     return 0

@@ -24,7 +24,6 @@ all. Methods see what they saw.
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
 import math
 import operator
@@ -43,6 +42,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.baselines import BASELINES
+from benchmarks.rows import write_rows
 from partsopt.completeness import seen_at_the_end
 from partsopt.store.memory import keep_memory
 
@@ -107,11 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
         said = list(speed_rows(options.speed, options.peers))
         print_rows(said)
         rows += said
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    with options.out.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(rows, COLUMNS, options.out)
     return 0
 
 

@@ -12,7 +12,6 @@ which averages its ratio table in. Loss is scaled pinball, mean over 0.8, 0.9, 0
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ import numpy as np
 
 from benchmarks.choices import sets_of
 from benchmarks.forecast import fit, pinball, totals_after
+from benchmarks.rows import write_rows
 from partsopt.forecast.distribution import quantile
 from partsopt.forecast.pooled import History
 from partsopt.forecast.pooled_blocks import pooled_means
@@ -53,11 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         over = [float(row["over_object"]) for row in rows if row["way"] == way]
         print(f"{way}: {np.mean(over):+.2%} in the mean, {min(over):+.1%} to {max(over):+.1%}")
     if options.out is not None:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        with options.out.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
+        write_rows(rows, COLUMNS, options.out)
     return 0
 
 

@@ -14,7 +14,6 @@ promises of the dealers that count it.
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.rows import write_rows
 from partsopt.replenish.chain import Demand, delay_of, no_delay, owed_by
 from partsopt.replenish.levels import levels_reaching, promised_by
 from partsopt.replenish.service import fill_rate, level_for_cycle_service_level, level_for_fill_rate
@@ -66,11 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     rows.append(row("two echelons", len(alone), 1, seconds, ""))
     threaded, seconds = timed(lambda: echelons(options.threads, network))
     rows.append(row("two echelons", len(alone), options.threads, seconds, int((threaded != alone).sum())))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    with options.out.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(rows, COLUMNS, options.out)
     for one in rows:
         print(f"{one['method']:<24}{one['rows']:>9,} rows{one['threads']:>3} threads{one['seconds']:>8.2f} s"
               f"{one['rows_per_second']:>11,.0f} rows/s  different: {one['different_levels']}")  # fmt: skip

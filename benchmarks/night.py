@@ -10,7 +10,6 @@ one row for each stage and one for the whole. A stage's memory is the peak of th
 from __future__ import annotations
 
 import argparse
-import csv
 import re
 import resource
 import subprocess
@@ -18,6 +17,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from benchmarks.rows import write_rows
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PUBLISHED = (0, 1, 3)
@@ -32,12 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         with tempfile.TemporaryDirectory(prefix="partsopt-night-") as directory:
             rows = measured(options, Path(directory))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
     size = {name: getattr(options, name) for name in ("dcs", "dealers", "parts", "months", "seed")}
-    with options.out.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows({**size, **row} for row in rows)
+    write_rows(({**size, **row} for row in rows), COLUMNS, options.out)
     for row in rows:
         print(f"{row['step']:<10} {row['seconds']:>8} s {row['peak_memory_mb'] or '-':>8} MB  {row['counted']}")
     return 0

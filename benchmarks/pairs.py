@@ -15,7 +15,6 @@ Each is a process of its own: ``user_s`` and ``system_s`` are its processor seco
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import subprocess
 import sys
@@ -29,6 +28,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.rows import write_rows
 from partsopt.forecast.network import Orders, Region, fit_shares, rate_of_pairs
 from partsopt.forecast.predictive import fit_predictive
 
@@ -79,11 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
             row["series"] = pq.read_metadata(answered).num_rows if way == "command" else options.dealers * options.parts
             rows.append(row)
             print("  ".join(str(row[column]) for column in COLUMNS), flush=True)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    with options.out.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(rows, COLUMNS, options.out)
     return 0
 
 
