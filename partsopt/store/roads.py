@@ -36,6 +36,9 @@ BUSY = (429, 502, 503, 504)
 DECIMALS = 6
 VALHALLA_REFUSES = (OSError, RuntimeError, ValueError)
 """Of its Python library: no configuration, its own errors from C++ (all of them RuntimeError), no JSON."""
+NO_WAY = ("No suitable edges", "unconnected regions", "No path could be found")
+"""What Valhalla (3.4 to 3.9) says of a whole question where one of its places has no road, or no way to the others."""
+TOO_FAR = "max distance limit"
 
 
 class Roads(NamedTuple):
@@ -134,7 +137,11 @@ def osrm_legs(url: str, starts: Sequence[Place], ends: Sequence[Place]) -> Legs:
 def valhalla_legs(
     ask: Callable[[dict[str, Any]], Mapping[str, Any]], starts: Sequence[Place], ends: Sequence[Place]
 ) -> Legs:
-    """Ask Valhalla's matrix (``/sources_to_targets``), costing truck, kilometres."""
+    """Ask Valhalla's matrix (``/sources_to_targets``), costing truck, kilometres.
+
+    It refuses a question of many places when one of them has no road: the question is then halved until the pairs
+    without a way stand alone.
+    """
     said = ask(
         {
             "sources": [{"lat": north, "lon": east} for north, east in starts],
@@ -144,6 +151,8 @@ def valhalla_legs(
             "verbose": True,
         }
     )
+    if why := str(said.get("error") or ""):
+        return _halved(why, ask, starts, ends)
     rows, shape = said.get("sources_to_targets"), (len(starts), len(ends))
     try:
         legs = [[(leg["distance"], leg["time"]) for leg in row] for row in rows or ()]
@@ -154,6 +163,31 @@ def valhalla_legs(
     kilometres = _matrix([[leg[0] for leg in row] for row in legs], shape)
     seconds = _matrix([[leg[1] for leg in row] for row in legs], shape)
     return Legs(np.where(np.isnan(seconds), np.nan, kilometres * 1000), seconds / 60)
+
+
+def _halved(
+    why: str, ask: Callable[[dict[str, Any]], Mapping[str, Any]], starts: Sequence[Place], ends: Sequence[Place]
+) -> Legs:
+    """The two halves of a question that Valhalla refused for want of a way; NaN for a pair that stands alone."""
+    if TOO_FAR in why:
+        raise InputError(
+            f"the road engine refuses legs between the farthest sites: {why}. Remedy: raise service_limits."
+            f"{PROFILES['valhalla']}.max_matrix_distance in Valhalla's configuration to twice "
+            "routing.own_vehicle_radius_km, in metres, or lower that radius."
+        )
+    if not any(one in why for one in NO_WAY):
+        raise InputError(f"the road engine refuses the places: {why}. Remedy: see that its map covers them.")
+    if len(starts) == len(ends) == 1:
+        return Legs(np.full((1, 1), np.nan), np.full((1, 1), np.nan))
+    if len(ends) >= len(starts):
+        middle = len(ends) // 2
+        halves = [valhalla_legs(ask, starts, part) for part in (ends[:middle], ends[middle:])]
+        joined = np.hstack
+    else:
+        middle = len(starts) // 2
+        halves = [valhalla_legs(ask, part, ends) for part in (starts[:middle], starts[middle:])]
+        joined = np.vstack
+    return Legs(joined([one.distance_m for one in halves]), joined([one.travel_min for one in halves]))
 
 
 def _valhalla(ask: Callable[[dict[str, Any]], Mapping[str, Any]], status: Callable[[], Mapping[str, Any]]) -> Engine:
@@ -182,7 +216,7 @@ def _posted(url: str) -> Callable[[dict[str, Any]], Mapping[str, Any]]:
             data=json.dumps(question).encode(),
             headers={"Content-Type": "application/json"},
         )
-        return _answered(asked)
+        return _answered(asked, refused=400)
 
     return ask
 
@@ -207,7 +241,7 @@ def _in_process(config: str) -> Engine:
         try:
             said = actor.matrix(question)
         except VALHALLA_REFUSES as error:
-            raise InputError(f"Valhalla refuses the places: {error}. Remedy: see that its map covers them.") from error
+            return {"error": str(error)}
         return _as_object(said)
 
     return _valhalla(ask, lambda: _as_object(actor.status()))
@@ -217,8 +251,8 @@ def _as_object(said: str | Mapping[str, Any]) -> Mapping[str, Any]:
     return json.loads(said) if isinstance(said, str) else said
 
 
-def _answered(asked: urllib.request.Request) -> Mapping[str, Any]:
-    """The JSON object a server answers; asked again while it is busy or away, so many times."""
+def _answered(asked: urllib.request.Request, refused: int | None = None) -> Mapping[str, Any]:
+    """The JSON object a server answers, also with status ``refused``; asked again while it is busy or away."""
     why, where = "", asked.full_url[:120]
     for number in range(TRIES):
         if number:
@@ -227,7 +261,10 @@ def _answered(asked: urllib.request.Request) -> Mapping[str, Any]:
             with urllib.request.urlopen(asked, timeout=TIMEOUT_S) as answer:  # noqa: S310 -- as above
                 said = json.load(answer)
         except urllib.error.HTTPError as error:
-            why = f"{error.code} {error.read().decode('utf-8', 'replace')[:200]}"
+            body = error.read().decode("utf-8", "replace")
+            if error.code == refused:
+                return {"error": body}
+            why = f"{error.code} {body[:200]}"
             if error.code not in BUSY:
                 raise InputError(f"the road engine refused {where}: {why}") from error
         except OSError as error:

@@ -324,17 +324,53 @@ def test_an_answer_that_is_none_is_refused_and_not_kept(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_graph_or_a_place_that_valhalla_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    class Actor:
-        def __init__(self, config: str) -> None:
-            if config != "valhalla.json":
-                raise FileNotFoundError("no tiles")
+class Refusing:
+    """Valhalla's library where it refuses every question, by the words of its own errors."""
 
-        def matrix(self, _: dict[str, Any]) -> dict[str, Any]:
-            raise RuntimeError("No suitable edges near location")
+    why = ""
 
-    stand_in_for_valhalla(monkeypatch, Actor)
+    def __init__(self, config: str) -> None:
+        if config != "valhalla.json":
+            raise FileNotFoundError("no tiles")
+
+    def matrix(self, _: dict[str, Any]) -> dict[str, Any]:
+        raise RuntimeError(self.why)
+
+    def status(self) -> str:
+        return "{}"
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        (
+            "No suitable edges near location",
+            r"no way from D1 to D2, D1 to DC, D2 to D1 and 3 more pairs\. Remedy: correct",
+        ),
+        ("Locations are in unconnected regions.", r"no way from D1 to D2, D1 to DC"),
+        ("Path distance exceeds the max distance limit: 400000 meters", r"farthest sites: .*max_matrix_distance"),
+        (
+            "Failed to parse intermediate request format",
+            r"refuses the places: Failed to parse .*Remedy: see that its map",
+        ),
+    ],
+)
+def test_places_that_valhalla_refuses_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str, said: str):
+    stand_in_for_valhalla(monkeypatch, Refusing)
+    monkeypatch.setattr(Refusing, "why", why)
+    tables = {**network(), "travel": empty(TRAVEL)}
+    with pytest.raises(InputError, match=said):
+        with_roads(tables, params("valhalla_in_process", "valhalla.json"), tmp_path)
+
+
+def test_a_graph_that_valhalla_cannot_load_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    stand_in_for_valhalla(monkeypatch, Refusing)
     with pytest.raises(InputError, match=r"cannot load other\.json .*no tiles\. Remedy: name its configuration"):
         with_roads(network(), params("valhalla_in_process", "other.json"), tmp_path)
-    with pytest.raises(InputError, match=r"refuses the places: No suitable edges near location"):
-        with_roads(network(), params("valhalla_in_process", "valhalla.json"), tmp_path)
+
+
+def test_a_refusal_of_many_places_leaves_the_ways_of_the_others(server: str, tmp_path: Path):
+    Engine.faults[:] = [(400, {"error_code": 171, "error": "No suitable edges near location"})]
+    found = travel_of(network(site("D3", north=31.0)), params("valhalla", server), tmp_path)
+    assert len(found) == 12
+    assert len(Engine.questions) == 3  # the whole, and its two halves
