@@ -29,8 +29,8 @@ from benchmarks.peers import has_pyvrp, pyvrp_trips
 from partsopt.pipeline import plan_night
 from partsopt.routing import search as search_module
 from partsopt.routing.found import Found
+from partsopt.routing.given import INPUTS, Given
 from partsopt.routing.plan import Deliveries, plan_deliveries
-from partsopt.routing.recheck import GIVEN
 from partsopt.routing.search import search_day
 from partsopt.routing.timetable import Broken, DayProblem, Trips, cost_of_day, times_of_day, times_of_trip
 from partsopt.settings import RoutingParams, read_settings
@@ -68,7 +68,7 @@ def compared(directory: Path, pyvrp_seconds: float) -> list[dict[str, object]]:
     inputs = read_inputs(directory, settings.read)
     today = date.fromisoformat(settings.run.today)
     shipments = plan_night(inputs.tables, inputs.rejects, settings, today, lambda *_: None).tables["shipments"]
-    given = {name: inputs.tables[name] for name in GIVEN}
+    given = Given(shipments=shipments, **{name: inputs.tables[name] for name in INPUTS})
     days: list[Searched] = []
 
     def remembered(problem: DayProblem, params: RoutingParams) -> Found:
@@ -77,10 +77,10 @@ def compared(directory: Path, pyvrp_seconds: float) -> list[dict[str, object]]:
 
     began = time.process_time()
     with mock.patch.object(search_module, "search_day", remembered):
-        planned = plan_deliveries(shipments=shipments, **given, today=today, params=settings.routing, seed=1)
+        planned = plan_deliveries(given, today=today, params=settings.routing, seed=1)
     seconds = time.process_time() - began
-    without = {**given, "vehicles": given["vehicles"].iloc[:0]}
-    lanes = plan_deliveries(shipments=shipments, **without, today=today, params=settings.routing, seed=1)
+    without = given._replace(vehicles=given.vehicles.iloc[:0])
+    lanes = plan_deliveries(without, today=today, params=settings.routing, seed=1)
     on_lanes = float(planned.delivery_lines["cost"].sum())
     later = planned.delivery_lines.loc[planned.delivery_lines["waits"], "route_id"]
     on_later_days = float(planned.routes.loc[planned.routes["route_id"].isin(later), "cost"].sum())

@@ -28,6 +28,7 @@ from partsopt.errors import NoPlan
 from partsopt.routing import reasons
 from partsopt.routing import search as search_module
 from partsopt.routing.found import Found
+from partsopt.routing.given import Given
 from partsopt.routing.insertion import cheapest_place
 from partsopt.routing.plan import plan_deliveries
 from partsopt.routing.search import search_day
@@ -79,11 +80,11 @@ def row_of(seed: int) -> dict[str, object]:
 
     try:
         with mock.patch.object(search_module, "search_day", remembered):
-            planned = plan_deliveries(**tables, today=MONDAY, params=params, seed=1).delivery_lines
+            planned = plan_deliveries(Given(**tables), today=MONDAY, params=params, seed=1).delivery_lines
         lowest = draw.randrange(len(TIERS) - 1)
         kept = tables["shipments"]["tier"].isin(TIERS[: lowest + 1])
         fewer = {**tables, "shipments": tables["shipments"][kept].reset_index(drop=True)}
-        alone = plan_deliveries(**fewer, today=MONDAY, params=params, seed=1).delivery_lines
+        alone = plan_deliveries(Given(**fewer), today=MONDAY, params=params, seed=1).delivery_lines
     except NoPlan as refused:
         return {**row, "broken": str(refused)}
     row["unserved"] = int(planned["carried_by"].eq("unserved").sum())

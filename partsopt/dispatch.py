@@ -13,7 +13,8 @@ from partsopt.allocate.shares import allocate_stock, transfer_order_prefix
 from partsopt.documents import digest_of, documents_of
 from partsopt.report.changes import changes_of
 from partsopt.routing.dispatch import replan_deliveries
-from partsopt.routing.takeup import lines_of, waiting_of
+from partsopt.routing.given import INPUTS, Given
+from partsopt.routing.takeup import waiting_of
 from partsopt.settings import Settings
 from partsopt.tables import (
     CARRIER_LANES,
@@ -30,6 +31,7 @@ from partsopt.tables import (
     Tables,
     conform,
     empty,
+    together,
 )
 
 
@@ -85,19 +87,11 @@ def dispatch_orders(
     )
     new = allocation.shipments.assign(dispatched_at=now)
     shipments = _together(before["shipments"], new, SHIPMENTS)
-    lines = lines_of(shipments, before["taken_up"])
+    lines = together([shipments, before["taken_up"]], SHIPMENTS)
     lanes = _together(used["carrier_lanes"], allocation.courier_lanes, CARRIER_LANES)
     deliveries = replan_deliveries(
+        Given(shipments=lines, **{**{name: used[name] for name in INPUTS}, "carrier_lanes": lanes}),
         before=before,
-        shipments=lines,
-        sites=sites,
-        vehicles=used["vehicles"],
-        carrier_lanes=lanes,
-        travel=used["travel"],
-        holidays=used["holidays"],
-        dock_hours=used["dock_hours"],
-        self_collection=used["self_collection"],
-        returns=used["returns"],
         today=today,
         now=now,
         params=settings.routing,
@@ -239,4 +233,4 @@ def _together(rows: pd.DataFrame, more: pd.DataFrame, table: Table) -> pd.DataFr
     """Rows of both; the very same table where there are no more."""
     if more.empty:
         return rows
-    return conform(pd.concat([rows, more] if len(rows) else [more], ignore_index=True), table)
+    return together([rows, more], table)

@@ -16,6 +16,8 @@ from partsopt.tables import (
     WAITING,
     Tables,
     conform,
+    stacked,
+    together,
 )
 
 
@@ -36,8 +38,7 @@ def documents_of(
     stock
         The input table, for the bins in which parts lie.
     """
-    filled = [frame for frame in (derived["shipments"], derived["taken_up"]) if len(frame)]
-    everything = pd.concat(filled, ignore_index=True) if filled else derived["shipments"]
+    everything = stacked([derived["shipments"], derived["taken_up"]])
     lines = everything.drop(columns="leave_by").merge(
         derived["delivery_lines"].drop(columns="cost"), on="line_id", how="left", validate="1:1"
     )
@@ -123,8 +124,7 @@ def deliveries_of(
         n_returns=0,
         returns_kg=0.0,
     )
-    both = [frame for frame in (driven, handed_over) if len(frame)]
-    return conform(pd.concat(both, ignore_index=True), DELIVERIES)
+    return together([driven, handed_over], DELIVERIES)
 
 
 def pick_lists_of(lines: pd.DataFrame, parts: pd.DataFrame, stock: pd.DataFrame) -> pd.DataFrame:
@@ -208,7 +208,7 @@ def digest_of(exceptions: pd.DataFrame, most: int) -> pd.DataFrame:
         line_id="",
         what=rest["n"].map("{:,} more lines, in all_exceptions.parquet".format).to_numpy(),
     )
-    return conform(pd.concat([exceptions.drop(beyond.index), lines], ignore_index=True), EXCEPTIONS)
+    return together([exceptions.drop(beyond.index), lines], EXCEPTIONS)
 
 
 def local_days(moments: pd.Series, zones: pd.Series) -> pd.Series:

@@ -20,8 +20,9 @@ from partsopt.replenish.orders import Replenishment, replenish_sites
 from partsopt.replenish.ratefactors import hindsights_of, quarter_since, rate_factors_of
 from partsopt.replenish.realised import Record, service_record_of
 from partsopt.report.kpis import kpis_of
+from partsopt.routing.given import INPUTS, Given
 from partsopt.routing.plan import plan_deliveries
-from partsopt.routing.takeup import lines_of, take_up, waiting_of
+from partsopt.routing.takeup import take_up, waiting_of
 from partsopt.settings import Settings
 from partsopt.tables import (
     CARRIER_LANES,
@@ -31,13 +32,13 @@ from partsopt.tables import (
     PUT_OFF,
     RATE_FACTORS,
     REVIEW_DAYS,
+    SHIPMENTS,
     SOLVER_RUNS,
     USED_TABLES,
     WAITING_LINES,
-    Table,
     Tables,
-    conform,
     empty,
+    together,
 )
 
 STAGES = ("demand", "forecast", "classify", "replenish", "allocate", "routing", "documents")
@@ -128,18 +129,10 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
 
     watch("routing", "")
     taken = take_up(inputs.get("last_waiting", empty(WAITING_LINES)), inputs["open_orders"], parts)
-    lines = lines_of(allocation.shipments, taken.lines)
-    lanes = _together([inputs["carrier_lanes"], allocation.courier_lanes], CARRIER_LANES)
+    lines = together([allocation.shipments, taken.lines], SHIPMENTS)
+    lanes = together([inputs["carrier_lanes"], allocation.courier_lanes], CARRIER_LANES)
     deliveries = plan_deliveries(
-        shipments=lines,
-        sites=sites,
-        vehicles=inputs["vehicles"],
-        carrier_lanes=lanes,
-        travel=inputs["travel"],
-        holidays=inputs["holidays"],
-        dock_hours=inputs["dock_hours"],
-        self_collection=inputs["self_collection"],
-        returns=inputs["returns"],
+        Given(shipments=lines, **{**{name: inputs[name] for name in INPUTS}, "carrier_lanes": lanes}),
         today=today,
         params=settings.routing,
         seed=settings.run.seed,
@@ -149,7 +142,7 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
 
     watch("documents", "")
     order_lines = replenishment.lineage["line_id"].isin(replenishment.orders["line_id"])
-    told = _together(
+    told = together(
         [
             demand.exceptions,
             forecast.exceptions,
@@ -188,8 +181,8 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
         "delivery_lines": deliveries.delivery_lines,
         "collections": deliveries.collections,
         "waiting_lines": waiting,
-        "lineage": _together([replenishment.lineage[order_lines], allocation.lineage], LINEAGE),
-        "solver_runs": _together(
+        "lineage": together([replenishment.lineage[order_lines], allocation.lineage], LINEAGE),
+        "solver_runs": together(
             [replenishment.solver_runs, allocation.solver_runs, deliveries.solver_runs], SOLVER_RUNS
         ),
         "all_exceptions": told_since(told, inputs.get("last_exceptions", empty(EXCEPTIONS)), today),
@@ -336,10 +329,5 @@ def _forecast(
         period=period,
         params=settings.forecast,
     )
-    told = _together([found.exceptions, borrowed.exceptions], EXCEPTIONS)
+    told = together([found.exceptions, borrowed.exceptions], EXCEPTIONS)
     return found._replace(**{**borrowed._asdict(), "exceptions": told})
-
-
-def _together(frames: list[pd.DataFrame], table: Table) -> pd.DataFrame:
-    filled = [frame for frame in frames if len(frame)]
-    return conform(pd.concat(filled, ignore_index=True), table) if filled else empty(table)

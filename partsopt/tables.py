@@ -19,7 +19,7 @@ kind         in a file                                in a frame
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -1720,6 +1720,17 @@ def exceptions_of(code: str, rows: pd.DataFrame, *, what: Sequence[str] | pd.Ser
 def empty(table: Table) -> pd.DataFrame:
     """A table without rows, of the declared types."""
     return pd.DataFrame({name: pd.Series(dtype=DTYPES[column.kind]) for name, column in table.columns.items()})
+
+
+def stacked(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of several frames, one below the other; a frame without rows has no say in their types."""
+    given = list(frames)
+    return pd.concat([frame for frame in given if len(frame)] or given[:1], ignore_index=True)
+
+
+def together(frames: Iterable[pd.DataFrame], table: Table) -> pd.DataFrame:
+    """The rows of several frames as one table."""
+    return conform(stacked([empty(table), *frames]), table)
 
 
 def records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ from partsopt.tables import (
     number,
     records_of,
     text,
+    together,
 )
 
 ALL = {**INPUT_TABLES, **DERIVED_TABLES, **OUTPUT_TABLES}
@@ -38,6 +39,15 @@ def test_an_empty_table_conforms_and_keeps_its_types(name: str):
     table = ALL[name]
     rows = conform(empty(table), table)
     assert [str(dtype) for dtype in rows.dtypes] == [DTYPES[column.kind] for column in table.columns.values()]
+
+
+def test_rows_of_several_frames_are_one_table():
+    """Frames without rows, even without columns, change neither rows nor types; the table is sorted by its key."""
+    day = pd.DataFrame({"calendar": ["CN"], "day": pd.to_datetime(["2026-10-02"]), "is_working": [False]})
+    both = together([pd.DataFrame(), day, empty(HOLIDAYS), day.assign(calendar="AT")], HOLIDAYS)
+    assert both["calendar"].tolist() == ["AT", "CN"]
+    assert both.dtypes.equals(empty(HOLIDAYS).dtypes)
+    assert together([pd.DataFrame()], HOLIDAYS).equals(empty(HOLIDAYS))
 
 
 @pytest.mark.parametrize("name", sorted(ALL))

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
-from partsopt.tables import TIERS, Tables
+from partsopt.tables import TIERS, Tables, stacked
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -135,10 +135,8 @@ def route_sheets_of(planned: Tables, used: Tables, today: date, *, only: str = "
     plan = planned["delivery_lines"].drop(columns=["cost", "leave_by"])
     later = plan.loc[plan["waits"] & plan["carried_by"].eq("vehicle"), "route_id"]
     routes, stops = (planned[name][~planned[name]["route_id"].isin(later)] for name in ("routes", "stops"))
-    everything = pd.concat(
-        [planned[name] for name in ("shipments", "taken_up") if len(planned[name])] or [planned["shipments"]]
-    )
-    lines = everything.merge(plan[~plan["waits"]], on="line_id", how="inner", validate="1:1")
+    lines = stacked([planned["shipments"], planned["taken_up"]])
+    lines = lines.merge(plan[~plan["waits"]], on="line_id", how="inner", validate="1:1")
     lines = lines.merge(used["parts"][["part_id", "description"]], on="part_id", how="left", validate="m:1")
     rows = lines.fillna({"description": ""}).to_dict("records")
     sheets = [*_trips(routes, stops, rows, returns, sites), *_handovers(rows, sites, today)]

@@ -11,12 +11,12 @@ from typing import Any
 import pandas as pd
 
 from partsopt.calendars import calendars_of, moment_at
-from partsopt.errors import NoPlan
 from partsopt.routing.days import Network, rest_between_trips
 from partsopt.routing.found import Found
+from partsopt.routing.given import Given
 from partsopt.routing.lanes import Lane, Offer, lanes_of
 from partsopt.routing.latecomers import insert_latecomers
-from partsopt.routing.plan import Deliveries, plan_origin, refuse_unknown_sites, returns_by_depot
+from partsopt.routing.plan import Deliveries, plan_origin, refuse_broken, refuse_unknown_sites, returns_by_depot
 from partsopt.routing.rows import Day, Fate, OriginPlan, delivery_exceptions, delivery_lines_of
 from partsopt.routing.stops import (
     Parcel,
@@ -41,9 +41,9 @@ from partsopt.tables import (
     STOPS,
     Table,
     Tables,
-    conform,
     empty,
     records_of,
+    together,
 )
 
 TRIP = ["route_id", "trip"]
@@ -71,17 +71,9 @@ def locked_trips(
 
 
 def replan_deliveries(
+    given: Given,
     *,
     before: Tables,
-    shipments: pd.DataFrame,
-    sites: pd.DataFrame,
-    vehicles: pd.DataFrame,
-    carrier_lanes: pd.DataFrame,
-    travel: pd.DataFrame,
-    holidays: pd.DataFrame,
-    dock_hours: pd.DataFrame,
-    self_collection: pd.DataFrame,
-    returns: pd.DataFrame,
     today: date,
     now: pd.Timestamp,
     params: RoutingParams,
@@ -95,12 +87,12 @@ def replan_deliveries(
 
     Parameters
     ----------
+    given
+        What the plan before was made from, the new lines among the shipments.
     before
         Tables routes, stops, delivery_lines and collections as planned before.
-    shipments
-        Every line, new ones and those taken up included.
-    sites, vehicles, carrier_lanes, travel, holidays, dock_hours, self_collection, returns, today, params
-        What the plan before was made from.
+    today, params
+        Those of the plan before.
     now
         A moment of the planned day.
 
@@ -117,9 +109,10 @@ def replan_deliveries(
     NoPlan
         The plan found breaks a rule: a fault in this program.
     """
-    refuse_unknown_sites(shipments, vehicles, carrier_lanes, sites)
-    places = places_of(sites, calendars_of(holidays), dock_hours)
-    lines = shipments.sort_values("line_id", ignore_index=True)
+    refuse_unknown_sites(given)
+    sites, vehicles = given.sites, given.vehicles
+    places = places_of(sites, calendars_of(given.holidays), given.dock_hours)
+    lines = given.shipments.sort_values("line_id", ignore_index=True)
     lines["promised_by"] = promises(lines, places)
     lines["leave_by"] = last_days(lines, places, today, params)
     vehicle_of = before["routes"].drop_duplicates("route_id").set_index("route_id")["vehicle_id"]
@@ -144,10 +137,10 @@ def replan_deliveries(
         for line_id, new in zip(own_lines["line_id"], is_new, strict=True)
     ]
     rest = own_lines[[not stay for stay in kept]]
-    own_lanes = carrier_lanes[carrier_lanes["origin_id"].isin(origins)]
+    own_lanes = given.carrier_lanes[given.carrier_lanes["origin_id"].isin(origins)]
     used = own_lanes["destination_id"].isin(own_lines["destination_id"].unique())
-    lanes = lanes_of(own_lanes[used], self_collection)
-    own_returns = returns[returns["site_id"].map(sites.set_index("site_id")["supplied_by"]).isin(origins)]
+    lanes = lanes_of(own_lanes[used], given.self_collection)
+    own_returns = given.returns[given.returns["site_id"].map(sites.set_index("site_id")["supplied_by"]).isin(origins)]
     own_vehicles = vehicles[vehicles["depot_id"].isin(origins)]
     on_trip = map(tuple, before["collections"][TRIP].to_numpy().tolist())
     fetched = pd.Series([trip in staying for trip in on_trip], index=before["collections"].index, dtype=bool)
@@ -169,7 +162,7 @@ def replan_deliveries(
             sites=sites,
             vehicles=left,
             lanes=lanes,
-            travel=travel,
+            travel=given.travel,
             returns=waiting,
             today=today,
             params=params,
@@ -183,7 +176,7 @@ def replan_deliveries(
         fates += plan.fates
     as_before = before["delivery_lines"][~before["delivery_lines"]["line_id"].isin(own_lines["line_id"])]
     own_delivery_lines = delivery_lines_of(own_lines, parcels, fates, places, today, params)
-    delivery_lines = conform(pd.concat([as_before, own_delivery_lines], ignore_index=True), DELIVERY_LINES)
+    delivery_lines = together([as_before, own_delivery_lines], DELIVERY_LINES)
     stops = before["stops"]
     stop_stays = [trip in staying for trip in map(tuple, stops[TRIP].to_numpy().tolist())]
     deliveries = Deliveries(
@@ -199,28 +192,23 @@ def replan_deliveries(
         exceptions=delivery_exceptions(lines, delivery_lines, plans),
     )
     own_routes = deliveries.routes[deliveries.routes["depot_id"].isin(origins)]
-    problems = verify_deliveries(
-        own_routes,
-        deliveries.stops[deliveries.stops["route_id"].isin(own_routes["route_id"])],
-        own_delivery_lines,
-        deliveries.collections[deliveries.collections["return_id"].isin(own_returns["return_id"])],
-        shipments=shipments[shipments["origin_id"].isin(origins)],
-        sites=sites,
+    asked = given._replace(
+        shipments=given.shipments[given.shipments["origin_id"].isin(origins)],
         vehicles=own_vehicles,
         carrier_lanes=own_lanes,
-        travel=travel,
-        holidays=holidays,
-        dock_hours=dock_hours,
-        self_collection=self_collection,
         returns=own_returns,
-        today=today,
-        params=params,
     )
-    if problems:
-        more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise NoPlan(
-            f"the plan of the rest of the day breaks its own rules: {problems[0]}{more}; report it with the run"
+    refuse_broken(
+        verify_deliveries(
+            own_routes,
+            deliveries.stops[deliveries.stops["route_id"].isin(own_routes["route_id"])],
+            own_delivery_lines,
+            deliveries.collections[deliveries.collections["return_id"].isin(own_returns["return_id"])],
+            asked,
+            today=today,
+            params=params,
         )
+    )
     return deliveries
 
 
@@ -353,5 +341,4 @@ def _numbered_after(plan: OriginPlan, driven: Mapping[str, int]) -> OriginPlan:
 
 
 def _joined(rows: pd.DataFrame, more: Sequence[Mapping[str, object]], table: Table) -> pd.DataFrame:
-    frames = [frame for frame in (rows, pd.DataFrame(list(more))) if len(frame)]
-    return conform(pd.concat(frames, ignore_index=True), table) if frames else empty(table)
+    return together([rows, pd.DataFrame(list(more))], table)

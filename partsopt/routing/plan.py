@@ -14,7 +14,9 @@ from partsopt.calendars import calendars_of
 from partsopt.errors import InputError, NoPlan
 from partsopt.routing import reasons
 from partsopt.routing.days import Network, best_offers, days_of, wanted_by
+from partsopt.routing.findings import Finding
 from partsopt.routing.found import Found
+from partsopt.routing.given import Given
 from partsopt.routing.insertion import Relaxed, cheapest_place, relaxed_days
 from partsopt.routing.lanes import Offer, join_consignments, lanes_of, offers_of
 from partsopt.routing.rows import (
@@ -60,16 +62,8 @@ class Deliveries(NamedTuple):
 
 
 def plan_deliveries(
+    given: Given,
     *,
-    shipments: pd.DataFrame,
-    sites: pd.DataFrame,
-    vehicles: pd.DataFrame,
-    carrier_lanes: pd.DataFrame,
-    travel: pd.DataFrame,
-    holidays: pd.DataFrame,
-    dock_hours: pd.DataFrame,
-    self_collection: pd.DataFrame,
-    returns: pd.DataFrame,
     today: date,
     params: RoutingParams,
     seed: int,  # noqa: ARG001 -- the search draws nothing at random; kept so that every stage is called alike
@@ -83,11 +77,8 @@ def plan_deliveries(
 
     Parameters
     ----------
-    shipments
-        Table shipments: lines with weight (kg), volume (m3), tier, placed_at and deliver_by; those taken up from an
-        earlier night with the last day that it set.
-    sites, vehicles, carrier_lanes, travel, holidays, dock_hours, self_collection, returns
-        The input tables.
+    given
+        Shipment lines and input tables.
     today
         The plan is made before opening on this day.
     seed
@@ -107,21 +98,21 @@ def plan_deliveries(
     """
     from partsopt.routing.search import search_day  # OR-Tools loads long, and a dispatch does without it
 
-    refuse_unknown_sites(shipments, vehicles, carrier_lanes, sites)
-    places = places_of(sites, calendars_of(holidays), dock_hours)
+    refuse_unknown_sites(given)
+    places = places_of(given.sites, calendars_of(given.holidays), given.dock_hours)
     network = Network(
         places=places,
-        sites=sites,
-        vehicles=vehicles.sort_values("vehicle_id", ignore_index=True),
-        lanes=lanes_of(carrier_lanes, self_collection),
-        travel=travel,
-        returns=returns_by_depot(returns, sites),
+        sites=given.sites,
+        vehicles=given.vehicles.sort_values("vehicle_id", ignore_index=True),
+        lanes=lanes_of(given.carrier_lanes, given.self_collection),
+        travel=given.travel,
+        returns=returns_by_depot(given.returns, given.sites),
         today=today,
         params=params,
         search=lambda day: search_day(day.problem, params),
         n_days=params.stock_within_working_days,
     )
-    lines = shipments.sort_values("line_id", ignore_index=True)
+    lines = given.shipments.sort_values("line_id", ignore_index=True)
     lines["released_at"] = release_times(lines, places, today, params)
     lines["promised_by"] = promises(lines, places)
     lines["leave_by"] = last_days(lines, places, today, params)
@@ -142,26 +133,7 @@ def plan_deliveries(
         solver_runs=table_of([row for plan in plans for row in plan.solver_runs], SOLVER_RUNS),
         exceptions=delivery_exceptions(lines, delivery_lines, plans),
     )
-    problems = verify_deliveries(
-        deliveries.routes,
-        deliveries.stops,
-        deliveries.delivery_lines,
-        deliveries.collections,
-        shipments=shipments,
-        sites=sites,
-        vehicles=vehicles,
-        carrier_lanes=carrier_lanes,
-        travel=travel,
-        holidays=holidays,
-        dock_hours=dock_hours,
-        self_collection=self_collection,
-        returns=returns,
-        today=today,
-        params=params,
-    )
-    if problems:
-        more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise NoPlan(f"the delivery plan breaks its own rules: {problems[0]}{more}; report it with the input tables")
+    refuse_broken(verify_deliveries(*deliveries[:4], given, today=today, params=params))
     carried = delivery_lines["carried_by"].value_counts()
     log.info(
         "routing: %d lines in %d parcels; %d by vehicle on %d trips, %d by lane, %d unserved; %d wait; "
@@ -178,15 +150,20 @@ def plan_deliveries(
     return deliveries
 
 
-def refuse_unknown_sites(
-    shipments: pd.DataFrame, vehicles: pd.DataFrame, carrier_lanes: pd.DataFrame, sites: pd.DataFrame
-) -> None:
+def refuse_broken(findings: Sequence[Finding]) -> None:
+    """Refuse a plan of which the verification found a rule broken."""
+    if findings:
+        more = f" ({len(findings) - 1} more)" if len(findings) > 1 else ""
+        raise NoPlan(f"the delivery plan breaks its own rules: {findings[0]}{more}; report it with the tables given")
+
+
+def refuse_unknown_sites(given: Given) -> None:
     """Refuse tables that name a site which is none."""
-    known = set(sites["site_id"])
+    known = set(given.sites["site_id"])
     for table, frame, columns in (
-        ("shipments", shipments, ("origin_id", "destination_id")),
-        ("vehicles", vehicles, ("depot_id",)),
-        ("carrier_lanes", carrier_lanes, ("origin_id", "destination_id")),
+        ("shipments", given.shipments, ("origin_id", "destination_id")),
+        ("vehicles", given.vehicles, ("depot_id",)),
+        ("carrier_lanes", given.carrier_lanes, ("origin_id", "destination_id")),
     ):
         for column in columns:
             unknown = sorted(set(frame[column]) - known)

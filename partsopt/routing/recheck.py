@@ -18,6 +18,7 @@ import pandas as pd
 
 from partsopt.routing.documented import documents_expected
 from partsopt.routing.findings import Finding
+from partsopt.routing.given import INPUTS, Given
 from partsopt.routing.verify import verify_deliveries
 from partsopt.settings import RoutingParams
 from partsopt.tables import (
@@ -31,6 +32,7 @@ from partsopt.tables import (
     Tables,
     empty,
     records_of,
+    stacked,
 )
 
 Row: TypeAlias = dict[str, Any]
@@ -49,16 +51,6 @@ NAME_OF = {
     "collections": "return",
 }
 WHOLE_TABLE = -1
-GIVEN = (
-    "sites",
-    "vehicles",
-    "carrier_lanes",
-    "travel",
-    "holidays",
-    "dock_hours",
-    "self_collection",
-    "returns",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -405,7 +397,7 @@ class _Change(NamedTuple):
 
 def _plan(run: _Run, today: date, params: RoutingParams) -> None:
     """Check the plan by its rules; of contradicting cells the fewest that explain all are told."""
-    inputs = {name: run.tables.get(name, empty(INPUT_TABLES[name])) for name in GIVEN}
+    inputs = {name: run.tables.get(name, empty(INPUT_TABLES[name])) for name in INPUTS}
     known = set(run.tables["sites"]["site_id"])
 
     def findings(plan: Tables) -> list[Finding]:
@@ -420,8 +412,7 @@ def _plan(run: _Run, today: date, params: RoutingParams) -> None:
             plan["stops"],
             lines[~lines["line_id"].isin(lost)],
             plan["collections"],
-            shipments=shipments[sound],
-            **{**inputs, "returns": inputs["returns"][named]},
+            Given(shipments=shipments[sound], **{**inputs, "returns": inputs["returns"][named]}),
             today=today,
             params=params,
         )
@@ -431,8 +422,7 @@ def _plan(run: _Run, today: date, params: RoutingParams) -> None:
     for return_id in sorted(set(inputs["returns"]["return_id"]) - set(run.tables["collections"]["return_id"])):
         run.tell("collections", WHOLE_TABLE, "return_id", None, f"lacks the return {return_id}")
     everything = {table.name: run.tables[table.name] for table in PLAN_TABLES}
-    filled = [run.tables[name] for name in ("shipments", "taken_up") if len(run.tables.get(name, ()))]
-    everything["shipments"] = pd.concat(filled, ignore_index=True) if filled else run.tables["shipments"]
+    everything["shipments"] = stacked(run.tables[name] for name in ("shipments", "taken_up") if name in run.tables)
     components = list(_components(everything, findings(everything)))
     for component in components[:MOST_EXPLAINED]:
         _explain(run, component, findings)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from partsopt.tables import SHIPMENTS, TAKEN_UP, WAITING_LINES, conform, declare_exception, exceptions_of
+from partsopt.tables import TAKEN_UP, WAITING_LINES, conform, declare_exception, exceptions_of
 
 WAITING_GONE = declare_exception(
     "waiting_line_gone",
@@ -69,12 +69,6 @@ def take_up(waiting: pd.DataFrame, open_orders: pd.DataFrame, parts: pd.DataFram
             money=gone["shipped_quantity"].to_numpy() * gone["unit_cost"].to_numpy(),
         ),
     )
-
-
-def lines_of(shipments: pd.DataFrame, taken_up: pd.DataFrame) -> pd.DataFrame:
-    """Every line that deliveries are planned for: tonight's and those taken up."""
-    filled = [frame for frame in (shipments, taken_up) if len(frame)]
-    return conform(pd.concat(filled, ignore_index=True), SHIPMENTS) if filled else shipments
 
 
 def waiting_of(lines: pd.DataFrame, delivery_lines: pd.DataFrame, today: date) -> pd.DataFrame:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from partsopt.calendars import add_working_minutes, calendars_of
 from partsopt.routing.findings import At, Finding, Row, World
+from partsopt.routing.given import Given
 from partsopt.settings import RoutingParams, clock_minutes
 from partsopt.tables import TIERS, records_of
 
@@ -39,16 +40,8 @@ def verify_deliveries(
     stops: pd.DataFrame,
     delivery_lines: pd.DataFrame,
     collections: pd.DataFrame,
+    given: Given,
     *,
-    shipments: pd.DataFrame,
-    sites: pd.DataFrame,
-    vehicles: pd.DataFrame,
-    carrier_lanes: pd.DataFrame,
-    travel: pd.DataFrame,
-    holidays: pd.DataFrame,
-    dock_hours: pd.DataFrame,
-    self_collection: pd.DataFrame,
-    returns: pd.DataFrame,
     today: date,
     params: RoutingParams,
 ) -> list[Finding]:
@@ -58,7 +51,7 @@ def verify_deliveries(
     ----------
     routes, stops, delivery_lines, collections
         The plan.
-    shipments, sites, vehicles, carrier_lanes, travel, holidays, dock_hours, self_collection, returns, today, params
+    given, today, params
         What it was made from.
 
     Returns
@@ -68,29 +61,29 @@ def verify_deliveries(
         come first, then routes, then stops.
     """
     lanes: defaultdict[tuple[str, str], dict[str, Row]] = defaultdict(dict)
-    for row in records_of(carrier_lanes):
+    for row in records_of(given.carrier_lanes):
         lanes[row["origin_id"], row["destination_id"]][row["service"]] = row
-    for row in records_of(self_collection):
+    for row in records_of(given.self_collection):
         free = {"cutoff_at": row["collects_at"], "cost_fixed": 0.0, "cost_per_kg": 0.0, "days": 0}
         lanes[row["origin_id"], row["site_id"]][SELF_COLLECTED] = {**row, **free}
     docks: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-    for row in records_of(dock_hours):
+    for row in records_of(given.dock_hours):
         docks[row["site_id"]].append((row["opens_at"], row["closes_at"]))
     world = World(
-        sites={row["site_id"]: row for row in records_of(sites)},
-        calendars=calendars_of(holidays),
-        vehicles={row["vehicle_id"]: row for row in records_of(vehicles)},
+        sites={row["site_id"]: row for row in records_of(given.sites)},
+        calendars=calendars_of(given.holidays),
+        vehicles={row["vehicle_id"]: row for row in records_of(given.vehicles)},
         lanes=lanes,
-        travel={(row["from_id"], row["to_id"]): row for row in records_of(travel)},
+        travel={(row["from_id"], row["to_id"]): row for row in records_of(given.travel)},
         docks=docks,
         today=today,
         params=params,
     )
-    shipped = {row["line_id"]: row for row in records_of(shipments)}
+    shipped = {row["line_id"]: row for row in records_of(given.shipments)}
     lines = records_of(delivery_lines)
     trips = {(row["route_id"], row["trip"]): row for row in records_of(routes)}
     visits = {(row["route_id"], row["trip"], row["position"]): row for row in records_of(stops)}
-    given_back = {row["return_id"]: row for row in records_of(returns)}
+    given_back = {row["return_id"]: row for row in records_of(given.returns)}
     back: Loaded = defaultdict(list)
     for row in records_of(collections):
         if row["carried_by"] == "vehicle" and row["return_id"] in given_back:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pandas as pd
 
 from benchmarks.tight_days import main, tight_day, unnamed
+from partsopt.routing.given import Given
 from partsopt.routing.plan import plan_deliveries
 from partsopt.settings import RoutingParams
 from tests.routing.nights import MONDAY
@@ -19,7 +20,7 @@ def test_days_that_do_not_fit_are_planned_with_every_drop_named(tmp_path, capsys
 
 def test_a_lost_line_and_a_blank_reason_are_found():
     tables = tight_day(1, 20, 1)
-    planned = plan_deliveries(**tables, today=MONDAY, params=RoutingParams(), seed=1)
+    planned = plan_deliveries(Given(**tables), today=MONDAY, params=RoutingParams(), seed=1)
     assert unnamed(planned, tables["shipments"]) == ""
     lost = planned._replace(delivery_lines=planned.delivery_lines.iloc[1:])
     assert unnamed(lost, tables["shipments"]) == "a line is not in the plan once"

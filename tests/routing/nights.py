@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from partsopt.routing.given import Given
 from partsopt.routing.plan import Deliveries, plan_deliveries
 from partsopt.routing.verify import verify_deliveries
 from partsopt.settings import RoutingParams, clock_minutes
@@ -122,12 +123,12 @@ def night(**rows: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
 
 def plan(tables: dict[str, pd.DataFrame], today: date = MONDAY, **params: Any) -> Deliveries:
     settings = RoutingParams(**{"solution_limit": 60, "time_limit_s": 60, **params})
-    return plan_deliveries(**tables, today=today, params=settings, seed=1)
+    return plan_deliveries(Given(**tables), today=today, params=settings, seed=1)
 
 
 def problems(deliveries: Deliveries, tables: dict[str, pd.DataFrame], today: date = MONDAY, **params: Any) -> list[str]:
     settings = RoutingParams(**{"solution_limit": 60, "time_limit_s": 60, **params})
-    found = verify_deliveries(*deliveries[:4], **tables, today=today, params=settings)
+    found = verify_deliveries(*deliveries[:4], Given(**tables), today=today, params=settings)
     return [str(one) for one in found]
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from partsopt.routing import days, search
 from partsopt.routing.search import search_day
-from partsopt.routing.takeup import lines_of, take_up, waiting_of
+from partsopt.routing.takeup import take_up, waiting_of
 from partsopt.routing.waiting import brought_forward
-from partsopt.tables import OPEN_ORDERS, PARTS, conform
+from partsopt.tables import OPEN_ORDERS, PARTS, SHIPMENTS, conform, together
 from tests.routing.nights import MONDAY, at, fate, lane, leg, line, night, plan, problems, random_night, site, van
 
 TUESDAY, WEDNESDAY = date(2026, 11, 3), date(2026, 11, 4)
@@ -211,7 +211,7 @@ def test_the_next_night_brings_what_waited():
     taken = take_up(waiting, opened(waiting), parts_of())
     assert taken.exceptions.empty
     tables = full_van(shipments=[])
-    tables["shipments"] = lines_of(tables["shipments"], taken.lines)
+    tables["shipments"] = together([tables["shipments"], taken.lines], SHIPMENTS)
     deliveries = plan(tables, today=TUESDAY)
     assert leaves(deliveries) == {waiting["line_id"].iloc[0]: "Tue"}
     assert deliveries.delivery_lines["leave_by"].tolist() == [pd.Timestamp(WEDNESDAY)]

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from partsopt.routing.dispatch import replan_deliveries
+from partsopt.routing.given import Given
 from partsopt.routing.plan import Deliveries
 from partsopt.settings import RoutingParams
 from tests.routing.nights import MONDAY, at, lane, leg, line, night, plan, site, van
@@ -21,7 +22,7 @@ def late(line_id: str, destination_id: str, tier: str, clock: str, **rest: objec
 def replanned(before: Deliveries, lines: list[dict[str, object]], clock: str, **tables: object) -> Deliveries:
     world = night(**{"sites": SITES, "travel": ROADS, "shipments": lines, **tables})
     planned = {name: getattr(before, name) for name in ("routes", "stops", "delivery_lines", "collections")}
-    return replan_deliveries(before=planned, **world, today=MONDAY, now=at(clock), params=RoutingParams())
+    return replan_deliveries(Given(**world), before=planned, today=MONDAY, now=at(clock), params=RoutingParams())
 
 
 def fates(deliveries: Deliveries) -> dict[str, tuple[str, int]]:

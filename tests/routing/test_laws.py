@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partsopt.routing.dispatch import replan_deliveries
+from partsopt.routing.given import Given
 from partsopt.routing.plan import Deliveries
 from partsopt.settings import RoutingParams
 from partsopt.tables import SHIPMENTS, TIERS, conform
@@ -40,7 +41,7 @@ def with_late_orders(tables: Rows, seed: int, clock: str) -> tuple[Rows, list[st
 def dispatched(before: Deliveries, tables: Rows, clock: str, **params: Any) -> Deliveries:
     planned = {name: getattr(before, name) for name in ("routes", "stops", "delivery_lines", "collections")}
     chosen = RoutingParams(solution_limit=60, **params)
-    return replan_deliveries(before=planned, **tables, today=MONDAY, now=at(clock), params=chosen)
+    return replan_deliveries(Given(**tables), before=planned, today=MONDAY, now=at(clock), params=chosen)
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)
