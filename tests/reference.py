@@ -428,6 +428,43 @@ def mean_on_hand(
     return total
 
 
+def position_measures(
+    level: int, batch: int, means: list[float], ratio: float, weights: list[float]
+) -> tuple[float, float, float, float]:
+    """Chance of nothing owed, chance of stock left, pieces owed and on hand, over lead times and positions."""
+    none_owed = left_over = owed = held = 0.0
+    for mean, weight in zip(means, weights, strict=True):
+        for at in range(level, level + batch):
+            share = weight / batch
+            none_owed += share * cdf(at, mean, ratio)
+            left_over += share * cdf(at - 1, mean, ratio)
+            owed += share * shortfall(at, mean, ratio)
+            held += share * sum((at - k) * pmf(k, mean, ratio) for k in range(at))
+    return none_owed, left_over, owed, held
+
+
+def lost_sales_chain(level: int, lead: int, chances: list[float]) -> float:
+    """Share of demand met once the chain of shelf and pipeline, walked state by state, has settled.
+
+    What the chances lack to 1 is demand of as many pieces as there are chances.
+    """
+    table = [*chances, max(1.0 - sum(chances), 0.0)]
+    now = {(level, *[0] * lead): 1.0}
+    for _ in range(3000):
+        following: dict[tuple[int, ...], float] = {}
+        met = 0.0
+        for (on_hand, *under_way), likely in now.items():
+            for demand, chance in enumerate(table):
+                sold = min(on_hand, demand)
+                met += likely * chance * sold
+                then = (on_hand - sold + under_way[0], *under_way[1:], sold) if under_way else (level,)
+                following[then] = following.get(then, 0.0) + likely * chance
+        if all(abs(following[state] - now.get(state, 0.0)) < 1e-12 for state in following):
+            return met / sum(demand * chance for demand, chance in enumerate(table))
+        now = following
+    raise AssertionError("the chain does not settle")
+
+
 def order_chance(batch: int, mean: float, ratio: float) -> float:
     """Chance that demand is more than the spare pieces, each number of them below the batch being as likely."""
     return sum(1 - cdf(spare, mean, ratio) for spare in range(batch)) / batch

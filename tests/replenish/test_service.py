@@ -1,6 +1,7 @@
 """Service mathematics against published cases, against plain loops, and at the edges."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -321,11 +322,6 @@ def test_compound_distribution_matches_convolutions():
     assert got == pytest.approx(twin.compound_poisson(2.3, sizes, 12), abs=1e-10)
 
 
-def test_too_many_demands_for_the_recursion_are_refused():
-    with pytest.raises(ValueError, match=r"mean_demands is 800; it must be below 700"):
-        service.compound_poisson_pmf(800, [0, 1], 3)
-
-
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 30), st.integers(1, 6), st.floats(0.01, 15), st.floats(0.01, 15), st.sampled_from([1.0, 2.7]))
 def test_pieces_owed_are_those_of_every_position_and_lead_time(level, batch, one, other, ratio):
@@ -342,3 +338,39 @@ def test_pieces_owed_of_large_demand_are_not_walked():
     """A mean of 900 pieces is beyond the walk: second-order losses answer, and the sum over positions is the same."""
     by_position = [service.expected_shortfall(at, 900.0, 3.0) for at in range(950, 960)]
     assert service.mean_owed([950], [10], [900.0], [3.0])[0] == pytest.approx(np.mean(by_position))
+
+
+BULLET = {  # of the service mathematics: what a level gives, and the smallest level for it
+    "cycle service level": ("cycle_service_level", "level_for_cycle_service_level"),
+    "exact fill rate": ("fill_rate", "batch_fill_rate", "level_for_fill_rate"),
+    "ready rate": ("ready_rate", "cycle_ready_rate", "level_for_ready_rate"),
+    "expected backorders": ("expected_shortfall", "mean_owed", "level_for_backorders"),
+    "expected on hand": ("expected_on_hand", "mean_on_hand", "level_for_on_hand"),
+    "Poisson and negative binomial": ("demand_pmf", "demand_cdf", "demand_tail", "demand_quantile"),
+    "compound": ("compound_poisson_pmf", "stuttering_poisson_pmf"),
+    "tabulated predictive": ("tabulated_service", "tabulated_fill_rates", "smallest_level"),
+    "random lead time": ("lead_time_mixture",),
+    "lost sales": ("lost_sales_service", "lost_sales_fill_rate", "level_for_lost_sales_fill_rate"),
+    "minimum and multiple": ("order_chance", "second_loss"),
+}
+
+
+@pytest.mark.parametrize("item", BULLET)
+def test_every_item_of_the_service_mathematics_is_public_here(item):
+    assert set(BULLET[item]) <= set(service.__all__)
+
+
+@pytest.mark.parametrize("name", [name for name in service.__all__ if name.islower()])
+def test_every_public_function_says_units_source_and_example(name):
+    """Parameters with their units, a note with a year, a method's name or another function, and a doctest."""
+    text = getattr(service, name).__doc__
+    assert f"``{name}``" in service.__doc__
+    for section in ("Parameters\n", "Notes\n", "Examples\n", ">>> "):
+        assert section in text
+    assert re.search(r"\d{4}", text.partition("Notes\n")[2])
+
+
+@pytest.mark.parametrize("measure", ["cycle_service_level", "ready_rate", "fill_rate", "backorders", "on_hand"])
+def test_every_measure_has_its_inverse(measure):
+    assert f"level_for_{measure}" in service.__all__
+    assert measure in service.TabulatedService._fields

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from partsopt.errors import SettingsError
 from partsopt.replenish import service
-from partsopt.replenish.tabulated import smallest_level, tabulated_service
+from partsopt.replenish.service import smallest_level, tabulated_service
 
 
 def test_a_table_of_three_is_added_up_by_hand():
@@ -68,3 +68,39 @@ def test_tables_that_are_none_are_refused():
         SettingsError, match=r"no level of the table reaches 0\.99; level 1 gives 0\.75: lower the target"
     ):
         smallest_level([0.5, 0.75], 0.99)
+    with pytest.raises(
+        SettingsError, match=r"no level of the table reaches 0\.1; level 1 gives 0\.25: raise the target"
+    ):
+        smallest_level([1.0, 0.25], 0.1, at_most=True)
+    with pytest.raises(SettingsError, match=r"the batch is 3 and the table speaks of 0 \.\. 1: give a batch of 1"):
+        tabulated_service([0.5, 0.5], [0.5, 0.5], 0.5, 0.5, batch=3)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0.1, 4.0), st.floats(0.1, 4.0), st.floats(1.0, 4.0), st.floats(0.1, 0.9), st.integers(1, 5))
+def test_rows_mixtures_and_batches_are_those_of_the_formulas(lead, review, ratio, chance, batch):
+    """Two parts, two possible lead times each, a minimum of Q: every measure as the negative binomial's own."""
+    early = np.array([[lead, 2 * lead], [lead / 2, 3 * lead]])
+    late, weights = early + review, [chance, 1 - chance]
+    found = tabulated_service(
+        service.demand_pmf(early, ratio, 120), service.demand_pmf(late, ratio, 120), early, late, weights, batch
+    )
+    for row in range(2):
+        level = np.arange(20)
+        one = late[row][None].repeat(20, axis=0), np.full(20, ratio), weights
+        before = early[row][None].repeat(20, axis=0)
+        np.testing.assert_allclose(
+            found.cycle_service_level[row, :20], service.cycle_service_level(level, *one, batch), atol=1e-9
+        )
+        np.testing.assert_allclose(found.ready_rate[row, :20], service.cycle_ready_rate(level, *one, batch), atol=1e-9)
+        many = np.full(20, batch)
+        np.testing.assert_allclose(found.backorders[row, :20], service.mean_owed(level, many, *one), atol=1e-8)
+        np.testing.assert_allclose(
+            found.fill_rate[row, :20], service.batch_fill_rate(level, many, before, *one), atol=1e-8
+        )
+        held = service.mean_on_hand(level, many, one[0], *one)  # T + L to T + L: the end of the cycle
+        np.testing.assert_allclose(found.on_hand[row, :20], held, atol=1e-8)
+    levels = smallest_level(found.fill_rate, [0.8, 0.9])
+    for row, target in enumerate((0.8, 0.9)):
+        assert levels[row] == smallest_level(found.fill_rate[row], target)
+        assert levels[row] == service.level_for_fill_rate(target, early[[row]], late[[row]], ratio, weights, batch)[0]
