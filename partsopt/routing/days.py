@@ -33,7 +33,7 @@ from partsopt.routing.timetable import (
     Van,
     times_of_trip,
 )
-from partsopt.routing.travel import travel_between
+from partsopt.routing.travel import refuse_holes, travel_between
 from partsopt.settings import RoutingParams, clock_minutes
 from partsopt.tables import TIERS
 
@@ -100,6 +100,8 @@ def days_of(origin: Place, parcels: list[Parcel], offers: list[list[Offer]], net
     )
     chosen, problem = _with_alternatives(problem, numbers, parcels, offers, midnight, network)
     problem = _with_returns(problem, returns, days[0], midnight, place_of, network)
+    if not network.params.estimate_travel:
+        refuse_holes(site_ids, travel, problem.places)
     return Day(
         days=tuple(days),
         midnight=midnight,

@@ -230,7 +230,7 @@ def plan_origin(origin_id: str, parcels: list[Parcel], network: Network) -> Orig
         "solutions": found.solutions,
         "why": found.why,
     }
-    n_pairs = day.travel.is_estimated.size - len(day.travel.is_estimated)
+    driven = day.problem.places
     return OriginPlan(
         origin_id=origin_id,
         parcels=parcels,
@@ -239,8 +239,8 @@ def plan_origin(origin_id: str, parcels: list[Parcel], network: Network) -> Orig
         stops=stops,
         solver_runs=[solver_run],
         collections=collection_rows(day, found, _why_left(day, found)),
-        n_estimated=int(day.travel.is_estimated.sum()),
-        n_pairs=n_pairs,
+        n_estimated=day.travel.estimated_among(driven),
+        n_pairs=len(driven) * (len(driven) - 1),
     )
 
 

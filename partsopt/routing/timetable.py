@@ -131,6 +131,11 @@ class DayProblem:
     midnights_s: tuple[int, ...] = (0,)
     wait_cost_per_day: float = 0.0
 
+    @property
+    def places(self) -> frozenset[int]:
+        """The depot, 0, and where vehicles may have to go."""
+        return frozenset({0, *(one.place for one in self.deliveries)})
+
     def end_of_day_s(self, moment_s: int) -> int:
         """The end of the planned day in which a moment lies; never within the last."""
         return next((midnight_s - 1 for midnight_s in self.midnights_s if midnight_s > moment_s), HORIZON_S)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +27,11 @@ class Travel(NamedTuple):
     travel_s: NDArray[np.int64]
     is_estimated: NDArray[np.bool_]
 
+    def estimated_among(self, places: Collection[int]) -> int:
+        """Pairs between these places that are estimated."""
+        chosen = sorted(places)
+        return int(self.is_estimated[np.ix_(chosen, chosen)].sum())
+
 
 def travel_between(site_ids: Sequence[str], sites: pd.DataFrame, travel: pd.DataFrame, params: RoutingParams) -> Travel:
     """Distance and time between each pair of the sites named.
@@ -44,16 +49,14 @@ def travel_between(site_ids: Sequence[str], sites: pd.DataFrame, travel: pd.Data
     -------
     Travel
         Whole metres (nearest) and whole seconds (rounded up), zero on the diagonal. Seconds are those of the
-        hours in which the destination accepts goods (decision 0067).
-
-    Raises
-    ------
-    InputError
-        A pair lacks in travel, and the settings do not let it be estimated.
+        hours in which the destination accepts goods (decision 0067). Where nothing may be estimated, a pair that lacks
+        has its great circle, which no road is shorter than.
     """
     places = sites.set_index("site_id").loc[list(site_ids)]
     great_circle = great_circle_m(places["latitude"].to_numpy(float), places["longitude"].to_numpy(float))
     detour = places["detour_factor"].fillna(params.detour_factor).to_numpy(float)
+    if not params.estimate_travel:
+        detour = np.ones(len(places))
     distance_m = great_circle * (detour[:, None] + detour[None, :]) / 2
     speeds = bands_of("routing.speed_bands", params.speed_bands, kilometres)
     travel_s = seconds_driven(distance_m, speeds or ((0.0, params.speed_km_per_hour),))
@@ -66,8 +69,6 @@ def travel_between(site_ids: Sequence[str], sites: pd.DataFrame, travel: pd.Data
     distance_m[start, end] = rows["distance_m"].to_numpy()
     travel_s[start, end] = rows["travel_min"].to_numpy() * 60
     is_estimated[start, end] = False
-    if is_estimated.any() and not params.estimate_travel:
-        _refuse_holes(site_ids, is_estimated)
     hours = bands_of("routing.time_of_day", params.time_of_day, clock_minutes)
     travel_s *= mean_factor(places["opens_at"].to_numpy(float), places["closes_at"].to_numpy(float), hours)[None, :]
     return Travel(np.rint(distance_m).astype(np.int64), np.ceil(np.round(travel_s, 6)).astype(np.int64), is_estimated)
@@ -123,8 +124,18 @@ def mean_factor(opens: NDArray[np.float64], closes: NDArray[np.float64], bands: 
     return total / (closes - opens)
 
 
-def _refuse_holes(site_ids: Sequence[str], is_hole: NDArray[np.bool_]) -> None:
-    holes = np.argwhere(is_hole).tolist()
+def refuse_holes(site_ids: Sequence[str], travel: Travel, driven: Collection[int]) -> None:
+    """Refuse pairs without a row in the table between places that vehicles may drive to.
+
+    Raises
+    ------
+    InputError
+        The first pairs are named.
+    """
+    is_driven = np.isin(np.arange(len(site_ids)), list(driven))
+    holes = np.argwhere(travel.is_estimated & is_driven[:, None] & is_driven).tolist()
+    if not holes:
+        return
     named = ", ".join(f"{site_ids[start]} to {site_ids[end]}" for start, end in holes[:3])
     more = f" and {len(holes) - 3} more pairs" if len(holes) > 3 else ""
     raise InputError(

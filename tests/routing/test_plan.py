@@ -119,7 +119,6 @@ def test_a_late_lane_comes_before_nothing_and_is_named():
     assert fate(deliveries, "A/1")[["carried_by", "is_late"]].tolist() == ["lane", True]
     assert deliveries.exceptions[["code", "what"]].to_numpy().tolist() == [
         ["delivery_late", "urgent: arrives 17.0 h after its promise"],
-        ["travel_estimated", "2 of 2 pairs of sites estimated by great circle"],
     ]
 
 

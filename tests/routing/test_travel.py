@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from partsopt.errors import InputError
 from partsopt.routing.drive import drive
-from partsopt.routing.travel import great_circle_m, mean_factor, travel_between
+from partsopt.routing.travel import great_circle_m, mean_factor, refuse_holes, travel_between
 from partsopt.settings import RoutingParams
 from tests.reference import reference_great_circle_m
-from tests.routing.nights import leg, line, night, plan, problems, random_night, site, van
+from tests.routing.nights import lane, leg, line, night, plan, problems, random_night, site, van
 
 LATITUDES = st.floats(-89, 89)
 LONGITUDES = st.floats(-179, 179)
@@ -97,9 +97,35 @@ def test_a_hole_is_refused_by_name_where_nothing_may_be_estimated():
         {"from_id": ["DC", "D1"], "to_id": ["D1", "DC"], "distance_m": 1000.0, "travel_min": 2.0}
     )
     params = RoutingParams(estimate_travel=False)
-    assert travel_between(["DC", "D1"], tables["sites"], tables["travel"], params).travel_s[0, 1] == 120
+    travel = travel_between(["DC", "D1", "D2"], tables["sites"], tables["travel"], params)
+    refuse_holes(["DC", "D1", "D2"], travel, {0, 1})
+    assert (travel.estimated_among({0, 1}), travel.estimated_among({0, 1, 2})) == (0, 4)
     with pytest.raises(InputError, match=r"no row from DC to D2, D1 to D2, D2 to DC and 1 more pairs, .*Remedy: give"):
-        travel_between(["DC", "D1", "D2"], tables["sites"], tables["travel"], params)
+        refuse_holes(["DC", "D1", "D2"], travel, {0, 1, 2})
+
+
+def test_a_hole_is_as_long_as_the_great_circle_where_nothing_may_be_estimated():
+    tables = night(sites=[site("DC", "dc"), site("D1", north=30.09)])
+    travel = travel_between(["DC", "D1"], tables["sites"], tables["travel"], RoutingParams(estimate_travel=False))
+    assert travel.distance_m[0, 1] == pytest.approx(0.09 * 111_195, abs=1)
+
+
+def test_dealers_that_no_van_goes_to_need_no_road():
+    """D2, 500 km away, goes by carrier: nothing is missing and nothing estimated, though travel has no row to it."""
+    tables = night(
+        sites=[site("DC", "dc"), site("D1", north=30.1), site("D2", north=34.5)],
+        vehicles=[van()],
+        travel=leg("DC", "D1", 20, 30),
+        carrier_lanes=[lane("DC", "D2")],
+        shipments=[line("A/1", "D1"), line("B/1", "D2")],
+    )
+    for estimate_travel in (True, False):
+        deliveries = plan(tables, estimate_travel=estimate_travel)
+        assert deliveries.delivery_lines.set_index("line_id")["carried_by"].to_dict() == {
+            "A/1": "vehicle",
+            "B/1": "lane",
+        }
+        assert "travel_estimated" not in set(deliveries.exceptions["code"])
 
 
 def test_a_plan_refuses_a_hole_before_it_searches():
