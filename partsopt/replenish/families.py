@@ -129,7 +129,7 @@ def laid_out(variants: Variants) -> Network:
     gained = weight[at] * (stairs.fill_rate[after] - stairs.fill_rate[before])
     with np.errstate(divide="ignore", invalid="ignore"):
         gain = np.where(spent > 0, gained / spent, np.inf)
-    order = np.lexsort((after, at, -gain))
+    order = np.argsort(-gain, kind="stable")  # of equals by row and level, in which they come
     steps = Steps(of_row[at][order], at[order], after[order], spent[order], gained[order], gain[order])
     starts = np.flatnonzero(np.diff(variants.family, prepend=-1))
     return Network(variants, starts, money, service, steps)

@@ -6,6 +6,7 @@ then the stock of parts without a source, which lies there anyway, then last buy
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,13 +16,16 @@ from partsopt.replenish.chain import no_delay
 from partsopt.replenish.lastbuy import LastBuys
 from partsopt.replenish.lifecycle import kept_until
 from partsopt.replenish.pairs import Pairs
-from partsopt.replenish.storage import LimitedSites, fitting_rents, limited_sites, shelf_room
+from partsopt.replenish.storage import LimitedSites, limited_sites, shelf_room
 from partsopt.replenish.together import Chain, lowest_levels
 from partsopt.settings import ReplenishParams
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+
+HALVINGS = 44  # of a rent
+DOUBLINGS = 300
 
 
 class RoomLeft(NamedTuple):
@@ -99,7 +103,7 @@ def _last_buys_within(
     full = taken(wanted) > left
     if not full.any():
         return last, taken(wanted)
-    rent = fitting_rents(lambda tried: full & (taken(levels(tried)) > left), full, np.ones(len(full)))
+    rent = _fitting_rents(lambda tried: full & (taken(levels(tried)) > left), full, np.ones(len(full)))
     level = last.level.copy()
     level[at] = np.where(full[site], levels(rent), wanted)
     return last._replace(level=level, room_cut=last.level - level), taken(level[at])
@@ -108,3 +112,28 @@ def _last_buys_within(
 def _of_sites(sites: LimitedSites, rows: Wholes, space: Floats) -> Floats:
     """Cubic metres of some pairs at each site with limited room."""
     return np.bincount(sites.of_pair[rows], space, minlength=len(sites.limit)).astype(np.float64)
+
+
+def _fitting_rents(is_full: Callable[[Floats], Flags], full: Flags, first: Floats) -> Floats:
+    """The smallest rent of each site at which it is not full any more, all by bisection at once; 0 where it never was.
+
+    Parameters
+    ----------
+    is_full
+        Which sites are full at some rents; the higher the rent of a site, the less is there.
+    full
+        Which are at rents of 0.
+    first
+        Rents to begin with, above 0.
+    """
+    low, high = np.zeros(len(full)), np.where(full, first, 0.0)
+    for _ in range(DOUBLINGS):
+        too_low = is_full(high)
+        if not too_low.any():
+            break
+        low, high = np.where(too_low, high, low), np.where(too_low, 2 * high, high)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        too_low = is_full(middle)
+        low, high = np.where(too_low, middle, low), np.where(too_low, high, middle)
+    return np.where(full, high, 0.0)

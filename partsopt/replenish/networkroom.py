@@ -8,12 +8,10 @@ the families whose choices are close at these prices.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from partsopt.replenish.families import (
     LEAST_PRICE,
@@ -24,33 +22,26 @@ from partsopt.replenish.families import (
     every_choice,
     highest_price,
     network_levels,
-    steps_at,
 )
+from partsopt.replenish.rents import cheapest, fitting, least_price
 from partsopt.replenish.storage import (
     CLOSE_GAP,
     CLOSE_PARTS,
     NODES,
     NODES_SMALL,
     SLACK,
-    Problem,
     Room,
     Uses,
-    cheapest,
-    fitting_rents,
     floors_fit,
-    priced,
     service_without_room,
 )
 from partsopt.replenish.targets import ROUNDING
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 ROUNDS = 6  # of rents of DCs and of dealers in turn; two are usual
 SETTLED = 1e-6  # relative change of rents at which they end
-STEPS = 36  # halvings of the logarithm of the price, from the price without rooms
-FAR, NEAR = 4.0, 1e-10  # factor by which the price is first looked for; relative width at which its search ends
 NEARBY = (0.5, 0.8, 0.95, 1.05, 1.25, 2.0)  # of the price, and of rents, whose choices the integer programme weighs
 
 
@@ -80,7 +71,7 @@ class NetworkWithin(NamedTuple):
 class _Laid(NamedTuple):
     """A network and its rooms; service of each entry of the dealers' rows and its money, both below zero.
 
-    ``of_row`` is the variant of each row.
+    ``of_row`` is the variant of each row, ``family_start`` the first variant of each family, and their end.
     """
 
     network: Network
@@ -88,21 +79,29 @@ class _Laid(NamedTuple):
     aim: Floats
     limited: Floats
     of_row: Wholes
+    family_start: Wholes
 
 
 class _Found(NamedTuple):
     """Variant of each family and entry of each row at a price and rents, their money and service.
 
-    ``dual`` is what service less priced money of no choice that has room exceeds.
+    ``of_dcs`` and ``of_dealers`` are the rents; ``dual`` is what service less priced money of no choice that has room
+    exceeds.
     """
 
     price: float
-    rent: Floats
+    of_dcs: Floats
+    of_dealers: Floats
     variant: Wholes
     entry: Wholes
     money: float
     service: float
     dual: float
+
+    @property
+    def rent(self) -> Floats:
+        """The rent of each site."""
+        return self.of_dcs + self.of_dealers
 
 
 class _Taken(NamedTuple):
@@ -157,7 +156,12 @@ def _laid(network: Network, room: NetworkRoom) -> _Laid:
     of_row = np.repeat(np.arange(len(variants.family)), np.diff(variants.row_start))
     row = np.repeat(np.arange(len(variants.row)), np.diff(stairs.start))
     return _Laid(
-        network, room, -variants.weight[row] * stairs.fill_rate, -variants.unit_cost[row] * stairs.level, of_row
+        network,
+        room,
+        -variants.weight[row] * stairs.fill_rate,
+        -variants.unit_cost[row] * stairs.level,
+        of_row,
+        np.append(network.first, len(network.money)),
     )
 
 
@@ -178,39 +182,27 @@ def _floors_have_room(laid: _Laid) -> None:
 
 def _searched(laid: _Laid, free: Answer, goal: float, by_target: bool) -> tuple[_Found, float]:
     """The choice at the price that keeps to the goal, rents included, and a value that no choice can beat."""
-    bound = free.bound
+    last = _at(laid, 0.0, np.zeros(len(laid.room.limit)))
+    bound = free.bound if by_target else min(free.bound, last.dual)
 
     def at(price: float) -> _Found:
-        nonlocal bound
-        found = _at(laid, price)
-        if not by_target:
-            bound = min(bound, found.dual + price * goal)
-        elif price > 0:
-            bound = max(bound, (goal - found.dual) / price)
-        return found
+        nonlocal bound, last
+        last = _at(laid, price, last.of_dealers)
+        bound = max(bound, (goal - last.dual) / price) if by_target else min(bound, last.dual + price * goal)
+        return last
 
-    def is_rich(found: _Found) -> bool:
-        return found.service >= goal * (1 - ROUNDING) if by_target else found.money > goal * (1 + ROUNDING)
-
-    rich = poor = at(0.0)
-    if not is_rich(rich):
+    def measure(found: _Found) -> tuple[float, float]:
         if by_target:
-            rich = _most_service(laid, rich, goal)
-        return rich, bound
-    dearest = highest_price(laid.network)
-    low, high = 0.0, np.inf
-    price = min(max(free.price, dearest * LEAST_PRICE), dearest)
-    for _ in range(STEPS):
-        found = at(price)
-        if is_rich(found):
-            low, rich = price, found
-        else:
-            high, poor = price, found
-        between = math.sqrt(low * high) if low > 0.0 else high / FAR
-        price = min(low * FAR, dearest) if np.isinf(high) else between
-        if price < dearest * LEAST_PRICE or high <= low * (1 + NEAR):
-            break
-    return (rich if by_target else poor), bound
+            return found.money, found.service - goal * (1 - ROUNDING)
+        return -found.service, goal * (1 + ROUNDING) - found.money
+
+    free_money, dearest = last, highest_price(laid.network)
+    if measure(free_money)[1] < 0.0 if by_target else measure(free_money)[1] >= 0.0:
+        return (_most_service(laid, free_money, goal) if by_target else free_money), bound
+    first = min(max(free.price, dearest * LEAST_PRICE), dearest)
+    if by_target:
+        return least_price(lambda price: at(1.0 / price), measure, 1.0 / first) or free_money, bound
+    return least_price(at, measure, first) or at(dearest), bound
 
 
 def _most_service(laid: _Laid, found: _Found, goal: float) -> _Found:
@@ -223,98 +215,59 @@ def _most_service(laid: _Laid, found: _Found, goal: float) -> _Found:
     return found._replace(variant=most.variant, entry=most.entry, money=most.money, service=most.service)
 
 
-def _at(laid: _Laid, price: float) -> _Found:
-    """The best choice at a price, with the smallest rents that make room."""
+def _at(laid: _Laid, price: float, of_dealers: Floats) -> _Found:
+    """The best choice at a price, with the smallest rents that make room; dealers' rents to begin with are given."""
     network, room = laid.network, laid.room
-    of_dealers = np.zeros(len(room.limit))
+    dual = np.inf
     for _ in range(ROUNDS):
-        of_dcs, variant = _rents_of_dcs(laid, _values(laid, price, of_dealers))
-        before = of_dealers
-        rows, entries, of_dealers = _rents_of_dealers(laid, price, variant)
+        before, values = of_dealers, _values(laid, price, of_dealers)
+        variant, of_dcs = _fitting_variants(laid, values)
+        _, paid = _cheapest_variants(laid, values, of_dcs)
+        dual = min(dual, float((of_dcs + before) @ room.limit - paid.sum()))
+        rows, entries, of_dealers = _fitting_levels(laid, price, variant)
         if np.allclose(before, of_dealers, rtol=SETTLED, atol=0.0):
             break
     entry = entries_after(network, price)
     entry[rows] = entries
-    rent = of_dcs + of_dealers
     taken = _taken(laid, variant, entry)
-    values = _values(laid, price, of_dealers)
-    best = _best_variants(network.first, values, room.dc_space, room.dc_site, rent)
-    paid = np.append(rent, 0.0)[room.dc_site[best]] * room.dc_space[best]
-    dual = float((values[best] - paid).sum() + rent @ room.limit)
-    return _Found(price, rent, variant, entry, float(taken.money.sum()), float(taken.service.sum()), dual)
+    return _Found(price, of_dcs, of_dealers, variant, entry, float(taken.money.sum()), float(taken.service.sum()), dual)
 
 
 def _values(laid: _Laid, price: float, rent: Floats) -> Floats:
     """Service of each variant less its priced money and its dealers' rents, each dealer at its best level."""
-    network, room, stairs = laid.network, laid.room, laid.network.variants.stairs
-    n, steps, taken = len(network.money), network.steps, steps_at(network, price)
-    rows = np.flatnonzero(np.append(rent > 0, False)[room.row_site])
-    pays_rent = np.zeros(len(laid.of_row), dtype=bool)
-    pays_rent[rows] = True
-    gain = np.where(pays_rent[steps.at[:taken]], 0.0, steps.service[:taken] - price * steps.money[:taken])
-    value = network.service - price * network.money + np.bincount(steps.variant[:taken], gain, minlength=n)
-    if not len(rows):
-        return value
-    entry, low = _cheapest_entries(laid, price, rent, rows), stairs.start[rows]
-    paid = rent[room.row_site[rows]] * room.space[entry]
-    more = (laid.aim[low] - laid.aim[entry]) - price * (laid.limited[low] - laid.limited[entry]) - paid
-    return value + np.bincount(laid.of_row[rows], more, minlength=n)
+    variants, rows = laid.network.variants, np.arange(len(laid.of_row))
+    _, paid = _cheapest_levels(laid, price, rent, rows)
+    return variants.service - price * variants.money - np.bincount(laid.of_row, paid, minlength=len(variants.money))
 
 
-def _cheapest_entries(laid: _Laid, price: float, rent: Floats, rows: Wholes) -> Wholes:
-    """The best entry of some of the variants' rows at a price and rents."""
+def _cheapest_levels(laid: _Laid, price: float, rent: Floats, rows: Wholes) -> tuple[Wholes, Floats]:
+    """The best entry of some of the variants' rows at a price and rents, and what it pays less what it serves."""
     room, start = laid.room, laid.network.variants.stairs.start
     return cheapest(start, laid.aim, laid.limited, price, room.space, room.row_site, rent, rows)
 
 
-def _rents_of_dcs(laid: _Laid, values: Floats) -> tuple[Floats, Wholes]:
-    """The smallest rents at which no DC is full, and the best variant of each family at them."""
-    first, room = laid.network.first, laid.room
-
-    def best(rent: Floats) -> Wholes:
-        return _best_variants(first, values, room.dc_space, room.dc_site, rent)
-
-    def is_full(rent: Floats) -> Flags:
-        variant = best(rent)
-        inside = variant[room.dc_site[variant] >= 0]
-        taken = np.bincount(room.dc_site[inside], room.dc_space[inside], minlength=len(room.limit))
-        return np.asarray(taken > room.limit)
-
-    rent = np.zeros(len(room.limit))
-    full = is_full(rent)
-    if full.any():
-        rent = fitting_rents(lambda at: full & is_full(at), full, float(np.abs(values).max()) / room.limit * 1e-6)
-    return rent, best(rent)
+def _cheapest_variants(laid: _Laid, values: Floats, rent: Floats) -> tuple[Wholes, Floats]:
+    """The variant of each family that is worth most at the rents of DCs, and its worth below zero."""
+    room, first = laid.room, laid.network.first
+    families = np.arange(len(first))
+    return cheapest(laid.family_start, -values, values, 0.0, room.dc_space, room.dc_site[first], rent, families)
 
 
-def _rents_of_dealers(laid: _Laid, price: float, variant: Wholes) -> tuple[Wholes, Wholes, Floats]:
-    """Rows of some variants at dealers with limited room, their best entries, and the smallest rents that fit them."""
+def _fitting_variants(laid: _Laid, values: Floats) -> tuple[Wholes, Floats]:
+    """The best variant of each family at the smallest rents at which no DC is full, and these."""
+    room, first = laid.room, laid.network.first
+    site, families = room.dc_site[first], np.arange(len(first))
+    return fitting(laid.family_start, -values, values, 0.0, room.dc_space, site, room.limit, families)
+
+
+def _fitting_levels(laid: _Laid, price: float, variant: Wholes) -> tuple[Wholes, Wholes, Floats]:
+    """Rows of some variants at dealers with limited room, their best entries at the smallest rents, and these."""
     room, start = laid.room, laid.network.variants.stairs.start
     is_chosen = np.zeros(len(laid.network.money), dtype=bool)
     is_chosen[variant] = True
     rows = np.flatnonzero((room.row_site >= 0) & is_chosen[laid.of_row])
-    if not len(rows):
-        return rows, rows, np.zeros(len(room.limit))
-    sizes = np.diff(start)[rows]
-    own = np.concatenate([[0], np.cumsum(sizes)])
-    at = np.arange(own[-1]) + np.repeat(start[rows] - own[:-1], sizes)
-    of_rows = Room(room.name, room.limit, room.row_site[rows], room.space[at])
-    got = priced(Problem(own, laid.aim[at], laid.limited[at], 0.0, of_rows), price)
-    return rows, at[got.entry], got.rent
-
-
-@njit(cache=True, nogil=True)
-def _best_variants(first: Wholes, value: Floats, space: Floats, site: Wholes, rent: Floats) -> Wholes:
-    """The variant of each family that is worth most at the rents of DCs; of equals the lowest level of the DC."""
-    n = len(first)
-    best = np.empty(n, dtype=np.int64)
-    for family in range(n):
-        most = -np.inf
-        for variant in range(first[family], first[family + 1] if family + 1 < n else len(value)):
-            paid = rent[site[variant]] * space[variant] if site[variant] >= 0 else 0.0
-            if value[variant] - paid > most:
-                most, best[family] = value[variant] - paid, variant
-    return best
+    entry, rent = fitting(start, laid.aim, laid.limited, price, room.space, room.row_site, room.limit, rows)
+    return rows, entry, rent
 
 
 def _taken(laid: _Laid, variant: Wholes, entry: Wholes) -> _Taken:
@@ -404,15 +357,15 @@ def _improved(laid: _Laid, found: _Found, goal: float, bound: float, by_target: 
 
 def _near(laid: _Laid, found: _Found, first: _Taken) -> _Columns:
     """The choice found and those at prices and rents nearby, of the families where these lose least."""
-    network, room = laid.network, laid.room
+    network, start = laid.network, laid.network.variants.row_start
     nearby = [(found.price * f, found.rent) for f in NEARBY] + [(found.price, found.rent * f) for f in NEARBY]
     choices = [(found.variant, found.entry, first)]
     is_new = [np.ones(len(found.variant), dtype=bool)]
     for price, rent in nearby:
-        variant = _best_variants(network.first, _values(laid, price, rent), room.dc_space, room.dc_site, rent)
+        variant, _ = _cheapest_variants(laid, _values(laid, price, rent), rent)
         entry = entries_after(network, price)
-        rows = np.flatnonzero(np.append(rent > 0, False)[room.row_site])
-        entry[rows] = _cheapest_entries(laid, price, rent, rows)
+        rows = np.flatnonzero(np.append(rent > 0, False)[laid.room.row_site])
+        entry[rows], _ = _cheapest_levels(laid, price, rent, rows)
         taken = _taken(laid, variant, entry)
         known = [(one.money == taken.money) & (one.service == taken.service) for _, _, one in choices]
         choices.append((variant, entry, taken))
@@ -424,7 +377,6 @@ def _near(laid: _Laid, found: _Found, first: _Taken) -> _Columns:
     family, choice = (one.ravel() for one in np.broadcast_arrays(close[:, None], np.arange(len(choices))))
     is_column = new[choice, family]
     family, choice = family[is_column], choice[is_column]
-    start = network.variants.row_start
     variant = np.array([choices[k][0][f] for f, k in zip(family, choice, strict=True)], dtype=np.int64)
     rows_of = [np.arange(start[v], start[v + 1]) for v in variant]
     entries = [choices[k][1][rows] for k, rows in zip(choice, rows_of, strict=True)]

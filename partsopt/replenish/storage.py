@@ -7,25 +7,21 @@ choices are close at these prices.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from partsopt.errors import SettingsError
 from partsopt.replenish.chain import Demand
 from partsopt.replenish.pairs import Pairs
+from partsopt.replenish.rents import fitting, least_price
 from partsopt.replenish.service import mean_owed
 from partsopt.replenish.targets import ROUNDING, Staircases, SystemLevels, system_levels
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
-HALVINGS = 44  # of a rent and of the price of service
-DOUBLINGS = 300
 CLOSE_PARTS = 300  # left to the integer programme
 CLOSE_ENTRIES = 12  # of each of them
 SMALL = 30  # parts left to it, up to which it searches until nothing better can exist
@@ -76,12 +72,14 @@ class Problem(NamedTuple):
         return bool(enough and (_taken(self, entry) <= self.room.limit * (1 + SLACK)).all())
 
 
-class Priced(NamedTuple):
-    """The entries at a price and the rents that make room, and the value that no choice can beat."""
+class _Priced(NamedTuple):
+    """The entries at a price and the rents that make room, their sums, and the value that no choice can beat."""
 
     price: float
     rent: Floats
     entry: Wholes
+    paid: float
+    got: float
     bound: float
 
 
@@ -174,8 +172,8 @@ def levels_within(
 
     Notes
     -----
-    Everett (1963). For each price of service the rents are those of the dual (bisection, site by site); the price is
-    the least that reaches the target, or keeps to the budget. The bound is the best of the dual values met.
+    Everett (1963). For each price of service the rents are those of the dual, site by site; the price is the least
+    that reaches the target, or keeps to the budget. The bound is the best of the dual values met.
 
     Examples
     --------
@@ -206,7 +204,8 @@ def levels_within(
         full = ", ".join(name for name, rent in zip(room.name, most.rent if most else none, strict=True) if rent > 0)
         if most is None or not problem.keeps(most.entry):
             raise service_without_room(float(target or 0), full, reached)
-        found = _improved(problem, Priced(0.0, most.rent, most.entry, free.bound), free.bound)
+        paid = float(money[most.entry].sum())
+        found = _improved(problem, _Priced(0.0, most.rent, most.entry, paid, reached, free.bound), free.bound)
     got = found.entry
     objective = float(problem.aim[got].sum())
     bound = min(max(found.bound, free.bound if target is not None else -free.bound), objective)
@@ -277,95 +276,37 @@ def said_of_rents(name: list[str], limit: Floats, rent: Floats, by_budget: bool)
     return "".join(said) + (f"; {more} more sites are full" if more else "")
 
 
-@njit(cache=True, nogil=True)
-def cheapest(
-    start: Wholes, aim: Floats, limited: Floats, price: float, space: Floats, site: Wholes, rent: Floats, rows: Wholes
-) -> Wholes:
-    """The cheapest entry of some parts at a price and rents; of equals the lowest."""
-    best = np.empty(len(rows), dtype=np.int64)
-    for place, i in enumerate(rows):
-        paid = rent[site[i]] if site[i] >= 0 else 0.0
-        least = np.inf
-        for entry in range(start[i], start[i + 1]):
-            cost = aim[entry] - price * limited[entry] + paid * space[entry]
-            if cost < least:
-                least, best[place] = cost, entry
-    return best
-
-
-def priced(problem: Problem, price: float) -> Priced:
-    """The smallest rents at which all sites have room at a price, by bisection, and the cheapest entries."""
-    start, aim, limited, _, room = problem
-    n = len(start) - 1
-    rent = np.zeros(len(room.limit))
-    entry = cheapest(start, aim, limited, price, room.space, room.site, rent, np.arange(n))
-    full = _sums(room, entry) > room.limit
-    if full.any():
-        rows = np.flatnonzero(np.append(full, False)[room.site])
-
-        def is_full(at: Floats) -> Flags:
-            entry[rows] = cheapest(start, aim, limited, price, room.space, room.site, at, rows)
-            return full & (_sums(room, entry) > room.limit)
-
-        high = np.abs(aim - price * limited).max() / room.limit * 1e-3
-        rent = fitting_rents(is_full, full, high)
-        entry[rows] = cheapest(start, aim, limited, price, room.space, room.site, rent, rows)
-    value = (aim - price * limited)[entry].sum() + float(rent @ _sums(room, entry))
-    return Priced(price, rent, entry, float(value + price * problem.least - rent @ room.limit))
-
-
-def fitting_rents(is_full: Callable[[Floats], Flags], full: Flags, first: Floats) -> Floats:
-    """The smallest rent of each site at which it is not full any more, all by bisection at once; 0 where it never was.
-
-    Parameters
-    ----------
-    is_full
-        Which sites are full at some rents; the higher the rent of a site, the less is there.
-    full
-        Which are at rents of 0.
-    first
-        Rents to begin with, above 0.
-    """
-    low, high = np.zeros(len(full)), np.where(full, first, 0.0)
-    for _ in range(DOUBLINGS):
-        too_low = is_full(high)
-        if not too_low.any():
-            break
-        low, high = np.where(too_low, high, low), np.where(too_low, 2 * high, high)
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        too_low = is_full(middle)
-        low, high = np.where(too_low, middle, low), np.where(too_low, high, middle)
-    return np.where(full, high, 0.0)
+def _priced(problem: Problem, price: float) -> _Priced:
+    """The cheapest entries at a price, with the smallest rents at which all sites have room."""
+    start, aim, limited, least, room = problem
+    rows = np.arange(len(start) - 1)
+    entry, rent = fitting(start, aim, limited, price, room.space, room.site, room.limit, rows)
+    paid, got = float(aim[entry].sum()), float(limited[entry].sum())
+    bound = paid - price * (got - least) + float(rent @ (_sums(room, entry) - room.limit))
+    return _Priced(price, rent, entry, paid, got, bound)
 
 
 def _solved(problem: Problem) -> _Answer | None:
     """The best choice found; None where no price and rents give one that is allowed."""
-    best = priced(problem, 0.0)
-    bound = best.bound
-    if not problem.keeps(best.entry):
+    bound = -np.inf
+
+    def at(price: float) -> _Priced:
+        nonlocal bound
+        found = _priced(problem, price)
+        bound = max(bound, found.bound)
+        return found
+
+    def measure(found: _Priced) -> tuple[float, float]:
+        return found.paid, found.got - problem.least + ROUNDING * max(abs(problem.least), 1.0)
+
+    best: _Priced | None = at(0.0)
+    if best is not None and measure(best)[1] < 0.0:
         spread = np.ptp(problem.limited)
-        low, high = 0.0, float(np.ptp(problem.aim) / spread) * 1e-3 if spread > 0 else 1.0
-        for _ in range(DOUBLINGS):
-            best = priced(problem, high)
-            bound = max(bound, best.bound)
-            if problem.keeps(best.entry):
-                break
-            low, high = high, 4 * high
-            if high > 1e30:
-                return None
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            tried = priced(problem, middle)
-            bound = max(bound, tried.bound)
-            if problem.keeps(tried.entry):
-                high, best = middle, tried
-            else:
-                low = middle
-    return _improved(problem, best, bound)
+        best = least_price(at, measure, float(np.ptp(problem.aim) / spread) * 1e-3 if spread > 0 else 1.0)
+    return None if best is None else _improved(problem, best, bound)
 
 
-def _improved(problem: Problem, first: Priced, bound: float) -> _Answer:
+def _improved(problem: Problem, first: _Priced, bound: float) -> _Answer:
     """The first choice, bettered by an integer programme over the parts whose choices are close at its prices."""
     from partsopt.replenish.budget import best_entries  # pulp: only if needed
 
