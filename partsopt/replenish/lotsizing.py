@@ -32,8 +32,13 @@ class LotPlan(NamedTuple):
     cost: float
 
 
-def economic_order_quantity(order_cost: npt.ArrayLike, holding_cost: npt.ArrayLike, demand: npt.ArrayLike) -> Lot:
-    """The quantity that balances ordering and holding.
+def economic_order_quantity(
+    order_cost: npt.ArrayLike,
+    holding_cost: npt.ArrayLike,
+    demand: npt.ArrayLike,
+    quantity: npt.ArrayLike | None = None,
+) -> Lot:
+    """The quantity that balances ordering and holding, or the cost of any other.
 
     Parameters
     ----------
@@ -42,7 +47,9 @@ def economic_order_quantity(order_cost: npt.ArrayLike, holding_cost: npt.ArrayLi
     holding_cost
         Money for a piece and year.
     demand
-        Pieces a year; all three are broadcast.
+        Pieces a year.
+    quantity
+        A quantity to be costed instead of the best; all four are broadcast.
 
     Raises
     ------
@@ -51,7 +58,7 @@ def economic_order_quantity(order_cost: npt.ArrayLike, holding_cost: npt.ArrayLi
 
     Notes
     -----
-    Q = sqrt(2 K D / h), cost sqrt(2 K D h) (Harris 1913).
+    Q = sqrt(2 K D / h), cost K D / Q + h Q / 2, for the best sqrt(2 K D h) (Harris 1913).
 
     Examples
     --------
@@ -59,23 +66,40 @@ def economic_order_quantity(order_cost: npt.ArrayLike, holding_cost: npt.ArrayLi
     304.047
     >>> economic_order_quantity(8, 0.225, [1300, 5200]).quantity.round(3).tolist()
     [304.047, 608.094]
+    >>> economic_order_quantity(8, 0.225, 1300, quantity=[200, 400]).cost.tolist()
+    [74.5, 71.0]
     """
     above_zero(order_cost=order_cost, holding_cost=holding_cost, demand=demand)
     fixed, holding, flow = floats(order_cost, holding_cost, demand)
+    if quantity is not None:
+        above_zero(quantity=quantity)
+        given, fixed, holding, flow = floats(quantity, fixed, holding, flow)
+        return Lot(plain(given), plain(fixed * flow / given + holding * given / 2))
     return Lot(plain(np.sqrt(2 * fixed * flow / holding)), plain(np.sqrt(2 * fixed * flow * holding)))
 
 
 def economic_order_quantity_with_backorders(
-    order_cost: npt.ArrayLike, holding_cost: npt.ArrayLike, shortage_cost: npt.ArrayLike, demand: npt.ArrayLike
+    order_cost: npt.ArrayLike,
+    holding_cost: npt.ArrayLike,
+    shortage_cost: npt.ArrayLike,
+    demand: npt.ArrayLike,
+    quantity: npt.ArrayLike | None = None,
+    owed_share: npt.ArrayLike | None = None,
 ) -> Lot:
     """The quantity where customers may wait; the share holding / (holding + shortage) of each order is owed by then.
 
     Parameters
     ----------
-    order_cost, holding_cost, demand
+    order_cost, holding_cost, demand, quantity
         As in :func:`economic_order_quantity`.
     shortage_cost
         Money for a piece owed and year.
+    owed_share
+        Share of an order that is owed when it comes, instead of the best.
+
+    Notes
+    -----
+    Holding counts as h (1 - x)^2 + p x^2, x the share owed (Snyder & Shen 2019, section 3.5).
 
     Examples
     --------
@@ -85,11 +109,16 @@ def economic_order_quantity_with_backorders(
     """
     above_zero(shortage_cost=shortage_cost)
     holding, shortage = floats(holding_cost, shortage_cost)
-    return economic_order_quantity(order_cost, holding * shortage / (holding + shortage), demand)
+    owed = holding / (holding + shortage) if owed_share is None else np.asarray(owed_share, dtype=np.float64)
+    return economic_order_quantity(order_cost, holding * (1.0 - owed) ** 2 + shortage * owed**2, demand, quantity)
 
 
 def economic_production_quantity(
-    order_cost: npt.ArrayLike, holding_cost: npt.ArrayLike, demand: npt.ArrayLike, production: npt.ArrayLike
+    order_cost: npt.ArrayLike,
+    holding_cost: npt.ArrayLike,
+    demand: npt.ArrayLike,
+    production: npt.ArrayLike,
+    quantity: npt.ArrayLike | None = None,
 ) -> Lot:
     """The quantity where an order comes in at a rate, pieces a year, above that of demand.
 
@@ -103,7 +132,7 @@ def economic_production_quantity(
     holding, flow, made = floats(holding_cost, demand, production)
     if (made <= flow).any():
         raise SettingsError(f"production is {made[made <= flow].ravel()[0]:g}; it must be above the demand.")
-    return economic_order_quantity(order_cost, holding * (1.0 - flow / made), demand)
+    return economic_order_quantity(order_cost, holding * (1.0 - flow / made), demand, quantity)
 
 
 def order_quantity_all_units(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from scipy.special import ndtr
 
 from partsopt.errors import SettingsError
 from partsopt.replenish.lotsizing import economic_order_quantity, floats, plain
+from partsopt.replenish.orderwalk import order_policies
 from partsopt.replenish.service import (
     demand_quantile,
     expected_on_hand,
@@ -36,17 +37,17 @@ class BaseStock(NamedTuple):
 class OrderPolicy(NamedTuple):
     """Order up to ``order_up_to_level`` when the position is at or below ``reorder_point``; cost for a period."""
 
-    reorder_point: int
-    order_up_to_level: int
-    cost: float
+    reorder_point: int | Wholes
+    order_up_to_level: int | Wholes
+    cost: float | Floats
 
 
 class ReorderPolicy(NamedTuple):
     """Order ``quantity`` when the position reaches ``reorder_point``; expected cost for a unit of time."""
 
-    reorder_point: float
-    quantity: float
-    cost: float
+    reorder_point: float | Floats
+    quantity: float | Floats
+    cost: float | Floats
 
 
 class HorizonPolicy(NamedTuple):
@@ -152,22 +153,24 @@ def last_time_buy(
     return plain(_quantile(short / (short + left), demand, ratio))
 
 
-def order_policy(order_cost: float, holding: float, shortage: float, demand_pmf: npt.ArrayLike) -> OrderPolicy:
+def order_policy(
+    order_cost: npt.ArrayLike, holding: npt.ArrayLike, shortage: npt.ArrayLike, demand_pmf: npt.ArrayLike
+) -> OrderPolicy:
     """The best (s, S) of all policies, for independent demand of every period and no lead time.
 
     Parameters
     ----------
     order_cost
-        Money for each order.
+        Money for each order; a number or shape (n,).
     holding, shortage
-        Money for a piece left, and short, at the end of a period.
+        Money for a piece left, and short, at the end of a period; a number or shape (n,).
     demand_pmf
-        Probability of demand 0, 1, ... of a period; with a lead time of L periods the costs are those of
-        demand over L + 1 periods, which :func:`order_policy_with_lead_time` takes.
+        Probability of demand 0, 1, ... of a period, shape (k,) or (n, k); with a lead time of L periods the costs are
+        those of demand over L + 1 periods, which :func:`order_policy_with_lead_time` takes.
 
     Notes
     -----
-    Zheng & Federgruen (1991), Operations Research 39(4).
+    Zheng & Federgruen (1991), Operations Research 39(4), compiled.
 
     Examples
     --------
@@ -180,7 +183,11 @@ def order_policy(order_cost: float, holding: float, shortage: float, demand_pmf:
 
 
 def order_policy_with_lead_time(
-    order_cost: float, holding: float, shortage: float, demand_pmf: npt.ArrayLike, exposed_pmf: npt.ArrayLike
+    order_cost: npt.ArrayLike,
+    holding: npt.ArrayLike,
+    shortage: npt.ArrayLike,
+    demand_pmf: npt.ArrayLike,
+    exposed_pmf: npt.ArrayLike,
 ) -> OrderPolicy:
     """The best (s, S) where an order arrives L periods later.
 
@@ -189,49 +196,27 @@ def order_policy_with_lead_time(
     order_cost, holding, shortage, demand_pmf
         As in :func:`order_policy`.
     exposed_pmf
-        Probability of demand 0, 1, ... over L + 1 periods.
+        Probability of demand 0, 1, ... over L + 1 periods, shape (m,) or (n, m).
+
+    Examples
+    --------
+    >>> from partsopt.replenish.service import demand_pmf
+    >>> policy = order_policy_with_lead_time([5, 64], 1, [4, 9], demand_pmf(6.0, 1.0, 60), demand_pmf(12.0, 1.0, 80))
+    >>> policy.reorder_point.tolist(), policy.order_up_to_level.tolist()
+    ([10, 9], [18, 36])
     """
     _costs(holding, shortage)
     pmf, exposed = np.asarray(demand_pmf, dtype=np.float64), np.asarray(exposed_pmf, dtype=np.float64)
-    if not 0 <= pmf[0] < 1 or order_cost < 0:
+    fixed, left, short = (np.asarray(one, dtype=np.float64) for one in (order_cost, holding, shortage))
+    if not ((pmf[..., 0] >= 0) & (pmf[..., 0] < 1)).all() or (fixed < 0).any():
         raise SettingsError("an (s, S) policy needs some demand and an order cost of 0 or more.")
-    size = np.arange(len(exposed))
-    costs: dict[int, float] = {}
-
-    def cost_at(level: int) -> float:
-        if level not in costs:
-            off = level - size
-            costs[level] = float((holding * np.maximum(off, 0) + shortage * np.maximum(-off, 0)) @ exposed)
-        return costs[level]
-
-    visits = [1.0 / (1.0 - pmf[0])]  # expected periods that the position spends j below S before it is ordered up
-
-    def visited(below: int) -> float:
-        while len(visits) <= below:
-            j = len(visits)
-            longest = min(j, len(pmf) - 1)
-            visits.append(float(pmf[1 : longest + 1] @ np.array(visits)[j - longest : j][::-1]) / (1.0 - pmf[0]))
-        return visits[below]
-
-    def policy_cost(reorder: int, level: int) -> float:
-        spent = [visited(j) for j in range(level - reorder)]
-        running = sum(v * cost_at(level - j) for j, v in enumerate(spent))
-        return (order_cost + running) / sum(spent)
-
-    best_level = int(np.argmin([cost_at(level) for level in range(len(exposed))]))
-    reorder = best_level - 1
-    while policy_cost(reorder, best_level) > cost_at(reorder):
-        reorder -= 1
-    up_to, best = best_level, policy_cost(reorder, best_level)
-    level = best_level + 1
-    while cost_at(level) <= best:
-        if policy_cost(reorder, level) < best:
-            up_to = level
-            while policy_cost(reorder, up_to) <= cost_at(reorder + 1):
-                reorder += 1
-            best = policy_cost(reorder, up_to)
-        level += 1
-    return OrderPolicy(reorder, up_to, float(best))
+    shape = np.broadcast_shapes(fixed.shape, left.shape, short.shape, pmf.shape[:-1], exposed.shape[:-1])
+    money = (np.array(np.broadcast_to(one, shape)).reshape(-1) for one in (fixed, left, short))
+    tables = (
+        np.array(np.broadcast_to(one, (*shape, one.shape[-1])), order="C").reshape(-1, one.shape[-1])
+        for one in (pmf, exposed)
+    )
+    return OrderPolicy(*(plain(one.reshape(shape)) for one in order_policies(*money, *tables)))
 
 
 def order_policy_of_horizon(
@@ -278,7 +263,12 @@ def order_policy_of_horizon(
 
 
 def reorder_policy(
-    order_cost: float, holding: float, shortage: float, demand: float, lead_mean: float, lead_sd: float
+    order_cost: npt.ArrayLike,
+    holding: npt.ArrayLike,
+    shortage: npt.ArrayLike,
+    demand: npt.ArrayLike,
+    lead_mean: npt.ArrayLike,
+    lead_sd: npt.ArrayLike,
 ) -> ReorderPolicy:
     """(r, Q) under continuous review by the expected-inventory-level approximation, normal lead time demand.
 
@@ -293,7 +283,7 @@ def reorder_policy(
     demand
         Pieces for a unit of time.
     lead_mean, lead_sd
-        Demand over the lead time.
+        Demand over the lead time. All are broadcast.
 
     Raises
     ------
@@ -312,25 +302,30 @@ def reorder_policy(
     (110.77, 142.57)
     """
     _costs(holding, shortage)
-    quantity = float(economic_order_quantity(order_cost, holding, demand).quantity)
-    short = 0.0
+    fixed, left, short, flow, mean, sd = floats(order_cost, holding, shortage, demand, lead_mean, lead_sd)
+    quantity = np.asarray(economic_order_quantity(fixed, left, flow).quantity)
     for _ in range(MOST_ROUNDS):
-        exceeded = quantity * holding / (shortage * demand)
-        if exceeded >= 1:
+        exceeded = quantity * left / (short * flow)
+        if (exceeded >= 1).any():
             raise SettingsError("holding a lot costs more than being short of it; no reorder point pays.")
-        z = float(safety_factor(1.0 - exceeded))
-        short = lead_sd * float(normal_loss(z))
-        following = (2 * demand * (order_cost + shortage * short) / holding) ** 0.5
-        change, quantity = abs(following - quantity), following
-        if change <= SETTLED * quantity:
+        z = safety_factor(1.0 - exceeded)
+        missing = sd * normal_loss(z)
+        following = np.sqrt(2 * flow * (fixed + short * missing) / left)
+        change, quantity = np.abs(following - quantity), following
+        if (change <= SETTLED * quantity).all():
             break
-    reorder = lead_mean + z * lead_sd
-    cost = holding * (reorder - lead_mean + quantity / 2) + demand / quantity * (order_cost + shortage * short)
-    return ReorderPolicy(reorder, quantity, cost)
+    reorder = mean + z * sd
+    cost = left * (reorder - mean + quantity / 2) + flow / quantity * (fixed + short * missing)
+    return ReorderPolicy(plain(reorder), plain(quantity), plain(cost))
 
 
 def reorder_policy_discrete(
-    order_cost: float, holding: float, shortage: float, demand: float, lead_time: float, variance_to_mean: float = 1.0
+    order_cost: npt.ArrayLike,
+    holding: npt.ArrayLike,
+    shortage: npt.ArrayLike,
+    demand: npt.ArrayLike,
+    lead_time: npt.ArrayLike,
+    variance_to_mean: npt.ArrayLike = 1.0,
 ) -> ReorderPolicy:
     """The best (r, Q) in whole pieces, exact for Poisson demand; ``shortage`` is per piece and time.
 
@@ -341,7 +336,8 @@ def reorder_policy_discrete(
     demand, lead_time
         Pieces for a unit of time, and units of time.
     variance_to_mean
-        Of lead time demand; above 1 it is negative binomial, and the position after an order taken as uniform.
+        Of lead time demand; above 1 it is negative binomial, and the position after an order taken as uniform. All
+        are broadcast.
 
     Notes
     -----
@@ -355,32 +351,41 @@ def reorder_policy_discrete(
     (3, 5, 107.9236)
     """
     _costs(holding, shortage)
-    if order_cost < 0 or not demand > 0 or not lead_time > 0:
+    fixed, left, short, flow, lead, ratio = floats(order_cost, holding, shortage, demand, lead_time, variance_to_mean)
+    if (fixed < 0).any() or not (flow > 0).all() or not (lead > 0).all():
         raise SettingsError("an (r, Q) policy needs an order cost of 0 or more, and demand and lead time above 0.")
-    mean = demand * lead_time
+    shape = fixed.shape
+    fixed, left, short, flow, lead, ratio = (one.reshape(-1) for one in (fixed, left, short, flow, lead, ratio))
+    mean = flow * lead
 
-    def cost_at(level: int) -> float:
-        held = float(expected_on_hand(level, mean, variance_to_mean))
-        return holding * held + shortage * float(expected_shortfall(level, mean, variance_to_mean))
+    def cost_at(level: Wholes, rows: Any) -> Floats:
+        over = mean[rows], ratio[rows]
+        return left[rows] * expected_on_hand(level, *over) + short[rows] * expected_shortfall(level, *over)
 
-    best = int(demand_quantile(shortage / (shortage + holding), mean, variance_to_mean)[0])
+    best = _quantile(short / (short + left), mean, ratio)
     low, high = best - 1, best + 1  # the next positions below and above those taken
-    total, cost = order_cost * demand + cost_at(best), order_cost * demand + cost_at(best)
-    below, above = cost_at(low), cost_at(high)
-    while min(below, above) < cost:
-        total += min(below, above)
-        if below <= above:
-            low -= 1
-            below = cost_at(low)
-        else:
-            high += 1
-            above = cost_at(high)
-        cost = total / (high - low - 1)
-    return ReorderPolicy(low, high - low - 1, cost)
+    total = fixed * flow + cost_at(best, ...)
+    cost, below, above = total.copy(), cost_at(low, ...), cost_at(high, ...)
+    growing = np.flatnonzero(np.minimum(below, above) < cost)
+    while len(growing):
+        total[growing] += np.minimum(below, above)[growing]
+        is_below = below[growing] <= above[growing]
+        down, up = growing[is_below], growing[~is_below]
+        low[down] -= 1
+        high[up] += 1
+        below[down], above[up] = cost_at(low[down], down), cost_at(high[up], up)
+        cost[growing] = total[growing] / (high - low - 1)[growing]
+        growing = growing[np.minimum(below, above)[growing] < cost[growing]]
+    return ReorderPolicy(*(plain(one.reshape(shape)) for one in (low, high - low - 1, cost)))
 
 
 def reorder_policy_from_lot(
-    order_cost: float, holding: float, shortage: float, demand: float, lead_mean: float, lead_sd: float
+    order_cost: npt.ArrayLike,
+    holding: npt.ArrayLike,
+    shortage: npt.ArrayLike,
+    demand: npt.ArrayLike,
+    lead_mean: npt.ArrayLike,
+    lead_sd: npt.ArrayLike,
 ) -> ReorderPolicy:
     """(r, Q) of the economic order quantity and a newsvendor's safety stock; ``shortage`` is per piece and time.
 
@@ -395,22 +400,24 @@ def reorder_policy_from_lot(
     (190.337, 304.047)
     """
     _costs(holding, shortage)
-    quantity = float(economic_order_quantity(order_cost, holding, demand).quantity)
-    reorder = lead_mean + float(safety_factor(shortage / (shortage + holding))) * lead_sd
-    cost = reorder_policy_cost(reorder, quantity, order_cost, holding, shortage, demand, lead_mean, lead_sd)
-    return ReorderPolicy(reorder, quantity, cost)
+    fixed, left, short, flow, mean, sd = floats(order_cost, holding, shortage, demand, lead_mean, lead_sd)
+    quantity = economic_order_quantity(fixed, left, flow).quantity
+    reorder = mean + safety_factor(short / (short + left)) * sd
+    return ReorderPolicy(
+        plain(reorder), quantity, reorder_policy_cost(reorder, quantity, fixed, left, short, flow, mean, sd)
+    )
 
 
 def reorder_policy_cost(
-    reorder_point: float,
-    quantity: float,
-    order_cost: float,
-    holding: float,
-    shortage: float,
-    demand: float,
-    lead_mean: float,
-    lead_sd: float,
-) -> float:
+    reorder_point: npt.ArrayLike,
+    quantity: npt.ArrayLike,
+    order_cost: npt.ArrayLike,
+    holding: npt.ArrayLike,
+    shortage: npt.ArrayLike,
+    demand: npt.ArrayLike,
+    lead_mean: npt.ArrayLike,
+    lead_sd: npt.ArrayLike,
+) -> float | Floats:
     """Exact expected cost of (r, Q) for a unit of time, normal lead time demand, ``shortage`` per piece and time.
 
     Notes
@@ -423,16 +430,19 @@ def reorder_policy_cost(
     78.071163
     """
     _costs(holding, shortage)
-    low, high = ((at - lead_mean) / lead_sd for at in (reorder_point, reorder_point + quantity))
-    held = holding * lead_sd**2 * (high**2 - low**2) / 2
-    short = (holding + shortage) * lead_sd**2 * (_second_normal_loss(low) - _second_normal_loss(high))
-    return float((order_cost * demand + held + short) / quantity)
+    r, q, fixed, left, short, flow, mean, sd = floats(
+        reorder_point, quantity, order_cost, holding, shortage, demand, lead_mean, lead_sd
+    )
+    low, high = (r - mean) / sd, (r + q - mean) / sd
+    held = left * sd**2 * (high**2 - low**2) / 2
+    owed = (left + short) * sd**2 * (_second_normal_loss(low) - _second_normal_loss(high))
+    return plain((fixed * flow + held + owed) / q)
 
 
-def _second_normal_loss(z: float) -> float:
+def _second_normal_loss(z: Floats) -> Floats:
     """Integral of the standard normal loss from z on: ((z^2 + 1) P(Z > z) - z phi(z)) / 2."""
-    density = float(np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi))
-    return ((z * z + 1) * float(ndtr(-z)) - z * density) / 2
+    density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
+    return np.asarray(((z * z + 1) * ndtr(-z) - z * density) / 2)
 
 
 def _quantile(probability: Floats, mean: Floats, variance_to_mean: Floats) -> Wholes:

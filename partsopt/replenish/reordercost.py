@@ -22,15 +22,21 @@ from partsopt.replenish.reorderpoint import safety_factor_of_loss
 from partsopt.replenish.service import expected_on_hand, expected_shortfall
 
 Floats = npt.NDArray[np.float64]
-CostOf: TypeAlias = Callable[[float], float]
+CostOf: TypeAlias = Callable[[Floats], Floats]
 
-HALVINGS = 200  # of a bisection
+HALVINGS = 70  # of a bisection: to the last digit
 MOST_ROUNDS = 10_000  # of an iteration; it converges in some ten
-SETTLED = 1e-13  # relative change of the quantity at which an iteration stops
+SETTLED = 1e-12  # relative change of the quantity at which an iteration stops
 GOLDEN = (5**0.5 - 1) / 2
 
 
-def reorder_point_of_lot(quantity: float, holding: float, shortage: float, lead_mean: float, lead_sd: float) -> float:
+def reorder_point_of_lot(
+    quantity: npt.ArrayLike,
+    holding: npt.ArrayLike,
+    shortage: npt.ArrayLike,
+    lead_mean: npt.ArrayLike,
+    lead_sd: npt.ArrayLike,
+) -> float | Floats:
     """The cheapest reorder point of a given quantity, normal lead time demand; ``shortage`` is per piece and time.
 
     Parameters
@@ -40,7 +46,7 @@ def reorder_point_of_lot(quantity: float, holding: float, shortage: float, lead_
     holding, shortage
         Money for a piece held, and owed, and unit of time.
     lead_mean, lead_sd
-        Demand over the lead time.
+        Demand over the lead time. All are broadcast.
 
     Notes
     -----
@@ -53,20 +59,28 @@ def reorder_point_of_lot(quantity: float, holding: float, shortage: float, lead_
     """
     above_zero(quantity=quantity, holding=holding, shortage=shortage, lead_sd=lead_sd)
 
-    def rises(r: float) -> bool:
-        """Whether the mean cost of r .. r + Q grows with r: g(r + Q) > g(r)."""
-        low, high = normal_losses(r, lead_mean, lead_sd), normal_losses(r + quantity, lead_mean, lead_sd)
-        return bool(holding * quantity > (holding + shortage) * (low.above - high.above))
+    q, left, short, mean, sd = floats(quantity, holding, shortage, lead_mean, lead_sd)
 
-    low, high = lead_mean - quantity - 40.0 * lead_sd, lead_mean + 40.0 * lead_sd
+    def rises(r: Floats) -> npt.NDArray[np.bool_]:
+        """Whether the mean cost of r .. r + Q grows with r: g(r + Q) > g(r)."""
+        low, high = normal_losses(r, mean, sd), normal_losses(r + q, mean, sd)
+        return left * q > (left + short) * (low.above - high.above)
+
+    low, high = mean - q - 40.0 * sd, mean + 40.0 * sd
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        low, high = (low, middle) if rises(middle) else (middle, high)
-    return (low + high) / 2
+        is_right = rises(middle)
+        low, high = np.where(is_right, low, middle), np.where(is_right, middle, high)
+    return plain((low + high) / 2)
 
 
 def reorder_policy_best(
-    order_cost: float, holding: float, shortage: float, demand: float, lead_mean: float, lead_sd: float
+    order_cost: npt.ArrayLike,
+    holding: npt.ArrayLike,
+    shortage: npt.ArrayLike,
+    demand: npt.ArrayLike,
+    lead_mean: npt.ArrayLike,
+    lead_sd: npt.ArrayLike,
 ) -> ReorderPolicy:
     """The cheapest (r, Q) under normal lead time demand, exact; ``shortage`` is per piece and time.
 
@@ -82,20 +96,23 @@ def reorder_policy_best(
     (126.9, 328.4, 78.0711)
     """
     above_zero(order_cost=order_cost, demand=demand)
-    low = float(economic_order_quantity_with_backorders(order_cost, holding, shortage, demand).quantity)
-    high = low + 20.0 * lead_sd
+    fixed, left, short, flow, mean, sd = floats(order_cost, holding, shortage, demand, lead_mean, lead_sd)
 
-    def cost(q: float) -> float:
-        r = reorder_point_of_lot(q, holding, shortage, lead_mean, lead_sd)
-        return reorder_policy_cost(r, q, order_cost, holding, shortage, demand, lead_mean, lead_sd)
+    def at(q: Floats) -> ReorderPolicy:
+        r = reorder_point_of_lot(q, left, short, mean, sd)
+        return ReorderPolicy(r, plain(q), reorder_policy_cost(r, q, fixed, left, short, flow, mean, sd))
 
-    quantity = _least(cost, low, high)
-    reorder = reorder_point_of_lot(quantity, holding, shortage, lead_mean, lead_sd)
-    return ReorderPolicy(reorder, quantity, cost(quantity))
+    least = np.asarray(economic_order_quantity_with_backorders(fixed, left, short, flow).quantity)
+    return at(_least(lambda q: np.asarray(at(q).cost), least, least + 20.0 * sd))
 
 
 def reorder_policy_with_backorders(
-    order_cost: float, holding: float, shortage: float, demand: float, lead_mean: float, lead_sd: float
+    order_cost: npt.ArrayLike,
+    holding: npt.ArrayLike,
+    shortage: npt.ArrayLike,
+    demand: npt.ArrayLike,
+    lead_mean: npt.ArrayLike,
+    lead_sd: npt.ArrayLike,
 ) -> ReorderPolicy:
     """(r, Q) of the economic quantity with backorders and its best reorder point (EOQB approximation).
 
@@ -105,14 +122,19 @@ def reorder_policy_with_backorders(
     >>> round(policy.reorder_point, 4), round(policy.quantity, 4)
     (128.6378, 308.5738)
     """
-    quantity = float(economic_order_quantity_with_backorders(order_cost, holding, shortage, demand).quantity)
-    reorder = reorder_point_of_lot(quantity, holding, shortage, lead_mean, lead_sd)
-    cost = reorder_policy_cost(reorder, quantity, order_cost, holding, shortage, demand, lead_mean, lead_sd)
-    return ReorderPolicy(reorder, quantity, cost)
+    money = floats(order_cost, holding, shortage, demand, lead_mean, lead_sd)
+    quantity = economic_order_quantity_with_backorders(*money[:4]).quantity
+    reorder = reorder_point_of_lot(quantity, *money[1:3], *money[4:])
+    return ReorderPolicy(reorder, quantity, reorder_policy_cost(reorder, quantity, *money))
 
 
 def reorder_policy_by_losses(
-    order_cost: float, holding: float, shortage: float, demand: float, lead_mean: float, lead_sd: float
+    order_cost: npt.ArrayLike,
+    holding: npt.ArrayLike,
+    shortage: npt.ArrayLike,
+    demand: npt.ArrayLike,
+    lead_mean: npt.ArrayLike,
+    lead_sd: npt.ArrayLike,
 ) -> ReorderPolicy:
     """(r, Q) of Hadley and Whitin's loss functions, normal lead time demand; ``shortage`` is per piece and time.
 
@@ -128,17 +150,17 @@ def reorder_policy_by_losses(
     (126.8671, 328.4491)
     """
     above_zero(order_cost=order_cost, holding=holding, shortage=shortage, demand=demand, lead_sd=lead_sd)
-    quantity, reorder = float(economic_order_quantity(order_cost, holding, demand).quantity), lead_mean
+    fixed, left, short, flow, mean, sd = floats(order_cost, holding, shortage, demand, lead_mean, lead_sd)
+    quantity, reorder = np.asarray(economic_order_quantity(fixed, left, flow).quantity), mean
     for _ in range(MOST_ROUNDS):
-        short = holding * quantity / (holding + shortage)
-        reorder = lead_mean + lead_sd * float(safety_factor_of_loss(short / lead_sd))
-        second = float(normal_losses(reorder, lead_mean, lead_sd).second_above)
-        following = (2 * (order_cost * demand + (holding + shortage) * second) / holding) ** 0.5
-        change, quantity = abs(following - quantity), following
-        if change <= SETTLED * quantity:
+        reorder = mean + sd * safety_factor_of_loss(left * quantity / (left + short) / sd)
+        second = normal_losses(reorder, mean, sd).second_above
+        following = np.sqrt(2 * (fixed * flow + (left + short) * second) / left)
+        change, quantity = np.abs(following - quantity), following
+        if (change <= SETTLED * quantity).all():
             break
-    cost = reorder_policy_cost(reorder, quantity, order_cost, holding, shortage, demand, lead_mean, lead_sd)
-    return ReorderPolicy(reorder, quantity, cost)
+    cost = reorder_policy_cost(reorder, quantity, fixed, left, short, flow, mean, sd)
+    return ReorderPolicy(plain(reorder), plain(quantity), cost)
 
 
 def reorder_policy_discrete_cost(
@@ -256,17 +278,15 @@ def order_policy_cost(
     return float((order_cost + visits @ run) / visits.sum())
 
 
-def _least(cost: CostOf, low: float, high: float) -> float:
-    """Where a function with one valley is least, by golden sections."""
+def _least(cost: CostOf, low: Floats, high: Floats) -> Floats:
+    """Where functions with one valley are least, by golden sections."""
     left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
     at_left, at_right = cost(left), cost(right)
-    while high - low > 1e-9 * max(abs(high), 1.0):
-        if at_left <= at_right:
-            high, right, at_right = right, left, at_left
-            left = high - GOLDEN * (high - low)
-            at_left = cost(left)
-        else:
-            low, left, at_left = left, right, at_right
-            right = low + GOLDEN * (high - low)
-            at_right = cost(right)
+    while (high - low > 1e-9 * np.maximum(np.abs(high), 1.0)).any():
+        is_left = at_left <= at_right
+        low, high = np.where(is_left, low, left), np.where(is_left, right, high)
+        tried = np.where(is_left, high - GOLDEN * (high - low), low + GOLDEN * (high - low))
+        at_tried = cost(tried)
+        left, right = np.where(is_left, tried, right), np.where(is_left, left, tried)
+        at_left, at_right = np.where(is_left, at_tried, at_right), np.where(is_left, at_left, at_tried)
     return (low + high) / 2

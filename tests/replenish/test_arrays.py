@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from partsopt.errors import SettingsError
 from partsopt.replenish import lotsizing, ordercost, reordercost, unsuresupply
+from partsopt.replenish.service import demand_pmf
 
 FUNCTIONS = {  # and how many arguments each takes
     lotsizing.economic_order_quantity: 3,
@@ -17,6 +18,9 @@ FUNCTIONS = {  # and how many arguments each takes
     unsuresupply.cost_with_disruptions: 7,
     ordercost.base_stock_normal: 5,
     reordercost.order_policy_by_power: 6,
+    ordercost.reorder_policy_from_lot: 6,
+    ordercost.reorder_policy_cost: 8,
+    reordercost.reorder_point_of_lot: 5,
 }
 
 
@@ -77,3 +81,49 @@ def test_the_first_value_that_cannot_be_is_named():
         lotsizing.economic_production_quantity(1.0, 1.0, [3.0, 5.0], 4.0)
     with pytest.raises(SettingsError, match=r"the shortage cost is 0; it must be above 0"):
         ordercost.base_stock_normal(1, [1, 0], 5, 1)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        ordercost.reorder_policy,
+        ordercost.reorder_policy_from_lot,
+        reordercost.reorder_policy_with_backorders,
+        reordercost.reorder_policy_by_losses,
+        reordercost.reorder_policy_best,
+    ],
+    ids=lambda one: one.__name__,
+)
+def test_reorder_policies_of_many_parts(function):
+    """Snyder & Shen's example 5.1, problems 5.1 and 5.3, and a column of order costs against them."""
+    rows = (8, 0.225, 7.5, 1300, 1300 / 12, 150 / 12**0.5), (50, 3.1, 45, 800, 8.8, 4.2), (85, 0.2, 40, 192, 576, 30)
+    got, wide = function(*np.array(rows).T), function([[8], [80]], *np.array(rows).T[1:])
+    for i, row in enumerate(rows):
+        assert [one[i] for one in got] == pytest.approx(list(function(*row)), rel=1e-6)
+        assert [one[1, i] for one in wide] == pytest.approx(list(function(80, *row[1:])), rel=1e-6)
+
+
+def test_reorder_policies_in_whole_pieces_of_many_parts():
+    rows = (100, 20, 150, 1.5, 2, 1.0), (4, 4, 28, 12, 0.5, 1.0), (30, 1, 9, 40, 0.2, 2.5), (0, 1, 9, 4, 0.2, 1.0)
+    got = ordercost.reorder_policy_discrete(*np.array(rows).T)
+    for i, row in enumerate(rows):
+        alone = ordercost.reorder_policy_discrete(*row)
+        assert (got.reorder_point[i], got.quantity[i]) == (alone.reorder_point, alone.quantity)
+        assert got.cost[i] == pytest.approx(alone.cost)
+
+
+def test_order_policies_of_many_parts():
+    """One table for all parts or one for each; the published 24 are in test_published_cases.py."""
+    means, fixed = np.array([4.0, 6.0, 20.0]), np.array([150.0, 5.0, 64.0])
+    tables = demand_pmf(means, 1.0, 90)
+    got = ordercost.order_policy(fixed, [40, 1, 1], [125, 4, 9], tables)
+    assert (got.reorder_point.tolist(), got.order_up_to_level.tolist()) == ([2, 4, 14], [7, 10, 62])
+    assert got.cost == pytest.approx([223.5748295669688, 8.034111561471644, 49.173], abs=5e-4)
+    same = ordercost.order_policy(fixed, 1, 9, tables[2])
+    for i in range(3):
+        assert [one[i] for one in same] == pytest.approx(list(ordercost.order_policy(fixed[i], 1, 9, tables[2])))
+
+
+def test_production_quantities_of_many_parts():
+    got = lotsizing.economic_production_quantity([4, 8], [0.08, 0.225], [80, 1300], [110, 1700])
+    assert got.quantity == pytest.approx([171.26976771553507, 626.8084945889684])
