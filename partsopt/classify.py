@@ -24,6 +24,8 @@ PERIODS_PER_YEAR = {"month": 12, "week": 52}
 SHORTEST_EXPOSURE = 0.25  # of a year: one lucky first month is not twelve demands a year
 FEWEST_PERIODS_OF_XYZ = 3  # a variance of fewer periods says nothing
 ROUNDING = 1e-12  # sums of shares are exact to this
+MOST_POWERS = 10_000  # of a table of comparisons; its weights settle in some twenty
+RANDOM_INDEX = {3: 0.58, 4: 0.90, 5: 1.12, 6: 1.24, 7: 1.32, 8: 1.41, 9: 1.45, 10: 1.49}  # Saaty 1980
 
 
 def classify_parts(
@@ -242,12 +244,90 @@ def ng_scores(criteria: list[Floats]) -> Floats:
     >>> ng_scores([np.array([10.0, 5.0, 0.0]), np.array([0.0, 2.0, 2.0])]).tolist()
     [1.0, 0.75, 0.5]
     """
+    running = np.cumsum(_from_0_to_1(criteria), axis=0) / np.arange(1, len(criteria) + 1)[:, None]
+    return running.max(axis=0)
+
+
+def min_max_scores(criteria: list[Floats], weights: list[float]) -> Floats:
+    """Weighted sum of the criteria, each scaled to 0 .. 1 between the least and the most of all parts.
+
+    Parameters
+    ----------
+    criteria
+        One array for each criterion; larger is more important.
+    weights
+        As many weights, such as those of :func:`weights_of_comparisons`.
+
+    Notes
+    -----
+    Flores, Olson & Dorai (1992), Mathematical and Computer Modelling 16.
+
+    Examples
+    --------
+    >>> min_max_scores([np.array([10.0, 5.0, 0.0]), np.array([0.0, 2.0, 2.0])], [0.75, 0.25]).tolist()
+    [0.75, 0.625, 0.25]
+    """
+    if len(criteria) != len(weights):
+        raise SettingsError(f"{len(criteria)} criteria and {len(weights)} weights; give one weight for each.")
+    return np.asarray(np.tensordot(np.asarray(weights, dtype=np.float64), _from_0_to_1(criteria), axes=1))
+
+
+class ComparedWeights(NamedTuple):
+    """Weights that add up to 1, and the consistency ratio of the comparisons; above 0.1 they contradict themselves."""
+
+    weights: Floats
+    consistency_ratio: float
+
+
+def weights_of_comparisons(comparisons: npt.ArrayLike) -> ComparedWeights:
+    """Weights of criteria from comparing them in pairs, by the analytic hierarchy process.
+
+    Parameters
+    ----------
+    comparisons
+        Square: how many times as important the criterion of the row is as that of the column, 1/9 to 9.
+
+    Raises
+    ------
+    SettingsError
+        Not square, or a number that is not above 0.
+
+    Notes
+    -----
+    Saaty (1980): the principal eigenvector, by its powers, and (largest eigenvalue - n) / (n - 1) over its mean for
+    random comparisons.
+
+    Examples
+    --------
+    >>> flores = [[1, 1, 1 / 8, 1 / 4], [1, 1, 1 / 3, 1 / 6], [8, 3, 1, 1], [4, 6, 1, 1]]
+    >>> weights_of_comparisons(flores).weights.round(3).tolist()  # Flores, Olson & Dorai: 0.078, 0.092, 0.42, 0.41
+    [0.079, 0.092, 0.42, 0.41]
+    """
+    table = np.asarray(comparisons, dtype=np.float64)
+    if table.ndim != 2 or table.shape[0] != table.shape[1] or not (table > 0).all():
+        raise SettingsError(f"comparisons of shape {table.shape}; they must be square, each above 0.")
+    n = len(table)
+    weights = np.full(n, 1.0 / n)
+    for _ in range(MOST_POWERS):
+        following = table @ weights
+        following /= following.sum()
+        settled = np.abs(following - weights).max() < 1e-15
+        weights = following
+        if settled:
+            break
+    if n < 3:
+        return ComparedWeights(weights, 0.0)
+    largest = float((table @ weights / weights).mean())
+    return ComparedWeights(weights, (largest - n) / (n - 1) / RANDOM_INDEX[min(n, max(RANDOM_INDEX))])
+
+
+def _from_0_to_1(criteria: list[Floats]) -> Floats:
+    """Each criterion between its least and its most; 0 where all parts are alike."""
     scaled = []
     for values in criteria:
         width = np.ptp(values) if len(values) else 0.0
         scaled.append((values - values.min()) / width if width > 0 else np.zeros(len(values)))
-    running = np.cumsum(scaled, axis=0) / np.arange(1, len(criteria) + 1)[:, None]
-    return running.max(axis=0)
+    return np.array(scaled)
 
 
 def edas_scores(criteria: list[Floats], weights: list[float]) -> Floats:

@@ -10,8 +10,10 @@ from partsopt.classify import (
     edas_scores,
     hadi_vencheh_scores,
     mean_demand_in_stock,
+    min_max_scores,
     ng_scores,
     ramanathan_scores,
+    weights_of_comparisons,
     zhou_fan_scores,
 )
 from partsopt.errors import SettingsError
@@ -109,3 +111,16 @@ def test_classes_of_given_sizes():
 def test_demand_of_a_month_without_a_day_in_stock_is_not_known():
     assert np.isnan(mean_demand_in_stock(0, 0, 90, 90))
     assert float(mean_demand_in_stock(90, 30, 60, 0)) == 30.0
+
+
+def test_comparisons_that_are_none_are_refused():
+    with pytest.raises(SettingsError, match=r"comparisons of shape \(1, 2\); they must be square, each above 0"):
+        weights_of_comparisons([[1, 2]])
+    with pytest.raises(SettingsError, match="2 criteria and 1 weights; give one weight for each"):
+        min_max_scores([np.ones(2), np.ones(2)], [1.0])
+
+
+def test_two_criteria_and_equal_ones():
+    """Three times as important: three quarters; all alike: equal weights without contradiction."""
+    assert weights_of_comparisons([[1, 3], [1 / 3, 1]]).weights == pytest.approx([0.75, 0.25])
+    assert weights_of_comparisons(np.ones((4, 4))) == (pytest.approx([0.25] * 4), pytest.approx(0.0, abs=1e-12))

@@ -169,6 +169,57 @@ def joint_order_best(
     return best
 
 
+def rotation_cycle(
+    order_costs: Sequence[float],
+    holding_costs: Sequence[float],
+    demands: Sequence[float],
+    productions: Sequence[float],
+    setup_times: Sequence[float] | float = 0.0,
+) -> JointOrder:
+    """The common cycle of parts that one machine, or one packing line, makes in turn.
+
+    Parameters
+    ----------
+    order_costs
+        Money for each set-up of a part.
+    holding_costs, demands, productions
+        Of each part: money for a piece and unit of time; pieces asked for, and made, in a unit of time.
+    setup_times
+        Time of each set-up, in the same unit.
+
+    Returns
+    -------
+    JointOrder
+        Each part once a cycle: every multiple is 1.
+
+    Raises
+    ------
+    SettingsError
+        A number out of its range, or more work than time.
+
+    Notes
+    -----
+    T = sqrt(2 sum K / sum h d (1 - d / p)), and at least sum s / (1 - sum d / p), so that set-ups fit (Rogers 1958,
+    Management Science 4; Hanssmann 1962).
+
+    Examples
+    --------
+    >>> cycle = rotation_cycle([2000, 2500, 800], [20, 20, 30], [50, 50, 60], [400, 400, 500], 0.1)
+    >>> round(cycle.time, 4), round(cycle.cost, 2)
+    (1.7831, 5944.78)
+    """
+    fixed, flow = _joint(0.0, order_costs, holding_costs, demands)
+    asked = np.asarray(demands, dtype=np.float64)
+    work = asked / np.asarray(productions, dtype=np.float64)
+    setups = np.broadcast_to(np.asarray(setup_times, dtype=np.float64), fixed.shape)
+    if not (work > 0).all() or work.sum() >= 1 or (setups < 0).any():
+        raise SettingsError(f"the parts take {work.sum():.6g} of the time; it must be below 1, set-ups 0 or more.")
+    held = float((flow * (1.0 - work)).sum())
+    time = max((2 * float(fixed.sum()) / held) ** 0.5, float(setups.sum() / (1.0 - work.sum())))
+    cost = float(fixed.sum()) / time + held * time / 2
+    return JointOrder(time, np.ones(len(fixed), dtype=np.int64), time * asked, cost)
+
+
 def _joint(
     group_order_cost: float, part_order_costs: Sequence[float], holding_costs: Sequence[float], demands: Sequence[float]
 ) -> tuple[Floats, Floats]:

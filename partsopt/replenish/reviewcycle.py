@@ -174,6 +174,41 @@ def fill_rate(
     return _share_met(unmet, asked)
 
 
+def textbook_fill_rate(
+    level: npt.ArrayLike,
+    mean_over_lead_time: npt.ArrayLike,
+    mean_over_protection: npt.ArrayLike,
+    variance_to_mean: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+) -> Floats:
+    """Fill rate of the textbooks, which counts what was owed before the cycle as short in it; below the exact one.
+
+    Parameters
+    ----------
+    level, mean_over_lead_time, mean_over_protection, variance_to_mean, weights
+        As in :func:`fill_rate`.
+
+    Returns
+    -------
+    Array
+        Shape (n,); below 0 where more is owed than is asked for in a cycle; 1 where nothing is asked for.
+
+    Notes
+    -----
+    1 - E(D(T+L) - S)+ / E D(T) (Hadley & Whitin 1963; compared by Johnson et al. 1995).
+
+    Examples
+    --------
+    >>> textbook_fill_rate([6], [1.4], [2.8], [1.0]).round(6).tolist()
+    [0.974396]
+    """
+    level, mean_protection, spread, weights = in_rows(level, mean_over_protection, variance_to_mean, weights)
+    mean_lead = in_columns(mean_over_lead_time, mean_protection.shape)
+    owed = (expected_shortfall(level[:, None], mean_protection, spread[:, None]) * weights).sum(axis=1)
+    asked = ((mean_protection - mean_lead) * weights).sum(axis=1)
+    return 1.0 - np.divide(owed, asked, out=np.zeros(len(asked)), where=asked > 0)
+
+
 def batch_fill_rate(
     level: npt.ArrayLike,
     batch: npt.ArrayLike,

@@ -10,6 +10,7 @@ measure                     of a level                                     small
 =========================== ============================================== ====================================
 cycle service level         ``cycle_service_level``                        ``level_for_cycle_service_level``
 exact fill rate             ``fill_rate``, ``batch_fill_rate``             ``level_for_fill_rate``
+the same, as the books have ``textbook_fill_rate``
 ready rate                  ``cycle_ready_rate``; one interval             ``level_for_ready_rate``
                             ``ready_rate``
 expected backorders         ``mean_owed``; one interval                    ``level_for_backorders``
@@ -59,6 +60,7 @@ from partsopt.replenish.reviewcycle import (
     mean_on_hand,
     mean_owed,
     order_chance,
+    textbook_fill_rate,
 )
 from partsopt.replenish.smallestlevel import (
     demand_quantile,
@@ -107,4 +109,5 @@ __all__ = [
     "stuttering_poisson_pmf",
     "tabulated_fill_rates",
     "tabulated_service",
+    "textbook_fill_rate",
 ]

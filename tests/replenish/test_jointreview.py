@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partsopt.errors import SettingsError
-from partsopt.replenish.jointreview import joint_order_best, joint_order_multiples, joint_review_periods
+from partsopt.replenish.jointreview import joint_order_best, joint_order_multiples, joint_review_periods, rotation_cycle
 from tests import reference as twin
 
 
@@ -58,3 +58,8 @@ def test_without_a_cost_of_the_group_parts_are_ordered_alone():
 def test_costs_of_joint_orders_are_checked():
     with pytest.raises(SettingsError, match="joint orders need order costs"):
         joint_order_multiples(-1, [1], [1], [1])
+
+
+def test_a_machine_without_time_is_refused():
+    with pytest.raises(SettingsError, match=r"the parts take 1\.1 of the time; it must be below 1"):
+        rotation_cycle([1, 1], [1, 1], [5, 6], [10, 10])

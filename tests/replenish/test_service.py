@@ -351,6 +351,7 @@ BULLET = {  # of the service mathematics: what a level gives, and the smallest l
     "tabulated predictive": ("tabulated_service", "tabulated_fill_rates", "smallest_level"),
     "random lead time": ("lead_time_mixture",),
     "lost sales": ("lost_sales_service", "lost_sales_fill_rate", "level_for_lost_sales_fill_rate"),
+    "fill rate of the textbooks": ("textbook_fill_rate",),
     "minimum and multiple": ("order_chance", "second_loss"),
 }
 
