@@ -26,61 +26,73 @@ def position_cost(level: int, holding: float, shortage: float, at_most: Floats, 
 
 
 @njit(cache=True, nogil=True)
+def more_visits(pmf: Floats, visits: Floats) -> Floats:
+    """Expected periods that the position spends j below S before it is ordered up, for twice as many j as known."""
+    known = len(visits)
+    more = np.zeros(2 * known)
+    for j in range(2 * known):
+        if j < known:
+            more[j] = visits[j]
+            continue
+        for d in range(1, min(j, len(pmf) - 1) + 1):
+            more[j] += pmf[d] * more[j - d]
+        more[j] /= 1.0 - pmf[0]
+    return more
+
+
+@njit(cache=True, nogil=True)
+def policy_cost(
+    reorder: int,
+    level: int,
+    order_cost: float,
+    holding: float,
+    shortage: float,
+    at_most: Floats,
+    pieces: Floats,
+    visits: Floats,
+) -> float:
+    """Cost of (s, S) for a period, by what is spent between two orders."""
+    spent, run = 0.0, order_cost
+    for j in range(level - reorder):
+        spent += visits[j]
+        run += visits[j] * position_cost(level - j, holding, shortage, at_most, pieces)
+    return run / spent
+
+
+@njit(cache=True, nogil=True)
 def order_policies(
     order_cost: Floats, holding: Floats, shortage: Floats, demand_pmf: Floats, exposed_pmf: Floats
 ) -> tuple[Wholes, Wholes, Floats]:
     """s, S and cost of each row; shapes (n,), (n, k) and (n, m). Zheng & Federgruen (1991)."""
-    n, longest = demand_pmf.shape
+    n = len(order_cost)
     reorder, up_to, cost = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64), np.empty(n)
     for i in range(n):
-        h, p, pmf = holding[i], shortage[i], demand_pmf[i]
-        at_most, pieces = exposed_pmf[i].copy(), exposed_pmf[i].copy()
-        for d in range(len(at_most)):
-            pieces[d] *= d
-            if d:
-                at_most[d] += at_most[d - 1]
-                pieces[d] += pieces[d - 1]
-        visits, known = np.empty(64), 1  # expected periods at S - j before an order
-        visits[0] = 1.0 / (1.0 - pmf[0])
+        at_most = np.cumsum(exposed_pmf[i])
+        pieces = np.cumsum(exposed_pmf[i] * np.arange(len(at_most)))
+        at = holding[i], shortage[i], at_most, pieces
+        visits = np.full(1, 1.0 / (1.0 - demand_pmf[i, 0]))
         level = 0
         for other in range(1, len(at_most)):
-            if position_cost(other, h, p, at_most, pieces) < position_cost(level, h, p, at_most, pieces):
+            if position_cost(other, *at) < position_cost(level, *at):
                 level = other
-        low, high, best = level - 1, level, np.inf
-        phase = 0  # 0: s falls below the first S; 1: a larger S is tried; 2: s rises for it
-        while True:
-            if phase == 1 and position_cost(level, h, p, at_most, pieces) > best:
-                break
-            spent, run = 0.0, order_cost[i]
-            for j in range(level - low):
-                if j == known:
-                    if known == len(visits):
-                        more = np.empty(2 * known)
-                        for place in range(known):
-                            more[place] = visits[place]
-                        visits = more
-                    visits[j] = 0.0
-                    for d in range(1, min(j, longest - 1) + 1):
-                        visits[j] += pmf[d] * visits[j - d]
-                    visits[j] /= 1.0 - pmf[0]
-                    known += 1
-                spent += visits[j]
-                run += visits[j] * position_cost(level - j, h, p, at_most, pieces)
-            mean = run / spent
-            if phase == 0:
-                if mean > position_cost(low, h, p, at_most, pieces):
-                    low -= 1
-                    continue
-                best, phase = mean, 1
-            elif phase == 1:
-                if mean < best:
-                    high, phase = level, 2
-                    continue
-            elif mean <= position_cost(low + 1, h, p, at_most, pieces):
-                low += 1
-                continue
-            else:
-                best, phase = mean, 1
+        low, best = level - 1, policy_cost(level - 1, level, order_cost[i], *at, visits)
+        while best > position_cost(low, *at):
+            low -= 1
+            if level - low > len(visits):
+                visits = more_visits(demand_pmf[i], visits)
+            best = policy_cost(low, level, order_cost[i], *at, visits)
+        high = level
+        while position_cost(level + 1, *at) <= best:
             level += 1
+            if level - low > len(visits):
+                visits = more_visits(demand_pmf[i], visits)
+            tried = policy_cost(low, level, order_cost[i], *at, visits)
+            if tried >= best:
+                continue
+            high = level
+            while tried <= position_cost(low + 1, *at):
+                low += 1
+                tried = policy_cost(low, level, order_cost[i], *at, visits)
+            best = tried
         reorder[i], up_to[i], cost[i] = low, high, best
     return reorder, up_to, cost
