@@ -1,18 +1,24 @@
-"""Class targets beside the system approach on held-out weeks, at the same worth of order-up-to levels.
+"""Class targets beside the system approach on held-out periods, at the same worth of order-up-to levels.
 
     python -m benchmarks.policy --demand man.parquet --items man_items.parquet --out build/policy.csv
+    python -m benchmarks.policy --made refinery --parts 7000 --seed 1 --out build/policy.csv
 
-The demand file has ``series_id``, ``period`` and ``qty``; the items file ``series_id``, ``price`` and
-``lead_time_weeks`` (with ``--period month`` ``lead_time_months``); without one, prices are drawn lognormal and lead
-times from 0 to 3 periods, by the series' names. The first ``--fit`` periods become a data directory
-with one DC; ``partsopt levels`` sets levels with class targets 98 / 95 / 90, and again with the system approach under
-the worth of those levels, which pays for the pieces expected to be owed too (``replenish.budget_counts``).
+The demand file has ``series_id``, ``period`` and ``qty``; its periods are weeks or months, named as
+``benchmarks.forecast`` reads them. The items file has ``series_id``, ``price`` and ``lead_time_weeks`` or
+``lead_time_months``, by the periods; parts without a price above 0 or a lead time are left out, and told. Without
+items, prices are drawn lognormal and lead times from 0 to 3 periods, by the series' names. ``--made`` takes months of
+an industry that ``benchmarks.generated`` makes up instead of a file. The first ``--fit`` periods (default: two thirds)
+become a data directory with one DC; ``partsopt levels`` sets levels with class targets 98 / 95 / 90, and again with the
+system approach under the worth of those levels, which pays for the pieces expected to be owed too
+(``replenish.budget_counts``). No level is cut for the chance of being unsold (``replenish.unsold_probability = 1``),
+which would keep lumpy parts below the targets that are compared.
 Both are then replayed over the ``--test`` periods after (default: all): T is one period, no minimum, what is short is
 owed, and the orders under way at the start are the demand of the last lead time. Parts without a demand in the fitted
 periods have no level and are left out; their share of the held-out demand is printed.
 Weights are fixed beforehand: half demands, half value. ``standard_error`` is that of promised minus realised, parts
-being independent: a few parts whose demand grows many times over decide it. ``--half``, ``--salt`` and ``--skip`` cut
-the set otherwise.
+being independent: as they show it, or as chance alone makes it where each part misses all that was asked with the
+probability its promise leaves, the larger of the two (decision 0069). A few parts whose demand grows many times over
+decide it, and where none did the parts do not show it. ``--half``, ``--salt`` and ``--skip`` cut the set otherwise.
 """
 
 from __future__ import annotations
@@ -30,11 +36,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.forecast import period_numbers
+from benchmarks.generated import GENERATED
 from partsopt.commands import answer
 
 FIRST_MONDAY = date(2020, 1, 6)
 CLASS_TARGETS = {"A": 0.98, "B": 0.95, "C": 0.90}
 FIRST_MONTH = date(2019, 1, 1)
+MADE = {name.removeprefix("like "): made for name, made in GENERATED.items()}
 DAYS = {"week": 7.0, "month": 365.25 / 12}
 REVIEW = {"week": 7, "month": 30}
 MEDIAN_PRICE, PRICE_SIGMA, LONGEST_LEAD = 20.0, 1.3, 3  # of made-up items; lead in periods
@@ -45,29 +54,26 @@ COLUMNS = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.policy", description="Two policies on held-out weeks.")
-    parser.add_argument("--demand", type=Path, required=True)
-    parser.add_argument("--items", type=Path, help="prices and lead times; default: made up")
-    parser.add_argument("--period", choices=tuple(DAYS), default="week")
-    parser.add_argument("--fit", type=int, default=100, help="periods to fit; the rest is held out")
-    parser.add_argument("--test", type=int, default=0, help="periods held out; 0: all that are left")
-    parser.add_argument("--skip", type=int, default=0, help="periods at the start that are left out")
-    parser.add_argument("--half", choices=("0", "1"), help="half of the parts, by a hash of --salt and their number")
-    parser.add_argument("--salt", default="", help="other halves for another word")
-    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="SECTION.KEY=VALUE")
-    parser.add_argument("--out", type=Path, required=True, help="the CSV file to write")
+    parser = _parser()
     options = parser.parse_args(arguments)
-    pieces, price, lead = read_set(options.demand, options.items, options.period, options.half, options.salt)
+    if options.made and options.items:
+        parser.error("--items: the items of a made industry are made up")
+    wide = made_demand(options.made, options.parts, options.seed) if options.made else read_demand(options.demand)
+    period = str(wide.columns.name)
+    if period not in DAYS or options.period not in (None, period):
+        parser.error(f"--demand: its periods are named as a {period} is")
+    if options.half is not None:
+        wide = wide[[zlib.crc32((options.salt + str(name)).encode()) % 2 == int(options.half) for name in wide.index]]
+    pieces, price, lead = with_items(wide, options.items)
     pieces = pieces[:, options.skip :]
-    pieces = pieces[:, : options.fit + options.test] if options.test else pieces
-    seen = pieces[:, : options.fit].sum(axis=1) > 0
-    unseen_share = pieces[~seen, options.fit :].sum() / max(pieces[:, options.fit :].sum(), 1)
-    print(f"{int(seen.sum()):,} of {len(seen):,} parts sold in the fitted {options.period}s; the others had "
+    fit = options.fit or round(pieces.shape[1] * 2 / 3)
+    pieces = pieces[:, : fit + options.test] if options.test else pieces
+    seen = pieces[:, :fit].sum(axis=1) > 0
+    unseen_share = pieces[~seen, fit:].sum() / max(pieces[:, fit:].sum(), 1)
+    print(f"{int(seen.sum()):,} of {len(seen):,} parts sold in the fitted {period}s; the others had "
           f"{unseen_share:.2%} of the held-out pieces")  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="partsopt-policy-") as folder:
-        rows = measured(
-            Path(folder), pieces[seen], price[seen], lead[seen], options.fit, options.settings, options.period
-        )
+        rows = measured(Path(folder), pieces[seen], price[seen], lead[seen], fit, options.settings, period)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(options.out, index=False, lineterminator="\n")
@@ -75,19 +81,55 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def read_set(
-    demand: Path, items: Path | None, period: str = "week", half: str | None = None, salt: str = ""
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pieces (parts, periods), price and lead time in periods of each part."""
-    lines = pd.read_parquet(demand)
-    wide = lines.pivot_table(index="series_id", columns="period", values="qty", aggfunc="sum").fillna(0)
-    if half is not None:
-        wide = wide[[zlib.crc32((salt + str(name)).encode()) % 2 == int(half) for name in wide.index]]
-    pieces = np.ceil(wide.to_numpy(dtype=np.float64)).clip(0).astype(np.int64)
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.policy", description=(__doc__ or "").split("\n")[0])
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--demand", type=Path, help="a Parquet file of demand by week or month")
+    source.add_argument("--made", choices=tuple(MADE), help="an industry made up, by month, instead of a file")
+    parser.add_argument("--items", type=Path, help="prices and lead times; default: made up")
+    parser.add_argument("--parts", type=int, help="of a made industry; default: as many as it has usually")
+    parser.add_argument("--seed", type=int, default=1, help="of a made industry")
+    parser.add_argument("--period", choices=tuple(DAYS), help="what the periods must be; default: as they are named")
+    parser.add_argument("--fit", type=int, help="periods to fit; the rest is held out; default: two thirds")
+    parser.add_argument("--test", type=int, default=0, help="periods held out; 0: all that are left")
+    parser.add_argument("--skip", type=int, default=0, help="periods at the start that are left out")
+    parser.add_argument("--half", choices=("0", "1"), help="half of the parts, by a hash of --salt and their number")
+    parser.add_argument("--salt", default="", help="other halves for another word")
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    parser.add_argument("--out", type=Path, required=True, help="the CSV file to write")
+    return parser
+
+
+def read_demand(file: Path) -> pd.DataFrame:
+    """Pieces of each series (rows) in each period (columns), the periods between the first and the last all there."""
+    lines = pd.read_parquet(file)
+    period, number = period_numbers(lines["period"])
+    wide = lines.assign(number=number).pivot_table(index="series_id", columns="number", values="qty", aggfunc="sum")
+    wide = wide.reindex(columns=range(int(number.min()), int(number.max()) + 1)).fillna(0.0)
+    return wide.rename_axis(columns=period)
+
+
+def made_demand(name: str, n_parts: int | None, seed: int) -> pd.DataFrame:
+    """Pieces of a made industry, named by it, its seed and a number; what is not there yet is not asked for."""
+    pieces = MADE[name](seed=seed) if n_parts is None else MADE[name](n_parts, seed)
+    names = [f"{name}-{seed}-{number:05d}" for number in range(len(pieces))]
+    return pd.DataFrame(np.nan_to_num(pieces), index=names).rename_axis(columns="month")
+
+
+def with_items(wide: pd.DataFrame, items: Path | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pieces (parts, periods), price and lead time in periods of each part; those without either are left out, told."""
     if items is None:
-        return pieces, *made_up_items(wide.index)
-    known = pd.read_parquet(items).set_index("series_id").loc[wide.index]
-    return pieces, known["price"].to_numpy(dtype=np.float64), known[f"lead_time_{period}s"].to_numpy().astype(np.int64)
+        price, lead = made_up_items(wide.index)
+    else:
+        known = pd.read_parquet(items).set_index("series_id").reindex(wide.index)
+        price, lead = (known[name].to_numpy(dtype=np.float64) for name in ("price", f"lead_time_{wide.columns.name}s"))
+    pieces = np.ceil(wide.to_numpy(dtype=np.float64)).clip(0).astype(np.int64)
+    kept = (price > 0) & (lead >= 0)  # a missing one compares as false
+    if not kept.all():
+        share = pieces[~kept].sum() / max(pieces.sum(), 1)
+        print(f"{int((~kept).sum()):,} parts without a price above 0 or a lead time, with {share:.2%} of the pieces, "
+              "are left out")  # fmt: skip
+    return pieces[kept], price[kept], np.ceil(lead[kept]).astype(np.int64)
 
 
 def made_up_items(series_ids: pd.Index) -> tuple[np.ndarray, np.ndarray]:
@@ -169,6 +211,7 @@ def set_levels(folder: Path, today: date, settings: Sequence[str], period: str =
         f"demand.period={period}",
         "demand.max_periods=1000",
         "classify.dc_min_demands_per_year=0.0",
+        "replenish.unsold_probability=1.0",
         "replenish.dc_review_period_days={{A = {0}, B = {0}, C = {0}}}".format(REVIEW[period]),
         f"replenish.dc_service_target={{A = {CLASS_TARGETS['A']}, B = {CLASS_TARGETS['B']}, C = {CLASS_TARGETS['C']}}}",
         *settings,
@@ -214,13 +257,14 @@ def figures(
     unit = served.sum() / demand.sum()
     promised_unit = (promised * demand).sum() / demand.sum()
     off = promised * demand - served - (promised_unit - unit) * demand
+    seen, chance = (off**2).sum() * len(demand) / max(len(demand) - 1, 1), (demand**2 * promised * (1 - promised)).sum()
     return {
         "parts": int(here.sum()),
         "worth_of_levels": float((levels["order_up_to_level"].to_numpy()[here] * cost).sum()),
         "promised_unit_fill": promised_unit,
         "realised_unit_fill": unit,
         "promised_minus_realised": promised_unit - unit,
-        "standard_error": float(np.sqrt((off**2).sum()) / demand.sum()),
+        "standard_error": float(np.sqrt(max(seen, chance)) / demand.sum()),
         "realised_value_fill": (served * cost).sum() / (demand * cost).sum(),
         "mean_part_fill": (served[sold] / demand[sold]).mean(),
         "average_stock": float((left[here].mean(axis=1) * cost).sum()),

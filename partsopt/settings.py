@@ -280,7 +280,7 @@ class ReplenishParams:
         "share",
     )
     largest_rate_factor: float = setting(
-        10.0,
+        25.0,
         "levels know that some parts sell more or less than forecast, by class as it was seen lately; a rate turns out "
         "at most so many times as high; 0: forecasts are taken to be right",
     )

@@ -25,7 +25,7 @@ Wholes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 KINDS = ("dealer", "dc")  # by is_dc
-FACTORS = (0.0, 0.5, 1.0, 2.0, 4.0)  # and the largest, a setting
+FACTORS = (0.0, 0.5, 1.0, 2.0, 4.0, 10.0)  # those below the largest, a setting, and the largest
 QUARTER = {"month": 3, "week": 13}  # periods of a total
 HALF_YEAR = {"month": 6, "week": 26}  # periods of history that a forecast from an earlier day has at least
 MOST_QUARTERS = 3  # earlier days, a quarter apart
@@ -33,6 +33,8 @@ MOST_SERIES = 10_000  # forecast again; parts are taken by a hash, each with all
 LEAST_TOTALS = 200  # of a kind of site; fewer teach nothing
 BORROWED = 200.0  # totals of all classes of the kind that stand beside those of a class with no share of the demand
 LEAST_SEEN = 3.0  # totals that a factor above 1 must stand for
+FAR = 10.0  # a factor above it brings much demand on a small share, so that it asks for more evidence:
+LEAST_SEEN_FAR = 10.0  # totals (decision 0075)
 NEGLIGIBLE = 1e-4  # a smaller share is none
 ROUNDS = 300  # of the estimation of shares, which converges without end
 ALMOST_POISSON = 1e-9
@@ -141,17 +143,17 @@ def rate_factors_of(quarters: pd.DataFrame, largest: float) -> pd.DataFrame:
         RATE_FACTORS; no rows of a kind of site with fewer than 200 totals. A class borrows 200 totals of all classes.
     """
     found = []
-    grid = np.array([*FACTORS, largest])
+    grid = _grid(largest)
     for kind, of_kind in quarters.groupby("site_kind", sort=True):
         if len(of_kind) < LEAST_TOTALS:
             continue
         total, mean, ratio = (of_kind[column].to_numpy() for column in ("total", "mean", "variance_to_mean"))
         likelihood = _likelihood(total, mean, ratio, grid)
-        usual = _likeliest(likelihood, np.zeros(len(grid)))
+        usual = _likeliest(grid, likelihood, np.zeros(len(grid)))
         for name in sorted(of_kind["abc_class"].unique()):
             rows = of_kind["abc_class"].eq(name).to_numpy()
             others = 1.0 - float(mean[rows].sum() / mean.sum())
-            factor, share = _balanced(grid, _likeliest(likelihood[rows], BORROWED * others * usual))
+            factor, share = _balanced(grid, _likeliest(grid, likelihood[rows], BORROWED * others * usual))
             found.append(
                 pd.DataFrame(
                     {"site_kind": kind, "abc_class": name, "factor": factor, "share": share, "n_totals": rows.sum()}
@@ -173,7 +175,8 @@ def factor_shares(total: Wholes, mean: Floats, variance_to_mean: Floats, largest
     Notes
     -----
     The likeliest mixing distribution on a grid (Laird 1978, JASA 73, 805-811), by expectation and maximisation. A
-    factor above 1 that stands for fewer than three totals is given up, so that one surprise teaches nothing.
+    factor above 1 that stands for fewer than three totals is given up, so that one surprise teaches nothing; above 10
+    it must stand for ten.
 
     Examples
     --------
@@ -182,8 +185,13 @@ def factor_shares(total: Wholes, mean: Floats, variance_to_mean: Floats, largest
     >>> bool(share[-1] > 0.03), round(float(factor @ share), 9)
     (True, 1.0)
     """
-    grid = np.array([*FACTORS, largest])
-    return _balanced(grid, _likeliest(_likelihood(total, mean, variance_to_mean, grid), np.zeros(len(grid))))
+    grid = _grid(largest)
+    return _balanced(grid, _likeliest(grid, _likelihood(total, mean, variance_to_mean, grid), np.zeros(len(grid))))
+
+
+def _grid(largest: float) -> Floats:
+    """The factors that are tried, rising to the largest."""
+    return np.array([*(factor for factor in FACTORS if factor < largest), largest])
 
 
 def _likelihood(total: Wholes, mean: Floats, variance_to_mean: Floats, grid: Floats) -> Floats:
@@ -192,17 +200,17 @@ def _likelihood(total: Wholes, mean: Floats, variance_to_mean: Floats, grid: Flo
     return np.asarray(np.maximum(likelihood / likelihood.max(axis=1, keepdims=True), 1e-300))
 
 
-def _likeliest(likelihood: Floats, borrowed: Floats) -> Floats:
+def _likeliest(grid: Floats, likelihood: Floats, borrowed: Floats) -> Floats:
     """Shares of the factors that make the totals most probable, beside ``borrowed`` totals of known factor."""
     seen = len(likelihood) + borrowed.sum()
-    grid = np.array([*FACTORS, np.inf])
+    least = np.where(grid > FAR, LEAST_SEEN_FAR, np.where(grid > 1, LEAST_SEEN, 0.0))
     kept = (borrowed > 0) if borrowed.any() else np.full(len(grid), True)
     while True:
         share = np.where(kept, 1.0 / kept.sum(), 0.0)
         for _ in range(ROUNDS):
             belief = likelihood * share
             share = ((belief / belief.sum(axis=1, keepdims=True)).sum(axis=0) + borrowed * kept) / seen
-        weak = np.flatnonzero(kept & (grid > 1) & (share * seen < LEAST_SEEN))
+        weak = np.flatnonzero(kept & (share * seen < least))
         if not len(weak):
             return share
         kept[weak[-1]] = False

@@ -73,6 +73,23 @@ def test_two_surprises_teach_nothing_and_six_do():
         assert bool(factor.max() > 5) is taught
 
 
+def test_a_factor_above_ten_asks_for_ten_totals():
+    """Some of 300 parts sell thirty times as much: seven stand for ten times, fourteen for what they are."""
+    for n, largest in ((7, 10.0), (14, 25.0)):
+        total = np.array([2] * (300 - n) + [60] * n)
+        factor, share = factor_shares(total, np.full(300, 2.0), np.ones(300), 25.0)
+        assert factor[-1] / factor[0] == pytest.approx(largest / 1.0)
+        assert share[-1] == pytest.approx(n / 300, abs=0.002)
+
+
+def test_no_factor_is_above_the_largest():
+    total = np.array([2] * 280 + [60] * 20)
+    for largest in (8.0, 10.0, 60.0):
+        factor, share = factor_shares(total, np.full(300, 2.0), np.ones(300), largest)
+        assert factor[-1] / factor[0] <= largest * (1 + 1e-9)
+        assert factor @ share == pytest.approx(1.0)
+
+
 def series_of(n: int, since: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Series of one piece a month for 15 months and then the nine months given, (n, 9)."""
     pieces = np.column_stack([np.ones((n, 15), dtype=np.int64), since])
