@@ -31,13 +31,12 @@ from partsopt.routing.timetable import (
     DayProblem,
     Delivery,
     Van,
+    largest_load,
     times_of_trip,
 )
 from partsopt.routing.travel import refuse_holes, travel_between
 from partsopt.settings import RoutingParams, clock_minutes
 from partsopt.tables import TIERS
-
-MOST_TOGETHER = 300  # parcels of a DC: three days together take four times as long as one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +56,8 @@ class Network:
 
 
 def days_of(origin: Place, parcels: list[Parcel], offers: list[list[Offer]], network: Network) -> Day:
-    """The problem of one DC's days: the parcels that vehicles may bring, the vans of each day, the matrices.
-
-    Of more than ``MOST_TOGETHER`` parcels only the first day is planned; what finds no place waits for the next night.
-    """
-    days = planned_days(network.today, origin, network.n_days if len(parcels) <= MOST_TOGETHER else 1)
+    """The problem of one DC's days: the parcels that vehicles may bring, the vans of each day, the matrices."""
+    days = planned_days(network.today, origin, network.n_days)
     midnight = _midnight(days[0], origin)
     fleet = network.vehicles[network.vehicles["depot_id"].eq(origin.site_id)]
     vans = tuple(
@@ -99,7 +95,7 @@ def days_of(origin: Place, parcels: list[Parcel], offers: list[list[Offer]], net
         wait_cost_per_day=network.params.wait_cost_per_day,
     )
     chosen, problem = _with_alternatives(problem, numbers, parcels, offers, midnight, network)
-    problem = _with_returns(problem, returns, days[0], midnight, place_of, network)
+    problem = _with_returns(problem, returns, days, midnight, place_of, network)
     if not network.params.estimate_travel:
         refuse_holes(site_ids, travel, problem.places)
     return Day(
@@ -162,9 +158,7 @@ def _delivery_of(parcel: Parcel, place: int, origin: Place, days: Sequence[date]
     destination, params = network.places[parcel.destination_id], network.params
     midnight = _midnight(days[0], origin)
     may = days_allowed(parcel, days)
-    hours = [
-        _windows(destination, on, midnight) if on in may and destination.calendar.is_working(on) else () for on in days
-    ]
+    hours = _hours_of_days(destination, days, may, midnight)
     is_free = parcel.is_express or (parcel.promised_by is None and parcel.tier != "backorder")
     due_s = -1 if parcel.promised_by is None else _seconds(parcel.promised_by, midnight)
     dear = 24 * params.late_cost_per_hour
@@ -181,13 +175,10 @@ def _delivery_of(parcel: Parcel, place: int, origin: Place, days: Sequence[date]
         grams=parcel.grams,
         cm3=parcel.cm3,
         released_s=released_s,
-        opens_s=min(window[0] for windows in hours for window in windows),
-        closes_s=max(window[1] for windows in hours for window in windows),
-        windows_s=() if several or len(hours[0]) < 2 else hours[0],
+        **_opening(hours),
         service_s=whole_up(destination.service_min * 60),
         pieces_s=parcel.pieces * params.unloading_s_per_piece,
         largest_grams=ANY_PAYLOAD if destination.largest_grams is None else destination.largest_grams,
-        hours_s=tuple(hours) if several else (),
         waves_s=tuple(waves) if several and not (parcel.is_express or parcel.is_packed) else (),
         wait_costs=tuple(day * cost for day, cost in enumerate(cost_per_day)) if several else (),
         is_prompt=parcel.tier == "backorder" and parcel.promised_by is None,
@@ -198,26 +189,47 @@ def _windows(destination: Place, on: date, midnight: pd.Timestamp) -> tuple[tupl
     return tuple((_seconds(opens, midnight), _seconds(closes, midnight)) for opens, closes in destination.windows(on))
 
 
-def _hours(destination: Place, on: date, midnight: pd.Timestamp) -> dict[str, Any]:
-    windows = _windows(destination, on, midnight)
-    several = windows if len(windows) > 1 else ()
-    return {"opens_s": windows[0][0], "closes_s": windows[-1][1], "windows_s": several}
+def _hours_of_days(
+    destination: Place, days: Sequence[date], may: Sequence[date], midnight: pd.Timestamp
+) -> list[tuple[tuple[int, int], ...]]:
+    """The times in which unloading may start on each day; none where the dealer is closed or it may not be."""
+    return [
+        _windows(destination, on, midnight) if on in may and destination.calendar.is_working(on) else () for on in days
+    ]
+
+
+def _opening(hours: Sequence[tuple[tuple[int, int], ...]]) -> dict[str, Any]:
+    """The hours of each day, at least one of which has some, as a delivery has them."""
+    moments_s = [moment_s for windows in hours for window in windows for moment_s in window]
+    several = len(hours) > 1
+    return {
+        "opens_s": min(moments_s),
+        "closes_s": max(moments_s),
+        "windows_s": () if several or len(hours[0]) < 2 else hours[0],
+        "hours_s": tuple(hours) if several else (),
+    }
 
 
 def _with_returns(
     problem: DayProblem,
     returns: Sequence[Return],
-    on: date,
+    days: Sequence[date],
     midnight: pd.Timestamp,
     place_of: Mapping[str, int],
     network: Network,
 ) -> DayProblem:
-    """Add the returns as the lowest tier; one that can wait is worth a detour, one that is due whatever it costs."""
-    added = []
+    """Add the returns as the lowest tier, on any day by which they are to be collected.
+
+    One that can wait is worth a detour, one that is due whatever it costs; a later day costs as much as for a delivery.
+    """
+    added, is_open = [], []
     for one in returns:
         dealer = network.places[one.site_id]
         most = ANY_PAYLOAD if dealer.largest_grams is None else dealer.largest_grams
-        can_wait = one.collect_by is None or one.collect_by > on
+        can_wait = one.collect_by is None or one.collect_by > days[0]
+        may = [on for on in days if one.collect_by is None or on <= max(one.collect_by, days[0])]
+        hours = _hours_of_days(dealer, days, may, midnight)
+        is_open.append(any(hours))
         added.append(
             Delivery(
                 place=place_of[one.site_id],
@@ -225,7 +237,7 @@ def _with_returns(
                 grams=0,
                 cm3=0,
                 released_s=0,
-                **_hours(dealer, on, midnight),
+                **_opening(hours if any(hours) else [_windows(dealer, days[0], midnight)]),
                 service_s=whole_up(dealer.service_min * 60),
                 pieces_s=whole_up(one.loading_min * 60),
                 largest_grams=most,
@@ -233,38 +245,52 @@ def _with_returns(
                 back_cm3=whole_up(one.load_m3 * CM3_PER_M3),
                 lane_cost=network.params.return_detour_cost if can_wait else None,
                 lane_keeps_promise=can_wait,
+                wait_costs=tuple(day * network.params.wait_cost_per_day for day in range(len(days))),
             )
         )
     whole = replace(problem, deliveries=(*problem.deliveries, *added))
     closing_s = [one.closes_s for one in whole.deliveries]
     deliveries = list(whole.deliveries)
-    for number in range(len(problem.deliveries), len(deliveries)):
-        is_open = network.places[returns[number - len(problem.deliveries)].site_id].calendar.is_working(on)
-        able = tuple(
-            vehicle
-            for vehicle, van in enumerate(whole.vans)
-            if is_open
-            and van.day == 0
-            and van.grams <= deliveries[number].largest_grams
-            and not isinstance(times_of_trip(whole, van, [number], van.start_s, closing_s), Broken)
-        )
+    for number, may_come in enumerate(is_open, start=len(problem.deliveries)):
+        able = tuple(direct_starts(whole, number, closing_s)) if may_come else ()
         deliveries[number] = replace(deliveries[number], vehicles=able)
     return replace(whole, deliveries=tuple(deliveries))
+
+
+def direct_starts(problem: DayProblem, number: int, closing_s: Sequence[int]) -> dict[int, int]:
+    """When unloading would start on a trip for one delivery alone, seconds, by each van that could make it.
+
+    It is the same for all vans of one day and shift that take the load.
+    """
+    delivery, (grams, cm3) = problem.deliveries[number], largest_load(problem, [number])
+    starts_s: dict[tuple[int, int, int], int | None] = {}
+    found = {}
+    for vehicle, van in enumerate(problem.vans):
+        if van.grams < grams or van.cm3 < cm3 or van.grams > delivery.largest_grams:
+            continue
+        shift = van.day, van.start_s, van.end_s
+        if shift not in starts_s:
+            times = times_of_trip(problem, van, [number], van.start_s, closing_s)
+            starts_s[shift] = None if isinstance(times, Broken) else times.visits[0].starts_s
+        start_s = starts_s[shift]
+        if start_s is not None:
+            found[vehicle] = start_s
+    return found
 
 
 def _van_of(row: Any, day: int, on: date, depot: Place, midnight: pd.Timestamp, params: RoutingParams) -> Van:
     start_s = _seconds(moment_at(on, row.shift_start, depot.zone), midnight)
     end_s = _seconds(moment_at(on, int(row.shift_end), depot.zone), midnight)
-    dock = _hours(depot, on, midnight) if depot.dock_hours else {"opens_s": start_s, "closes_s": end_s}
+    dock = _windows(depot, on, midnight) if depot.dock_hours else ((start_s, end_s),)
     return Van(
         grams=whole_down(row.capacity_kg * GRAMS_PER_KG),
         cm3=whole_down(row.capacity_m3 * CM3_PER_M3),
         fixed_cost=float(row.fixed_cost),
         cost_per_m=float(row.cost_per_km) / 1000,
         cost_per_s=float(row.cost_per_hour) / 3600,
-        start_s=max(start_s, dock["opens_s"]),
-        end_s=min(end_s, dock["closes_s"]),
-        ends_with_dock=dock["closes_s"] < end_s,
+        start_s=max(start_s, dock[0][0]),
+        end_s=min(end_s, dock[-1][1]),
+        ends_with_dock=dock[-1][1] < end_s,
         max_trips=int(row.max_trips),
         reload_s=whole_up(max(row.reload_min, rest_between_trips(params)) * 60),
         day=day,
@@ -295,16 +321,8 @@ def _with_alternatives(
     closing_s = [one.closes_s for one in problem.deliveries]
     direct_s: dict[int, int] = {}
     able: dict[int, tuple[int, ...]] = {}
-    kinds = list(dict.fromkeys(problem.vans))
-    kind_of = [kinds.index(van) for van in problem.vans]
     for delivery, number in enumerate(numbers):
-        first_s = {
-            kind: times.visits[0].starts_s
-            for kind, van in enumerate(kinds)
-            if van.grams <= problem.deliveries[delivery].largest_grams
-            and not isinstance(times := times_of_trip(problem, van, [delivery], van.start_s, closing_s), Broken)
-        }
-        direct = {vehicle: first_s[kind] for vehicle, kind in enumerate(kind_of) if kind in first_s}
+        direct = direct_starts(problem, delivery, closing_s)
         able[number] = tuple(direct)
         if direct:
             direct_s[number] = min(direct.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from partsopt.routing.days import Network, best_offers, days_of, wanted_by
 from partsopt.routing.findings import Finding
 from partsopt.routing.found import Found
 from partsopt.routing.given import Given
-from partsopt.routing.insertion import Relaxed, cheapest_place, relaxed_days
+from partsopt.routing.insertion import Relaxed, good_place, openings_of, relaxed_days
 from partsopt.routing.lanes import Offer, join_consignments, lanes_of, offers_of
 from partsopt.routing.rows import (
     OVERDUE,
@@ -43,7 +43,7 @@ from partsopt.routing.stops import (
     returns_of,
 )
 from partsopt.routing.verify import verify_deliveries
-from partsopt.routing.waiting import brought_forward, why_lane_waits, why_vans_wait
+from partsopt.routing.waiting import brought_forward, why_lane_waits, why_vans_wait, without_later_returns
 from partsopt.settings import RoutingParams
 from partsopt.tables import COLLECTIONS, ROUTES, SOLVER_RUNS, STOPS
 
@@ -208,7 +208,11 @@ def plan_origin(origin_id: str, parcels: list[Parcel], network: Network) -> Orig
     day = days_of(origin, parcels, offers, network)
     found = network.search(day)
     found = brought_forward(day.problem, found)
-    on_board, routes, stops = vehicle_rows(day, found, parcels, network.vehicles, why_vans_wait(day, found))
+    waits = why_vans_wait(day, found)
+    left = _why_left(day, found, waits)
+    found = without_later_returns(day, found)
+    why_wait = {day.numbers[one]: says for one, says in waits.items() if one < len(day.numbers)}
+    on_board, routes, stops = vehicle_rows(day, found, parcels, network.vehicles, why_wait)
     fates = []
     relaxed = relaxed_days(day.problem, found.trips, found.latest_s)
     for number, parcel in enumerate(parcels):
@@ -238,23 +242,29 @@ def plan_origin(origin_id: str, parcels: list[Parcel], network: Network) -> Orig
         routes=routes,
         stops=stops,
         solver_runs=[solver_run],
-        collections=collection_rows(day, found, _why_left(day, found)),
+        collections=collection_rows(day, found, left),
         n_estimated=day.travel.estimated_among(driven),
         n_pairs=len(driven) * (len(driven) - 1),
     )
 
 
-def _why_left(day: Day, found: Found) -> dict[int, str]:
-    """Why each return stays where it is, by delivery."""
-    on_board = {one for trips in found.trips for trip in trips for one in trip}
+def _why_left(day: Day, found: Found, waits: Mapping[int, str]) -> dict[int, str]:
+    """Why no vehicle of the first day fetches each return, by delivery."""
+    if not day.returns:
+        return {}
+    van_of = {one: van for van, trips in enumerate(found.trips) for trip in trips for one in trip}
+    openings = openings_of(day.problem, found.trips, found.latest_s)
     left = {}
     for number in range(len(day.numbers), len(day.problem.deliveries)):
-        if number in on_board:
+        if number in van_of and number not in waits:
             continue
         one, delivery = day.returns[number - len(day.numbers)], day.problem.deliveries[number]
-        place = cheapest_place(day.problem, number, found.trips, found.latest_s)
+        if number in waits:
+            left[number] = f"it can wait; {day.names()[van_of[number]]} would fetch it: {waits[number]}"
+            continue
+        place = good_place(day.problem, number, found.trips, found.latest_s, openings)
         if not delivery.vehicles:
-            why = reasons.out_of_reach(day.problem, number, day.names()) or "no vehicle can fetch it on this day"
+            why = reasons.out_of_reach(day.problem, number, day.names()) or "no vehicle can fetch it on these days"
         elif place is None:
             why = "no trip has the time and the room for it"
         else:
@@ -270,7 +280,9 @@ def _why_unserved(day: Day, found: Found, number: int, parcel: Parcel, relaxed: 
     if number in day.barred:
         return f"{no_lane}; {day.barred[number]}"
     delivery = day.numbers.index(number)
-    why = reasons.out_of_reach(day.problem, delivery, day.names())
+    why = None
+    if not day.problem.deliveries[delivery].vehicles:
+        why = reasons.out_of_reach(day.problem, delivery, day.names())
     if why is None:
         why = reasons.full(day.problem, delivery, found.trips, found.latest_s, day.names(), relaxed)
         last = max(day.problem.vans[van].day for van in day.problem.deliveries[delivery].vehicles)

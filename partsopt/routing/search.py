@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from ortools.constraint_solver import pywrapcp, routing_enums_pb2
 
@@ -44,6 +44,7 @@ from partsopt.tables import TIERS
 FIRST_STRATEGIES = ("PARALLEL_CHEAPEST_INSERTION", "LOCAL_CHEAPEST_INSERTION", "SAVINGS")
 FAILURES_PER_SOLUTION = 10
 SHORT_PASS = 4
+MANY_PARCELS = 600  # from here on the last pass of several days takes as long as of one
 LARGEST_FIRST = 20_000  # deliveries times slots up to which OR-Tools' first solutions take less than a second
 BOOL_FALSE = 2
 SLOW_OPERATORS = (
@@ -52,6 +53,7 @@ SLOW_OPERATORS = (
     "use_relocate_path_global_cheapest_insertion_insert_unperformed",
 )
 EXPRESS_RANKS = tuple(TIERS.index(tier) for tier in EXPRESS_TIERS)
+Inserter: TypeAlias = Callable[[DayProblem, Mapping[int, Terms], Trips, Weights], Trips]
 STATUS_NAMES = {number: name for name, number in routing_enums_pb2.RoutingSearchStatus.Value.items()}
 
 
@@ -116,7 +118,9 @@ def search_day(problem: DayProblem, params: RoutingParams) -> Found:
                 trips = insert(problem, terms, trips, weights)
             else:
                 last = tiers[level] == max(one for one in tiers if one != RETURN_RANK)
-                search_pass = _recreate_pass if budget.is_large else _search_pass
+                search_pass = _search_pass
+                if budget.is_large:
+                    search_pass = _recreate_pass if last or len(problem.midnights_s) == 1 else _first_day_pass
                 trips, has_answer = search_pass(problem, terms, trips, tiers[level], weights, params, budget, last=last)
             level += 1
         else:
@@ -299,7 +303,7 @@ def _recreate_pass(
         for answer in _first_answers(problem, terms, start, tier, weights, params, own, 1):
             best, best_value = _better(problem, terms, weights, best, best_value, answer, insert_well)
     if last or not _is_settled(problem, terms, tier, best):
-        share = 1 if last and not budget.n_columns else SHORT_PASS
+        share = _share_of(problem, terms, budget, last=last)
         seconds = budget.time_left_ms / 1000 - (time.monotonic() - began)
         found = recreate_pass(problem, terms, best, weights, params.iterations_per_parcel, share, seconds)
         budget.searches += 1
@@ -311,6 +315,46 @@ def _recreate_pass(
         best, best_value = _better(problem, terms, weights, best, best_value, found.trips, insert_well)
     budget.time_left_ms -= round((time.monotonic() - began) * 1000)
     return best, True
+
+
+def _share_of(problem: DayProblem, terms: Mapping[int, Terms], budget: _Budget, *, last: bool) -> int:
+    """One part in so many of the search that a pass gets: the last all of it, those planned again little.
+
+    Many parcels on several days get half: only the first of these days is handed out.
+    """
+    if budget.n_columns:
+        return SHORT_PASS * SHORT_PASS
+    if not last:
+        return SHORT_PASS
+    return 2 if len(problem.midnights_s) > 1 and len(terms) > MANY_PARCELS else 1
+
+
+def _first_day_pass(
+    problem: DayProblem,
+    terms: Mapping[int, Terms],
+    start: Trips,
+    tier: int,
+    weights: Weights,
+    params: RoutingParams,
+    budget: _Budget,
+    *,
+    last: bool,
+) -> tuple[Trips, bool]:
+    """A pass after which others come: the first day is searched as if it were alone.
+
+    What it cannot carry is put on later days where it costs least, and stays there until the last pass.
+    """
+    n_vans = sum(van.day == 0 for van in problem.vans)  # those of the first day come first
+    deliveries = tuple(
+        replace(one, vehicles=tuple(van for van in one.vehicles if van < n_vans)) for one in problem.deliveries
+    )
+    today = replace(problem, deliveries=deliveries, vans=problem.vans[:n_vans])
+    later = _on_board(start[n_vans:])
+    own = {one: term for one, term in terms.items() if one not in later and deliveries[one].vehicles}
+    trips, has_answer = start[:n_vans], True
+    if any(deliveries[one].tier == tier for one in own):
+        trips, has_answer = _recreate_pass(today, own, trips, tier, weights, params, budget, last=last)
+    return insert_well(problem, terms, (*trips, *start[n_vans:]), weights), has_answer
 
 
 def _first_answers(
@@ -393,14 +437,38 @@ def _better(
     best: Trips,
     best_value: int,
     answer: Trips,
-    insert: Callable[[DayProblem, Mapping[int, Terms], Trips, Weights], Trips],
+    insert: Inserter,
 ) -> tuple[Trips, int]:
     """The cheaper of a plan and an answer, the answer mended and with what it leaves out put in where it can be."""
     answer = insert(problem, terms, mended(problem, answer, _latest(problem, terms)), weights)
     if not _is_whole(terms, answer):
-        return best, best_value
+        answer = _restored(problem, terms, weights, best, answer, insert)
     value = _value(problem, terms, answer, weights)
     return (answer, value) if value < best_value else (best, best_value)
+
+
+def _restored(
+    problem: DayProblem, terms: Mapping[int, Terms], weights: Weights, whole: Trips, answer: Trips, insert: Inserter
+) -> Trips:
+    """An answer that lacks some of what must be carried, with the days that a whole plan has for these instead.
+
+    What the exact timetable took off the answer, or the search could not drive, so costs the days around it, not all.
+    """
+    latest_s = _latest(problem, terms)
+    needed = {one: term for one, term in terms.items() if term.penalty is None}
+    van_of = {one: van for van, day in enumerate(whole) for trip in day for one in trip}
+    vans: set[int] = set()
+    while lost := needed.keys() - _on_board(answer):
+        vans |= {van_of[one] for one in lost}
+        held = {one for van in vans for trip in whole[van] for one in trip}
+        answer = tuple(
+            whole[van]
+            if van in vans
+            else tuple(kept for trip in day if (kept := tuple(one for one in trip if one not in held)))
+            for van, day in enumerate(answer)
+        )
+        answer = insert(problem, needed, mended(problem, answer, latest_s), weights)
+    return insert(problem, terms, answer, weights)
 
 
 def _solve(

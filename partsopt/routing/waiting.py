@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from partsopt.routing.found import Found
-from partsopt.routing.insertion import Insertion, good_place, openings_of
+from partsopt.routing.insertion import Insertion, Openings, good_place, openings_after, openings_of
 from partsopt.routing.lanes import SELF_COLLECTED, Offer
 from partsopt.routing.rows import Day
 from partsopt.routing.timetable import Broken, DayProblem, Trips, cost_of_day, times_of_day
@@ -18,10 +18,12 @@ def brought_forward(problem: DayProblem, found: Found) -> Found:
     One after the other, the most urgent first; nothing on board comes later than it is held to.
     """
     trips = found.trips
+    openings = _openings_of_first_day(problem, found)
     for one in _waiting(problem, trips):
-        moved = _moved_to_first_day(problem, one, trips, found)
+        moved = _moved_to_first_day(problem, one, trips, found, openings)
         if moved is not None and moved.cost <= 0:
             trips = moved.trips
+            openings = openings_after(problem, openings, trips, moved.vehicle, found.latest_s)
     if trips == found.trips:
         return found
     objective = math.fsum(_cost(problem, number, day, found) for number, day in enumerate(trips))
@@ -30,12 +32,13 @@ def brought_forward(problem: DayProblem, found: Found) -> Found:
 
 
 def why_vans_wait(day: Day, found: Found) -> dict[int, str]:
-    """Why each parcel that a vehicle brings on a later day does not go on the first, by number of the parcel."""
+    """Why each delivery that a vehicle makes on a later day is not made on the first, returns included."""
     problem, first = day.problem, f"{day.days[0]:%a %Y-%m-%d}"
+    openings = _openings_of_first_day(problem, found)
     why = {}
     for one in _waiting(problem, found.trips):
         delivery = problem.deliveries[one]
-        moved = _moved_to_first_day(problem, one, found.trips, found)
+        moved = _moved_to_first_day(problem, one, found.trips, found, openings)
         if not delivery.windows_on(0):
             says = f"{day.site_ids[delivery.place]} is closed on {first}"
         elif not any(problem.vans[van].day == 0 for van in delivery.vehicles):
@@ -44,8 +47,18 @@ def why_vans_wait(day: Day, found: Found) -> dict[int, str]:
             says = f"no vehicle has room and time for it on {first}"
         else:
             says = f"going on {first} would add {moved.cost:.2f}"
-        why[day.numbers[one]] = says
+        why[one] = says
     return why
+
+
+def without_later_returns(day: Day, found: Found) -> Found:
+    """The plan in which no vehicle of a later day fetches a return: that is for the next night to say."""
+    n_parcels = len(day.numbers)
+    trips = tuple(
+        tuple(kept for trip in trips if (kept := tuple(one for one in trip if one < n_parcels))) if van.day else trips
+        for van, trips in zip(day.problem.vans, found.trips, strict=True)
+    )
+    return replace(found, trips=trips)
 
 
 def why_lane_waits(offer: Offer) -> str:
@@ -64,22 +77,29 @@ def _waiting(problem: DayProblem, trips: Trips) -> list[int]:
     return sorted(later, key=lambda one: (problem.deliveries[one].tier, one))
 
 
-def _moved_to_first_day(problem: DayProblem, one: int, trips: Trips, found: Found) -> Insertion | None:
+def _openings_of_first_day(problem: DayProblem, found: Found) -> Openings:
+    """Where one more delivery could go on the first day; taking one off a later day changes none of them."""
+    openings = openings_of(problem, found.trips, found.latest_s)
+    return Openings._make(column[openings.day == 0] for column in openings)
+
+
+def _moved_to_first_day(
+    problem: DayProblem, one: int, trips: Trips, found: Found, openings: Openings
+) -> Insertion | None:
     """The plan with a delivery on the first day instead of its own, and what that adds; None where it has no place."""
     delivery = problem.deliveries[one]
     today = tuple(van for van in delivery.vehicles if problem.vans[van].day == 0)
     if not today:
         return None
-    without = tuple(
-        tuple(kept for trip in day if (kept := tuple(other for other in trip if other != one))) for day in trips
-    )
-    number = next(number for number, day in enumerate(trips) if day != without[number])
+    number = next(number for number, day in enumerate(trips) if any(one in trip for trip in day))
+    left = tuple(kept for trip in trips[number] if (kept := tuple(other for other in trip if other != one)))
+    without = (*trips[:number], left, *trips[number + 1 :])
     alone = replace(delivery, vehicles=today)
     asked = replace(problem, deliveries=(*problem.deliveries[:one], alone, *problem.deliveries[one + 1 :]))
-    place = good_place(asked, one, without, found.latest_s, openings_of(asked, without, found.latest_s))
+    place = good_place(asked, one, without, found.latest_s, openings)
     if place is None:
         return None
-    saved = _cost(problem, number, trips[number], found) - _cost(problem, number, without[number], found)
+    saved = _cost(problem, number, trips[number], found) - _cost(problem, number, left, found)
     return replace(place, cost=place.cost - saved)
 
 

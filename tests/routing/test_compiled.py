@@ -48,6 +48,24 @@ def test_random_nights_hold_every_rule(seed):
     assert (runs["bound"] <= runs["objective"]).all()
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_an_answer_that_lacks_what_must_be_carried_is_made_whole(seed):
+    """It keeps every delivery of the whole plan that has no price, and its days can be driven."""
+    problem = random_day(seed)
+    weights = weights_of(problem)
+    open_terms = {one: Terms(each.latest_s, weights.unserved) for one, each in enumerate(problem.deliveries)}
+    whole = search.insert_cheapest(problem, open_terms, no_trips(problem), weights)
+    must = sorted(one for day in whole for trip in day for one in trip)[::2]
+    terms = {**open_terms, **{one: Terms(open_terms[one].latest_s, None) for one in must}}
+    answer = search.insert_cheapest(
+        problem, {one: open_terms[one] for one in terms if one not in must}, no_trips(problem), weights
+    )
+    made = search._restored(problem, terms, weights, whole, answer, search.insert_cheapest)
+    assert set(must) <= {one for day in made for trip in day for one in trip}
+    latest_s = [each.latest_s for each in problem.deliveries]
+    assert not any(isinstance(times_of_day(problem, n, day, latest_s), Broken) for n, day in enumerate(made))
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_a_plan_is_the_same_twice_and_for_shuffled_rows(seed):
     tables = random_night(seed, n_dealers=6, n_vans=3, n_lines=20)

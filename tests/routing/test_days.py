@@ -8,11 +8,11 @@ from unittest import mock
 import pandas as pd
 import pytest
 
-from partsopt.routing import days, search
+from partsopt.routing import search
 from partsopt.routing.search import search_day
 from partsopt.routing.takeup import take_up, waiting_of
 from partsopt.routing.waiting import brought_forward
-from partsopt.tables import OPEN_ORDERS, PARTS, SHIPMENTS, conform, together
+from partsopt.tables import HOLIDAYS, OPEN_ORDERS, PARTS, SHIPMENTS, conform, together
 from tests.routing.nights import MONDAY, at, fate, lane, leg, line, night, plan, problems, random_night, site, van
 
 TUESDAY, WEDNESDAY = date(2026, 11, 3), date(2026, 11, 4)
@@ -60,13 +60,52 @@ def test_only_the_days_of_the_setting_are_planned():
     assert sorted(leaves(deliveries).values()) == ["", "Mon"]
 
 
-def test_a_very_large_day_is_planned_alone_and_the_rest_waits(monkeypatch):
-    """Above the bound the second parcel is unserved tonight, and taken up by the next night."""
-    monkeypatch.setattr(days, "MOST_TOGETHER", 1)
-    tables = full_van()
+def test_a_large_dc_plans_its_days_together():
+    deliveries = plan(full_van(), compiled_from_parcels=1, iterations_per_parcel=40)
+    assert sorted(leaves(deliveries).values()) == ["Mon", "Tue"]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_later_days_let_no_urgent_line_down(seed):
+    """By the compiled search no more vor and urgent lines are late or unserved than where the first day is alone."""
+    tables = random_night(seed, n_dealers=5, n_vans=2, n_lines=14, lane_share=0.2)
+    express = tables["shipments"].query("tier in ('vor', 'urgent')")["line_id"]
+    let_down = []
+    for n_days in (1, 3):
+        deliveries = plan(tables, stock_within_working_days=n_days, compiled_from_parcels=1, iterations_per_parcel=40)
+        lines = deliveries.delivery_lines.set_index("line_id").loc[express]
+        let_down.append(int((lines["carried_by"].eq("unserved") | lines["is_late"]).sum()))
+    assert let_down[1] <= let_down[0]
+
+
+def test_a_return_waits_for_the_van_that_passes_by():
+    """Nobody goes to D2 on Monday; on Tuesday the second parcel goes there, and the return rides back for its minutes."""
+    given_back = {"return_id": "R1", "site_id": "D2", "load_kg": 100.0, "load_m3": 0.5}
+    lines = [line("A/1", "D1", kg=600.0), line("B/1", "D2", kg=600.0, tier="stock")]
+    tables = full_van(shipments=lines, returns=[given_back], sites=[SITES[0], SITES[1], {**SITES[2], "calendar": "X"}])
+    tables["holidays"] = conform(
+        pd.DataFrame({"calendar": ["X"], "day": [pd.Timestamp(MONDAY)], "is_working": [False]}), HOLIDAYS
+    )
     deliveries = plan(tables)
-    assert sorted(leaves(deliveries).values()) == ["", "Mon"]
-    assert len(waiting_of(tables["shipments"], deliveries.delivery_lines, MONDAY)) == 1
+    assert leaves(deliveries) == {"A/1": "Mon", "B/1": "Tue"}
+    (row,) = deliveries.collections.to_dict("records")
+    assert row["carried_by"] == "left"
+    assert row["left_because"] == "it can wait; V1 on Tue 2026-11-03 would fetch it: D2 is closed on Mon 2026-11-02"
+    assert deliveries.stops["n_returns"].tolist() == [0, 0]
+    assert not problems(deliveries, tables)
+
+
+def test_a_return_that_is_due_tomorrow_is_fetched_by_then():
+    """D2 would be reached for less on Wednesday; the return is due on Tuesday, on which the dealer is closed."""
+    given_back = {"return_id": "R1", "site_id": "D2", "load_kg": 100.0, "load_m3": 0.5}
+    due = {**given_back, "collect_by": pd.Timestamp(TUESDAY)}
+    sites = [SITES[0], SITES[1], {**SITES[2], "calendar": "X"}]
+    shut = pd.DataFrame({"calendar": ["X"], "day": [pd.Timestamp(TUESDAY)], "is_working": [False]})
+    tables = full_van(shipments=[line("A/1", "D1", kg=600.0)], returns=[due], sites=sites)
+    tables["holidays"] = conform(shut, HOLIDAYS)
+    deliveries = plan(tables, return_detour_cost=1000.0)
+    assert deliveries.collections["carried_by"].tolist() == ["vehicle"]
+    assert not problems(deliveries, tables)
 
 
 def test_when_all_days_are_full_the_reason_says_which_were_tried():
