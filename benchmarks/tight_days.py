@@ -1,15 +1,15 @@
 """Days that do not fit: tight windows and too small a fleet, each planned whole with every drop named, in bounded time.
 
     python -m benchmarks.tight_days --days 200 --stops 150 --vans 12 --out tight.csv
-    python -m benchmarks.tight_days --days 20 --stops 1500 --vans 150 --out large.csv
+    python -m benchmarks.tight_days --days 20 --stops 1500 --vans 150 --together 3 --out large.csv
     python -m benchmarks.tight_days --days 20 --stops 150 --vans 12 --late 10 --out dispatch.csv
 
 draws days of one DC with so many dealers, one to three parcels each, windows of one to four hours, vans for some two
 thirds of the load, a lane to some dealers. A row for each day: CPU and wall seconds of the plan from tables to
-verified tables, lines on vans, on lanes and left out with the reason. Further columns with ``--late``: as many urgent
-orders put into the day at 10:30 by the dispatch's planning, its CPU and wall seconds, and whether a trip that was
-loading or under way has changed. Exit code 2 where a line is in no plan, a reason is blank, a locked trip has changed
-or a plan is refused.
+verified tables, lines on vans, on lanes and left out with the reason, and how many wait for a later day, of which
+``--together`` says how many there are. Further columns with ``--late``: as many urgent orders put into the day at 10:30
+by the dispatch's planning, its CPU and wall seconds, and whether a trip that was loading or under way has changed. Exit
+code 2 where a line is in no plan, a reason is blank, a locked trip has changed or a plan is refused.
 """
 
 from __future__ import annotations
@@ -42,12 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first day")
     parser.add_argument("--stops", type=int, default=150)
     parser.add_argument("--vans", type=int, default=12)
+    parser.add_argument("--together", type=int, default=1, help="working days planned together")
     parser.add_argument("--late", type=int, default=0, help="urgent orders put into each day by a dispatch")
     parser.add_argument("--out", type=Path, required=True, help="the CSV file to write")
     options = parser.parse_args(arguments)
     numbers = range(options.first, options.first + options.days)
     compile_search()
-    rows = pd.DataFrame([row_of(number, options.stops, options.vans, options.late) for number in numbers])
+    rows = pd.DataFrame([row_of(number, options.stops, options.vans, options.late, options.together) for number in numbers])
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rows.to_csv(options.out, index=False, lineterminator="\n")
     for name in [column for column in rows if column.endswith("_seconds")]:
@@ -98,18 +99,19 @@ def _placed(tier: str, draw: random.Random) -> dict[str, Any]:
     return placed | ({"deliver_by": at("17:00")} if draw.random() < 0.3 else {})
 
 
-def row_of(number: int, stops: int, vans: int, late: int = 0) -> dict[str, object]:
+def row_of(number: int, stops: int, vans: int, late: int = 0, together: int = 1) -> dict[str, object]:
     """A day, how long its plan took, what became of its lines, and what is wrong with the plan."""
     tables = tight_day(number, stops, vans)
-    params = RoutingParams(stock_within_working_days=1)  # several days together would find room for them
+    params = RoutingParams(stock_within_working_days=together)
     row: dict[str, object] = {"day": number, "lines": len(tables["shipments"]), "cpu_seconds": 0.0, "wall_seconds": 0.0}
     began, wall = time.process_time(), time.monotonic()
     try:
         planned = plan_deliveries(Given(**tables), today=MONDAY, params=params, seed=1)
     except NoPlan as refused:
-        return {**row, "vehicle": 0, "lane": 0, "unserved": 0, "broken": str(refused)}
+        return {**row, "vehicle": 0, "lane": 0, "unserved": 0, "waits": 0, "broken": str(refused)}
     row |= {"cpu_seconds": time.process_time() - began, "wall_seconds": time.monotonic() - wall}
     row |= {how: int(planned.delivery_lines["carried_by"].eq(how).sum()) for how in ("vehicle", "lane", "unserved")}
+    row |= {"waits": int(planned.delivery_lines["waits"].sum())}
     row |= {"status": ", ".join(planned.solver_runs["status"]), "broken": unnamed(planned, tables["shipments"])}
     return {**row, **_dispatched(number, tables, planned, params, late)} if late and not row["broken"] else row
 

@@ -17,9 +17,11 @@ def brought_forward(problem: DayProblem, found: Found) -> Found:
 
     One after the other, the most urgent first; nothing on board comes later than it is held to.
     """
-    trips = found.trips
+    trips, waiting = found.trips, _waiting(problem, found.trips)
+    if not waiting:
+        return found
     openings = _openings_of_first_day(problem, found)
-    for one in _waiting(problem, trips):
+    for one in waiting:
         moved = _moved_to_first_day(problem, one, trips, found, openings)
         if moved is not None and moved.cost <= 0:
             trips = moved.trips
@@ -34,9 +36,12 @@ def brought_forward(problem: DayProblem, found: Found) -> Found:
 def why_vans_wait(day: Day, found: Found) -> dict[int, str]:
     """Why each delivery that a vehicle makes on a later day is not made on the first, returns included."""
     problem, first = day.problem, f"{day.days[0]:%a %Y-%m-%d}"
+    waiting = _waiting(problem, found.trips)
+    if not waiting:
+        return {}
     openings = _openings_of_first_day(problem, found)
     why = {}
-    for one in _waiting(problem, found.trips):
+    for one in waiting:
         delivery = problem.deliveries[one]
         moved = _moved_to_first_day(problem, one, found.trips, found, openings)
         if not delivery.windows_on(0):
