@@ -48,7 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     numbers = range(options.first, options.first + options.days)
     compile_search()
-    rows = pd.DataFrame([row_of(number, options.stops, options.vans, options.late, options.together) for number in numbers])
+    rows = pd.DataFrame(
+        [row_of(number, options.stops, options.vans, options.late, options.together) for number in numbers]
+    )
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rows.to_csv(options.out, index=False, lineterminator="\n")
     for name in [column for column in rows if column.endswith("_seconds")]:
