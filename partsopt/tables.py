@@ -1079,17 +1079,31 @@ LEVELS_FILE = Table(
     },
 )
 
+CURVE_LIMITS = ("money", "money and room", "room", "levels")
+
 EXCHANGE_CURVE = Table(
     name="exchange_curve",
     key=("scope", "point"),
-    says="the best service for every amount of money in levels, and where tonight's levels stand",
+    says="the best service for every amount of money in levels, what stops it there, and where tonight's levels stand",
     columns={
         "scope": text("network, or a DC with its dealers"),
         "point": whole("number of the point, by rising money", min=0),
         "money": money("order-up-to levels at unit cost", min=0),
+        "owed": money("worth of the pieces customers are owed; budget_counts = stock pays it too", min=0),
         "service": number("weighted fill rate of customers (replenish.system_weights)", min=0, max=1.000001),
+        "bound": number("service that no levels of this money exceed, of the levels of DCs that were weighed", min=0),
+        "room_takes": number("what the bound would be more, were there room for any stock", min=0),
         "is_here": flag("the levels of tonight; the other points are the best for their money"),
+        "stopped_by": text(
+            "what stops service there; levels: the highest allowed are reached. Tonight's: as at the point above",
+            choices=CURVE_LIMITS,
+        ),
+        "service_per_money": number("service that one more unit of money would bring", min=0),
+        "full_sites": whole("sites whose room (sites.storage_m3) is full", min=0),
+        "full_site_id": text("where one more m3 would bring most; blank where none is full", required=False),
+        "service_per_m3": number("service that one more m3 there would bring", unit="1/m3", min=0),
         "pairs_lower": whole("parts at sites whose level falls on the way down to the point before", min=0),
+        "pairs_higher": whole("parts at sites whose level rises on that way: they had made room", min=0),
         "site_id": text("where the service falls most on that way; blank where nothing falls", required=False),
         "part_id": text("the part whose service falls most; blank where nothing falls", required=False),
         "service_lost": number("by how much, in weighted fill rate", min=0),

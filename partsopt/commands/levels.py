@@ -139,29 +139,48 @@ def _show(
         first = [int((rows["service"] >= share).to_numpy().argmax()) for share in SHOWN]
         shown = sorted({*first, int(rows["is_here"].to_numpy().argmax()), len(rows) - 1})
         click.echo(f"  {scope if scope == 'network' else f'{scope} with its dealers'}")
-        click.echo(f"    {'money':>18}   service  what the next step down gives up")
-        for row in rows.iloc[shown].itertuples():
-            many = f"{row.pairs_lower:,} level{'s' if row.pairs_lower != 1 else ''}"
-            lost = f"{many} lower; most {row.part_id} at {row.site_id}, {row.service_lost:.3%}"
-            note = HERE if row.is_here else lost if row.pairs_lower else "the floors"
-            click.echo(f"    {row.money:>18,.2f}  {row.service:8.3%}  {note}")
+        click.echo(f"    {'money':>18}   service  what the next step down gives up, and what is full")
+        for row in rows.iloc[shown].to_dict("records"):
+            click.echo(f"    {row['money']:>18,.2f}  {row['service']:8.3%}  {_note(row)}")
         here = _here(scope, rows)
         click.echo(
             f"    the best levels serve {here['service_for_the_money']:.3%} for the money you have there, "
-            f"or as much as you do for {here['money_for_the_service']:,.2f}"
+            f"or as much as you do for {here['money_for_the_service']:,.2f}; none serve more than {here['bound']:.3%}"
         )
+        if here["room_takes"] > 0:
+            click.echo(f"    the room of sites takes {here['room_takes']:.3%} of service for that money")
+
+
+def _note(row: dict[str, Any]) -> str:
+    """What the step down from a point gives up, which sites are full there, and what ends the curve."""
+    if row["is_here"]:
+        return HERE
+    many = f"{row['pairs_lower']:,} level{'s' if row['pairs_lower'] != 1 else ''}"
+    higher = f", {row['pairs_higher']:,} higher" if row["pairs_higher"] else ""
+    lost = f"{many} lower{higher}; most {row['part_id']} at {row['site_id']}, {row['service_lost']:.3%}"
+    note = lost if row["pairs_lower"] else "the floors"
+    if row["full_sites"]:
+        others = f" and {row['full_sites'] - 1} more are full" if row["full_sites"] > 1 else " is full"
+        note += f"; {row['full_site_id']}{others}, 1 m3 there serves {row['service_per_m3']:.4%} more"
+    return note + {"room": "; money buys no more, room does", "levels": "; the highest levels"}.get(
+        row["stopped_by"], ""
+    )
 
 
 def _here(scope: str, rows: pd.DataFrame) -> dict[str, Any]:
     """Where one stands, and what the curve gives for that money and that service, straight between its points."""
     import numpy as np
 
-    curve, here = rows[~rows["is_here"]], rows[rows["is_here"]].iloc[0]
+    here = rows[rows["is_here"]].iloc[0]
+    curve = rows[~rows["is_here"]] if len(rows) > 1 else rows  # where the floors find no room there is no curve
     money, service = curve["money"].to_numpy(), curve["service"].to_numpy()
+    for_money, for_service = np.interp(here["money"], money, service), np.interp(here["service"], service, money)
     return {
         "scope": scope,
         "money": round(float(here["money"]), 2),
         "service": round(float(here["service"]), 6),
-        "service_for_the_money": round(float(np.interp(here["money"], money, service)), 6),
-        "money_for_the_service": round(float(np.interp(here["service"], service, money)), 2),
+        "service_for_the_money": round(max(float(for_money), float(here["service"])), 6),
+        "money_for_the_service": round(min(float(for_service), float(here["money"])), 2),
+        "bound": round(float(here["bound"]), 6),
+        "room_takes": round(float(here["room_takes"]), 6),
     }

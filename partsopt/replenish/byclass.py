@@ -9,9 +9,9 @@ import pandas as pd
 from partsopt.replenish.chain import matched
 from partsopt.replenish.levels import levels_reaching
 from partsopt.replenish.pairs import Pairs
-from partsopt.replenish.storage import cut_for_room, levels_within, room_of, said_of_rents, shelf_room
+from partsopt.replenish.storage import cut_for_room, levels_within, room_of, said_of_rents
 from partsopt.replenish.targets import staircases_of
-from partsopt.replenish.together import KINDS, Chain, Ruled, delay_at, lowest_levels, ruled, weights_of
+from partsopt.replenish.together import KINDS, Chain, Ruled, delay_at, lowest_levels, room_at, ruled, weights_of
 from partsopt.settings import ReplenishParams
 
 Floats = npt.NDArray[np.float64]
@@ -101,9 +101,7 @@ def _over_full(pairs: Pairs, chain: Chain, rows: Wholes, level: Wholes) -> Whole
     limit = pairs.sites["storage_m3"].to_numpy(dtype=np.float64)
     site = pairs.rows["site"].to_numpy()[rows]
     limited = np.flatnonzero(~np.isnan(limit)[site])
-    here = rows[limited]
-    demand = matched(chain.demand.at(here), delay_at(chain, here, level))
     needed = np.zeros(len(rows))
-    needed[limited] = shelf_room(level[here], demand, pairs.rows["part_m3"].to_numpy()[here])
+    needed[limited] = room_at(pairs, chain, rows[limited], level)
     taken = np.bincount(site, needed, minlength=len(limit))
     return np.flatnonzero((taken > limit)[site])

@@ -68,10 +68,11 @@ class NetworkWithin(NamedTuple):
     free: Answer
 
 
-class _Laid(NamedTuple):
-    """A network and its rooms; service of each entry of the dealers' rows and its money, both below zero.
+class Laid(NamedTuple):
+    """A network and its rooms, laid out for one price after the other.
 
-    ``of_row`` is the variant of each row, ``family_start`` the first variant of each family, and their end.
+    ``aim`` is the service of each entry of the dealers' rows and ``limited`` its money, both below zero; ``of_row`` is
+    the variant of each row, ``family_start`` the first variant of each family, and their end.
     """
 
     network: Network
@@ -82,11 +83,11 @@ class _Laid(NamedTuple):
     family_start: Wholes
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """Variant of each family and entry of each row at a price and rents, their money and service.
 
-    ``of_dcs`` and ``of_dealers`` are the rents; ``dual`` is what service less priced money of no choice that has room
-    exceeds.
+    ``of_dcs`` and ``of_dealers`` are the rents, ``has_room`` whether all find room at the sites; ``dual`` is what
+    service less priced money of no choice that has room exceeds.
     """
 
     price: float
@@ -96,12 +97,18 @@ class _Found(NamedTuple):
     entry: Wholes
     money: float
     service: float
+    has_room: bool
     dual: float
 
     @property
     def rent(self) -> Floats:
         """The rent of each site."""
         return self.of_dcs + self.of_dealers
+
+    @property
+    def value(self) -> float:
+        """Service less priced money."""
+        return self.service - self.price * self.money
 
 
 class _Taken(NamedTuple):
@@ -140,7 +147,7 @@ def network_within(
     Bound and gap are of the dual (Everett 1963). A small network is searched through every choice of it.
     """
     free = network_levels(network, target=target, budget=budget)
-    laid = _laid(network, room)
+    laid = laid_with_room(network, room)
     _floors_have_room(laid)
     if _has_room(room, _taken(laid, free.variant, free.entry)):
         return NetworkWithin(free, np.zeros(len(room.limit)), free)
@@ -151,11 +158,12 @@ def network_within(
     return NetworkWithin(_improved(laid, found, goal, bound, by_target), rent, free)
 
 
-def _laid(network: Network, room: NetworkRoom) -> _Laid:
+def laid_with_room(network: Network, room: NetworkRoom) -> Laid:
+    """Lay out a network with its rooms for :func:`found_at`."""
     variants, stairs = network.variants, network.variants.stairs
     of_row = np.repeat(np.arange(len(variants.family)), np.diff(variants.row_start))
     row = np.repeat(np.arange(len(variants.row)), np.diff(stairs.start))
-    return _Laid(
+    return Laid(
         network,
         room,
         -variants.weight[row] * stairs.fill_rate,
@@ -165,7 +173,7 @@ def _laid(network: Network, room: NetworkRoom) -> _Laid:
     )
 
 
-def _floors_have_room(laid: _Laid) -> None:
+def _floors_have_room(laid: Laid) -> None:
     """Refuse where the lowest levels of DCs, or those of dealers at the level of their DC that is worst, do not fit."""
     variants, room = laid.network.variants, laid.room
     limited = np.flatnonzero(room.row_site >= 0)
@@ -180,18 +188,18 @@ def _floors_have_room(laid: _Laid) -> None:
 # --------------------------------------------------------------------------- prices and rents
 
 
-def _searched(laid: _Laid, free: Answer, goal: float, by_target: bool) -> tuple[_Found, float]:
+def _searched(laid: Laid, free: Answer, goal: float, by_target: bool) -> tuple[Found, float]:
     """The choice at the price that keeps to the goal, rents included, and a value that no choice can beat."""
-    last = _at(laid, 0.0, np.zeros(len(laid.room.limit)))
+    last = found_at(laid, 0.0, np.zeros(len(laid.room.limit)))
     bound = free.bound if by_target else min(free.bound, last.dual)
 
-    def at(price: float) -> _Found:
+    def at(price: float) -> Found:
         nonlocal bound, last
-        last = _at(laid, price, last.of_dealers)
+        last = found_at(laid, price, last.of_dealers)
         bound = max(bound, (goal - last.dual) / price) if by_target else min(bound, last.dual + price * goal)
         return last
 
-    def measure(found: _Found) -> tuple[float, float]:
+    def measure(found: Found) -> tuple[float, float]:
         if by_target:
             return found.money, found.service - goal * (1 - ROUNDING)
         return -found.service, goal * (1 + ROUNDING) - found.money
@@ -205,7 +213,7 @@ def _searched(laid: _Laid, free: Answer, goal: float, by_target: bool) -> tuple[
     return least_price(at, measure, first) or at(dearest), bound
 
 
-def _most_service(laid: _Laid, found: _Found, goal: float) -> _Found:
+def _most_service(laid: Laid, found: Found, goal: float) -> Found:
     """The choice found at no price of money, bettered until it reaches the goal; refused if it does not."""
     any_money = float(laid.network.variants.money.sum() - laid.limited.sum())
     most = _improved(laid, found, any_money, found.dual, by_target=False)
@@ -215,7 +223,7 @@ def _most_service(laid: _Laid, found: _Found, goal: float) -> _Found:
     return found._replace(variant=most.variant, entry=most.entry, money=most.money, service=most.service)
 
 
-def _at(laid: _Laid, price: float, of_dealers: Floats) -> _Found:
+def found_at(laid: Laid, price: float, of_dealers: Floats) -> Found:
     """The best choice at a price, with the smallest rents that make room; dealers' rents to begin with are given."""
     network, room = laid.network, laid.room
     dual = np.inf
@@ -230,37 +238,38 @@ def _at(laid: _Laid, price: float, of_dealers: Floats) -> _Found:
     entry = entries_after(network, price)
     entry[rows] = entries
     taken = _taken(laid, variant, entry)
-    return _Found(price, of_dcs, of_dealers, variant, entry, float(taken.money.sum()), float(taken.service.sum()), dual)
+    money, service = float(taken.money.sum()), float(taken.service.sum())
+    return Found(price, of_dcs, of_dealers, variant, entry, money, service, _has_room(room, taken), dual)
 
 
-def _values(laid: _Laid, price: float, rent: Floats) -> Floats:
+def _values(laid: Laid, price: float, rent: Floats) -> Floats:
     """Service of each variant less its priced money and its dealers' rents, each dealer at its best level."""
     variants, rows = laid.network.variants, np.arange(len(laid.of_row))
     _, paid = _cheapest_levels(laid, price, rent, rows)
     return variants.service - price * variants.money - np.bincount(laid.of_row, paid, minlength=len(variants.money))
 
 
-def _cheapest_levels(laid: _Laid, price: float, rent: Floats, rows: Wholes) -> tuple[Wholes, Floats]:
+def _cheapest_levels(laid: Laid, price: float, rent: Floats, rows: Wholes) -> tuple[Wholes, Floats]:
     """The best entry of some of the variants' rows at a price and rents, and what it pays less what it serves."""
     room, start = laid.room, laid.network.variants.stairs.start
     return cheapest(start, laid.aim, laid.limited, price, room.space, room.row_site, rent, rows)
 
 
-def _cheapest_variants(laid: _Laid, values: Floats, rent: Floats) -> tuple[Wholes, Floats]:
+def _cheapest_variants(laid: Laid, values: Floats, rent: Floats) -> tuple[Wholes, Floats]:
     """The variant of each family that is worth most at the rents of DCs, and its worth below zero."""
     room, first = laid.room, laid.network.first
     families = np.arange(len(first))
     return cheapest(laid.family_start, -values, values, 0.0, room.dc_space, room.dc_site[first], rent, families)
 
 
-def _fitting_variants(laid: _Laid, values: Floats) -> tuple[Wholes, Floats]:
+def _fitting_variants(laid: Laid, values: Floats) -> tuple[Wholes, Floats]:
     """The best variant of each family at the smallest rents at which no DC is full, and these."""
     room, first = laid.room, laid.network.first
     site, families = room.dc_site[first], np.arange(len(first))
     return fitting(laid.family_start, -values, values, 0.0, room.dc_space, site, room.limit, families)
 
 
-def _fitting_levels(laid: _Laid, price: float, variant: Wholes) -> tuple[Wholes, Wholes, Floats]:
+def _fitting_levels(laid: Laid, price: float, variant: Wholes) -> tuple[Wholes, Wholes, Floats]:
     """Rows of some variants at dealers with limited room, their best entries at the smallest rents, and these."""
     room, start = laid.room, laid.network.variants.stairs.start
     is_chosen = np.zeros(len(laid.network.money), dtype=bool)
@@ -270,7 +279,7 @@ def _fitting_levels(laid: _Laid, price: float, variant: Wholes) -> tuple[Wholes,
     return rows, entry, rent
 
 
-def _taken(laid: _Laid, variant: Wholes, entry: Wholes) -> _Taken:
+def _taken(laid: Laid, variant: Wholes, entry: Wholes) -> _Taken:
     """Money, service and room of the families at a variant of each and an entry of each row."""
     variants, room = laid.network.variants, laid.room
     family = np.full(len(variants.family), -1)
@@ -295,7 +304,7 @@ def _has_room(room: NetworkRoom, taken: _Taken) -> bool:
 # --------------------------------------------------------------------------- the integer programme
 
 
-class _Columns(NamedTuple):
+class Columns(NamedTuple):
     """Choices of some families that are weighed against each other: whose, money, service, and the room they take.
 
     ``variant`` is that of each, ``rows[i]`` and ``entries[i]`` its rows with their entries.
@@ -310,7 +319,7 @@ class _Columns(NamedTuple):
     entries: list[Wholes]
 
 
-def _improved(laid: _Laid, found: _Found, goal: float, bound: float, by_target: bool) -> Answer:
+def _improved(laid: Laid, found: Found, goal: float, bound: float, by_target: bool) -> Answer:
     """The choice found, bettered by an integer programme over families whose choices are close at its prices.
 
     All families of a small network, with every choice of theirs.
@@ -319,7 +328,7 @@ def _improved(laid: _Laid, found: _Found, goal: float, bound: float, by_target: 
 
     room, first = laid.room, _taken(laid, found.variant, found.entry)
     every = every_choice(laid.network)
-    columns = _near(laid, found, first) if every is None else _all(laid, every)
+    columns = _near(laid, found, first) if every is None else all_columns(laid, every)
     variant, entry, status = found.variant.copy(), found.entry.copy(), "feasible"
     if len(columns.family):
         others = np.ones(len(variant), dtype=bool)
@@ -355,7 +364,31 @@ def _improved(laid: _Laid, found: _Found, goal: float, bound: float, by_target: 
     return Answer(variant, entry, money, service, status, objective, bound, gap, 0, found.price)
 
 
-def _near(laid: _Laid, found: _Found, first: _Taken) -> _Columns:
+def best_found(laid: Laid, found: Found, columns: Columns) -> Found:
+    """The best of all choices (``columns``) that have room, at the price of one that was found."""
+    from partsopt.replenish.budget import best_entries  # pulp: only if needed
+
+    none = np.zeros(len(columns.family))
+    priced = found.price * columns.money - columns.service
+    solved = best_entries(columns.family, priced, none, 0.0, columns.uses, laid.room.limit, 0.0, NODES_SMALL)
+    if solved.chosen is None:
+        return found
+    variant, entry = found.variant.copy(), found.entry.copy()
+    for column in solved.chosen.tolist():
+        variant[columns.family[column]] = columns.variant[column]
+        entry[columns.rows[column]] = columns.entries[column]
+    taken = _taken(laid, variant, entry)
+    best = found._replace(
+        variant=variant,
+        entry=entry,
+        money=float(taken.money.sum()),
+        service=float(taken.service.sum()),
+        has_room=_has_room(laid.room, taken),
+    )
+    return best if best.has_room and (best.value > found.value or not found.has_room) else found
+
+
+def _near(laid: Laid, found: Found, first: _Taken) -> Columns:
     """The choice found and those at prices and rents nearby, of the families where these lose least."""
     network, start = laid.network, laid.network.variants.row_start
     nearby = [(found.price * f, found.rent) for f in NEARBY] + [(found.price, found.rent * f) for f in NEARBY]
@@ -381,20 +414,20 @@ def _near(laid: _Laid, found: _Found, first: _Taken) -> _Columns:
     rows_of = [np.arange(start[v], start[v + 1]) for v in variant]
     entries = [choices[k][1][rows] for k, rows in zip(choice, rows_of, strict=True)]
     money, service = (np.stack([one[2][i] for one in choices])[choice, family] for i in (0, 1))
-    return _Columns(family, money, service, _uses(laid, variant, rows_of, entries), variant, rows_of, entries)
+    return Columns(family, money, service, _uses(laid, variant, rows_of, entries), variant, rows_of, entries)
 
 
-def _all(laid: _Laid, every: Choices) -> _Columns:
+def all_columns(laid: Laid, every: Choices) -> Columns:
     """Every choice of every family."""
     start = laid.network.variants.row_start
     family = np.repeat(np.arange(len(every.start) - 1), np.diff(every.start))
     rows = [np.arange(start[v], start[v + 1]) for v in every.variant]
     entries = [np.array(one, dtype=np.int64) for one in every.entries]
     uses = _uses(laid, every.variant, rows, entries)
-    return _Columns(family, every.money, every.service, uses, every.variant, rows, entries)
+    return Columns(family, every.money, every.service, uses, every.variant, rows, entries)
 
 
-def _uses(laid: _Laid, variant: Wholes, rows: list[Wholes], entries: list[Wholes]) -> Uses:
+def _uses(laid: Laid, variant: Wholes, rows: list[Wholes], entries: list[Wholes]) -> Uses:
     """The room that columns take, by their variants and the entries of their rows."""
     room, none = laid.room, np.zeros(0, dtype=np.int64)
     column = np.repeat(np.arange(len(rows)), [len(one) for one in rows])

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from partsopt.calendars import LONGEST_CLOSURE_DAYS, calendars_of
+from partsopt.replenish.exchange import exchange_curve_of
 from partsopt.replenish.fixedlevels import cost_of_planners, fixed_level_exceptions, with_fixed_levels
 from partsopt.replenish.lastbuy import LastBuys, explained, last_buy_exceptions, last_buys, noted, site_level
 from partsopt.replenish.levels import DemandAhead, Levels, demand_ahead, mean_between
@@ -43,7 +44,6 @@ from partsopt.replenish.runout import Chain as ReplacedNumbers
 from partsopt.replenish.runout import chains_of, left_over_exceptions, run_outs, worthless_in
 from partsopt.replenish.sourcing import choose_sources, price_break_table, raised_quantity
 from partsopt.replenish.stocking import stocking_of
-from partsopt.replenish.together import exchange_curve_of
 from partsopt.settings import ReplenishParams
 from partsopt.tables import (
     ABC_CLASSES,
@@ -243,7 +243,7 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     firm = open_orders[open_orders["status"].ne("proposed")]  # proposals of tonight, imported, change no level
     lying = on_hand + sums_of(rows_of(pairs, firm["site_id"], firm["part_id"]), firm["quantity"], len(pairs.keys))
     levelling = level_pairs(pairs, chosen, reviews, booked, ahead, target, cap, rate_factors, last, lying, params)
-    levels, last = levelling.levels, levelling.last
+    levels, last = levelling.levels, levelling.left.last
 
     protection = reviews.review_period_days + chosen["lead_time_days"].to_numpy()
     horizon = np.maximum(np.ceil(protection).astype(np.int64), due_days)
@@ -314,7 +314,9 @@ carrier_lanes, holidays, review_calendar, fixed_levels
         lineage=conform(lineage, LINEAGE),
         solver_runs=_all_runs([plan.solver_runs, levelling.solver_runs, bought.solver_runs]),
         exceptions=exceptions,
-        exchange_curve=exchange_curve_of(pairs, chosen, levelling.chain, levels, params)
+        exchange_curve=exchange_curve_of(
+            levelling.left.pairs, chosen, levelling.chain, levels, last.row[last.is_now], params
+        )
         if with_curve
         else empty(EXCHANGE_CURVE),
         run_outs=replaced,

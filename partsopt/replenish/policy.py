@@ -41,8 +41,8 @@ class Levelling(NamedTuple):
     """Levels of all pairs, the chain and the target they come from, and the answer of the system approach.
 
     ``cap_cut`` are the pieces that the chance of being unsold took from each level. ``free_level``, ``free_fill_rate``
-    and ``free_runs`` are the levels, their promise and the answer had no planner set a level. ``last`` are the last
-    buys that have room.
+    and ``free_runs`` are the levels, their promise and the answer had no planner set a level. ``left`` are the pairs at
+    sites with the room left for levels, and the last buys that have room.
     """
 
     levels: Levels
@@ -53,7 +53,7 @@ class Levelling(NamedTuple):
     free_level: Wholes
     free_fill_rate: Floats
     free_runs: pd.DataFrame
-    last: LastBuys
+    left: RoomLeft
 
 
 def policy_of(pairs: Pairs, params: ReplenishParams) -> tuple[Wholes, Floats]:
@@ -136,7 +136,7 @@ def _by_rule(
         free_level=level,
         free_fill_rate=levels.promised_fill_rate,
         free_runs=empty(SOLVER_RUNS),
-        last=left.last,
+        left=left,
     )
 
 

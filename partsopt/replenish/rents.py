@@ -50,8 +50,9 @@ def fitting(
 ) -> tuple[Wholes, Floats]:
     """The cheapest entry of some parts at a price and the smallest rents at which all sites have room; these rents.
 
-    ``space`` must not fall with the entry, and the lowest entries must fit: a site that is too small even for them has
-    the rent at which they are chosen.
+    What is left of the room is then filled with the steps of most worth for a cubic metre that still fit. ``space``
+    must not fall with the entry, and the lowest entries must fit: a site that is too small even for them has the rent
+    at which they are chosen.
     """
     n, longest, most = len(rows), 1, 0
     for i in rows:
@@ -89,17 +90,29 @@ def fitting(
     is_full = taken > limit
     steps = np.empty(used, dtype=np.int64)
     n_steps = 0
-    for step in range(used):
-        if is_full[site[rows[whose[step]]]]:
-            steps[n_steps] = step
+    for k in range(used):
+        if is_full[site[rows[whose[k]]]]:
+            steps[n_steps] = k
             n_steps += 1
     steps = steps[:n_steps]
-    for step in steps[np.argsort(worth[steps], kind="mergesort")]:
+    above = np.empty(n_steps, dtype=np.int64)  # the entry that each step leaves, -1 where it stays
+    steps = steps[np.argsort(worth[steps], kind="mergesort")]
+    for k, step in enumerate(steps):
         place = whose[step]
         at = site[rows[place]]
+        above[k] = -1
         if taken[at] > limit[at] or worth[step] <= rent[at]:
+            above[k] = entry[place]
             taken[at] -= space[entry[place]] - space[below[step]]
             entry[place], rent[at] = below[step], worth[step] * JUST_ABOVE
+    for k in range(n_steps - 1, -1, -1):
+        place = whose[steps[k]]
+        at = site[rows[place]]
+        if above[k] >= 0 and entry[place] == below[steps[k]]:
+            more = space[above[k]] - space[below[steps[k]]]
+            if taken[at] + more <= limit[at]:
+                taken[at] += more
+                entry[place] = above[k]
     return entry, rent
 
 

@@ -6,12 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from partsopt.replenish.chain import matched
 from partsopt.replenish.levels import Levels, promised_by
 from partsopt.replenish.pairs import Pairs
 from partsopt.replenish.position import largest_of_site
-from partsopt.replenish.storage import shelf_room
-from partsopt.replenish.together import DAYS_PER_YEAR, Chain, delay_at
+from partsopt.replenish.together import DAYS_PER_YEAR, Chain, delay_at, room_at
 from partsopt.settings import ReplenishParams
 from partsopt.tables import declare_exception, exceptions_of
 
@@ -65,8 +63,7 @@ def storage_exceptions(
     has_source = chosen["has_source"].to_numpy()
     rows = np.flatnonzero(limited & has_source)
     needed = np.where(has_source | pairs.rows["is_superseded"].to_numpy(), 0.0, held)
-    demand = matched(chain.demand.at(rows), delay_at(chain, rows, level))
-    needed[rows] = shelf_room(level[rows], demand, pairs.rows["part_m3"].to_numpy()[rows])
+    needed[rows] = room_at(pairs, chain, rows, level)
     by_level, tonight, money = (np.bincount(site, one, minlength=n) for one in (needed, held, value))
     over = np.flatnonzero((by_level > limit * (1 + 1e-6)) | (tonight > limit))
     beyond = np.maximum(tonight - limit, 0.0)[over] / np.maximum(tonight[over], 1e-9)

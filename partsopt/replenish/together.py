@@ -11,7 +11,6 @@ import pandas as pd
 
 from partsopt.errors import SettingsError
 from partsopt.replenish.chain import Delay, Demand, delay_of, matched, no_delay, owed_by
-from partsopt.replenish.curve import CurvePoints, curve_points
 from partsopt.replenish.families import (
     Answer,
     Network,
@@ -38,7 +37,7 @@ from partsopt.replenish.storage import (
 )
 from partsopt.replenish.targets import ROUNDING, Staircases, SystemLevels, checked_goal, service_weights, staircases_of
 from partsopt.settings import ReplenishParams
-from partsopt.tables import ABC_CLASSES, EXCHANGE_CURVE, SOLVER_RUNS, conform, empty
+from partsopt.tables import ABC_CLASSES, SOLVER_RUNS, conform, empty
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
@@ -109,6 +108,12 @@ def delay_at(chain: Chain, rows: Wholes, level: Wholes) -> Delay:
     of[below] = number
     demand = matched(chain.demand.at(above), delay_at(chain, above, level))
     return delay_of(chain.demand.at(rows), of, chain.share[rows], owed_by(demand, level[above]))
+
+
+def room_at(pairs: Pairs, chain: Chain, rows: Wholes, level: Wholes) -> Floats:
+    """Cubic metres that the levels of some pairs need when an order has just come in, by the levels of all."""
+    demand = matched(chain.demand.at(rows), delay_at(chain, rows, level))
+    return shelf_room(level[rows], demand, pairs.rows["part_m3"].to_numpy()[rows])
 
 
 def promises_of(chain: Chain, over: DemandOver, level: Wholes, room_cut: Wholes, is_stocked: Flags) -> Levels:
@@ -254,14 +259,14 @@ def _over_network(pairs: Pairs, chosen: pd.DataFrame, chain: Chain, rows: Wholes
     if not len(rows):
         return ruled(level, room_cut, reached, [])
     factor = pairs.rows["shortfall_factor"].to_numpy()[rows]
-    network, weight, delay = _network_of(pairs, chosen, chain, rows, params, factor)
-    room = _room_of_network(pairs, chain, rows, network, delay)
+    network, weight, delay = network_of(pairs, chosen, chain, rows, params, factor)
+    room = room_of_network(pairs, chain, rows, network, delay)
     plain = weight * factor / (weight @ factor)
     _, target = widened_weights(plain, params.network_service_target, factor)
     budget = params.network_budget
     if budget > 0:
         cost = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows]
-        own = _worth_owed(cost * (1.0 - _share_of_dealers(pairs, chain, rows)), params)
+        own = _worth_owed(cost * (1.0 - share_of_dealers(pairs, chain, rows)), params)
 
         def owed_at(variant: Wholes, entry: Wholes) -> float:
             """What customers are owed; what a DC owes its dealers is theirs, and on its shelf."""
@@ -281,7 +286,7 @@ def _over_network(pairs: Pairs, chosen: pd.DataFrame, chain: Chain, rows: Wholes
         try:
             within = network_within(network, room, target=target)
         except SettingsError:  # the widened target is out of reach; if the plain one is too, that is refused
-            network, weight, _ = _network_of(pairs, chosen, chain, rows, params, np.ones(len(rows)))
+            network, weight, _ = network_of(pairs, chosen, chain, rows, params, np.ones(len(rows)))
             within = network_within(network, room, target=params.network_service_target)
     got, free = within.answer, within.free
     here = held(network, len(rows), got.variant, got.entry)
@@ -372,7 +377,7 @@ def weights_of(pairs: Pairs, chosen: pd.DataFrame, rows: Wholes, params: Repleni
     )
 
 
-def _network_of(
+def network_of(
     pairs: Pairs, chosen: pd.DataFrame, chain: Chain, rows: Wholes, params: ReplenishParams, factor: Floats
 ) -> tuple[Network, Floats, Delay]:
     """The families of some rows, at every level of their DCs that is weighed, and the weight of each row's customers.
@@ -384,7 +389,7 @@ def _network_of(
     n = len(rows)
     is_dc, parent = pairs.rows["is_dc"].to_numpy()[rows], chain.parent[rows]
     above = _heads_of(pairs, chain, rows)
-    plain = weights_of(pairs, chosen, rows, params, 1.0 - _share_of_dealers(pairs, chain, rows))
+    plain = weights_of(pairs, chosen, rows, params, 1.0 - share_of_dealers(pairs, chain, rows))
     weight, _ = widened_weights(plain, 0.0, factor)
     cost = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows]
 
@@ -420,7 +425,7 @@ def _network_of(
     return laid_out(variants), weight, delay
 
 
-def _room_of_network(pairs: Pairs, chain: Chain, rows: Wholes, network: Network, delay: Delay) -> NetworkRoom:
+def room_of_network(pairs: Pairs, chain: Chain, rows: Wholes, network: Network, delay: Delay) -> NetworkRoom:
     """Room that the choices of a network need, as :func:`partsopt.replenish.storage.room_of` for one kind of site."""
     variants, sites = network.variants, limited_sites(pairs)
     volume = pairs.rows["part_m3"].to_numpy()
@@ -446,51 +451,8 @@ def _heads_of(pairs: Pairs, chain: Chain, rows: Wholes) -> Wholes:
     return np.where((parent >= 0) & is_dealer, place[parent], -1)
 
 
-def _share_of_dealers(pairs: Pairs, chain: Chain, rows: Wholes) -> Floats:
+def share_of_dealers(pairs: Pairs, chain: Chain, rows: Wholes) -> Floats:
     """Share of each row's demand that is that of dealers among the rows, at most 1."""
     above = _heads_of(pairs, chain, rows)
     served = np.bincount(above[above >= 0], weights=chain.share[rows][above >= 0], minlength=len(rows))
     return np.minimum(served, 1.0)
-
-
-def exchange_curve_of(
-    pairs: Pairs, chosen: pd.DataFrame, chain: Chain, levels: Levels, params: ReplenishParams
-) -> pd.DataFrame:
-    """Service of customers against money: the network, and each DC with its dealers; and where tonight's levels stand.
-
-    Every scope weighs its own customers by ``replenish.system_weights``. The first point is that of the floors.
-    """
-    stocked = np.flatnonzero(pairs.rows["is_stocked"].to_numpy() & chosen["has_source"].to_numpy())
-    site, is_dc = pairs.rows["site"].to_numpy(), pairs.rows["is_dc"].to_numpy()
-    supplier = np.where(chain.parent >= 0, site[chain.parent], -1)
-    scopes = [("network", stocked)]
-    for number in np.unique(site[stocked][is_dc[stocked]]).tolist():
-        with_dealers = stocked[(site[stocked] == number) | ((supplier[stocked] == number) & ~is_dc[stocked])]
-        scopes.append((str(pairs.site_ids[number]), with_dealers))
-    tables = []
-    for scope, rows in scopes:
-        if not len(rows):
-            continue
-        network, weight, _ = _network_of(pairs, chosen, chain, rows, params, np.ones(len(rows)))
-        cost = chosen["unit_cost"].to_numpy(dtype=np.float64)[rows]
-        points = curve_points(network, cost, weight, levels.order_up_to_level[rows], levels.promised_fill_rate[rows])
-        tables.append(_curve_table(scope, points, pairs.rows.iloc[rows]))
-    return conform(pd.concat(tables, ignore_index=True), EXCHANGE_CURVE) if tables else empty(EXCHANGE_CURVE)
-
-
-def _curve_table(scope: str, points: CurvePoints, rows: pd.DataFrame) -> pd.DataFrame:
-    loser = points.loses_most
-    named = np.maximum(loser, 0)
-    return pd.DataFrame(
-        {
-            "scope": scope,
-            "point": np.arange(len(points.money)),
-            "money": points.money,
-            "service": points.service,
-            "is_here": points.is_here,
-            "pairs_lower": points.pairs_lower,
-            "site_id": np.where(loser >= 0, rows["site_id"].to_numpy(dtype=object)[named], ""),
-            "part_id": np.where(loser >= 0, rows["part_id"].to_numpy(dtype=object)[named], ""),
-            "service_lost": points.service_lost,
-        }
-    )

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from partsopt.commands import answer
+from partsopt.commands.levels import _note
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
 COLUMNS = [
@@ -62,6 +63,9 @@ def test_curve_has_the_network_and_each_dc(written):
         best = rows[~rows["is_here"]]
         assert best["money"].is_monotonic_increasing
         assert best["service"].is_monotonic_increasing
+        assert best["stopped_by"].iloc[-1] == "levels"  # the sample's sites have any room
+        assert (best["bound"] - best["service"]).max() < 1e-9
+        assert (best["owed"].diff().iloc[1:] < 1e-6).mean() > 0.9
 
 
 def test_system_approach_within_the_worth_of_the_class_levels(written, tmp_path, capsys):
@@ -152,3 +156,17 @@ def test_a_place_that_cannot_be_written(tmp_path, capsys):
     (tmp_path / "taken").write_text("")
     assert answer(["levels", str(SAMPLE), "--output", str(tmp_path / "taken" / "levels.parquet")]) == 4
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_point_says_what_is_full_and_what_ends_the_curve():
+    row = {
+        "is_here": False, "pairs_lower": 3, "pairs_higher": 1, "part_id": "P1", "site_id": "D01", "service_lost": 0.004,
+        "full_sites": 2, "full_site_id": "DC-SH", "service_per_m3": 0.00125, "stopped_by": "room",
+    }  # fmt: skip
+    assert _note(row) == (
+        "3 levels lower, 1 higher; most P1 at D01, 0.400%; DC-SH and 1 more are full, 1 m3 there serves 0.1250% more; "
+        "money buys no more, room does"
+    )
+    first = row | {"pairs_lower": 0, "full_sites": 0, "stopped_by": "money"}
+    assert _note(first) == "the floors"
+    assert _note(row | {"is_here": True}) == "<- you are here"

@@ -35,10 +35,12 @@ def test_rents_are_the_smallest_at_which_the_cheapest_entries_fit(drawn, share):
     limit = low + share * (high - low)
     entry, rent = fitting(start, cost, np.zeros(len(cost)), 1.0, space, site, limit, rows)
     assert (taken(entry, space, site) <= limit + 1e-9).all()
-    for i, one in enumerate(entry):  # none of the part's entries is cheaper at the rents
-        paid = np.append(rent, 0.0)[site[i]]
+    at_rents, paid = cheapest(start, cost, np.zeros(len(cost)), 1.0, space, site, rent, rows)
+    assert (taken(at_rents, space, site) <= limit + 1e-9).all()
+    assert (cost[entry] <= cost[at_rents]).all()  # the room that is left is filled
+    for i in rows:
         own = slice(start[i], start[i + 1])
-        assert cost[one] + paid * space[one] <= (cost[own] + paid * space[own]).min() + 1e-9
+        assert paid[i] == pytest.approx((cost[own] + np.append(rent, 0.0)[site[i]] * space[own]).min())
     for full in np.flatnonzero(rent > 0):
         less = np.where(np.arange(2) == full, rent * (1 - 1e-9), rent)
         again, _ = cheapest(start, cost, np.zeros(len(cost)), 1.0, space, site, less, rows)
@@ -49,6 +51,18 @@ def test_of_parts_with_room_the_cheapest_entry_is_the_lowest_of_equals():
     start, cost, space = np.array([0, 4]), np.array([3.0, 1.0, 1.0, 2.0]), np.array([0.0, 1.0, 2.0, 3.0])
     entry, rent = fitting(start, cost, cost, 0.0, space, np.array([0]), np.array([9.0]), np.array([0]))
     assert (entry.tolist(), rent.tolist()) == ([1], [0.0])
+
+
+def test_room_that_is_left_is_filled_with_what_still_fits():
+    """Of 3 m3 the part worth 4 a m3 takes 2; the next, worth 3, needs 2 and the last, worth 1, has room."""
+    start, cost, space = (
+        np.array([0, 2, 4, 6]),
+        np.array([0.0, -8.0, 0.0, -6.0, 0.0, -1.0]),
+        np.array([0.0, 2, 0, 2, 0, 1]),
+    )
+    one = np.zeros(3, dtype=np.int64)
+    entry, rent = fitting(start, cost, cost, 0.0, space, one, np.array([3.0]), np.arange(3))
+    assert (entry.tolist(), rent.tolist()) == ([1, 2, 5], [pytest.approx(3.0)])
 
 
 def test_a_site_too_small_for_the_lowest_entries_gets_these():
