@@ -88,7 +88,7 @@ def dealer_service(
     Parameters
     ----------
     dc
-        Number of each dealer-part's row in the three DC arrays, shape (n,).
+        Number of each dealer-part's row in the three DC arrays, shape (n,), or 0 for one DC.
     dc_rate, dc_lead_time, dc_level
         As in :func:`dc_service`, shape (m,). The rate covers all demand on the DC, also that not listed here.
     rate, lead_time, level
@@ -119,7 +119,7 @@ def dealer_service(
         raise SettingsError(f"method is {method!r}; it must be one of {', '.join(METHODS)}.")
     whole_rate, whole_lead, whole_level = _rows(dc_rate, dc_lead_time, dc_level)
     rate, lead, level = _rows(rate, lead_time, level)
-    above = np.asarray(dc, dtype=np.int64)
+    above = np.broadcast_to(np.asarray(dc, dtype=np.int64), rate.shape)
     all_asked = whole_rate[above]
     if (rate > all_asked * (1 + 1e-9)).any():
         raise SettingsError("a dealer asks for more than the whole demand on its DC; add up the dealers' rates.")

@@ -119,9 +119,8 @@ def expected_shortfall(level: npt.ArrayLike, mean: npt.ArrayLike, variance_to_me
     0.367879
     """
     level, mean, variance_to_mean = floats(level, mean, variance_to_mean)
-    above = mean * upper_tail(level, mean, variance_to_mean, more=1) - level * upper_tail(
-        level + 1, mean, variance_to_mean, 0
-    )
+    beyond = upper_tail(level + 1, mean, variance_to_mean, more=0)
+    above = mean * upper_tail(level, mean, variance_to_mean, more=1) - np.where(np.isposinf(level), 0.0, level) * beyond
     return np.where(level <= 0, mean - level, np.maximum(above, 0.0))
 
 
@@ -202,7 +201,7 @@ def upper_tail(at_least: npt.ArrayLike, mean: npt.ArrayLike, variance_to_mean: n
     shape = k.shape
     k, mean, excess = k.ravel(), mean.ravel(), ratio.ravel() - 1.0
     tail = np.where(k <= 0, 1.0, 0.0)
-    is_open = (k > 0) & (mean > 0)
+    is_open = (k > 0) & (mean > 0) & np.isfinite(k)
     poisson = np.flatnonzero(is_open & (excess < POISSON_BELOW))
     tail[poisson] = gammainc(k[poisson], mean[poisson])
     spread = np.flatnonzero(is_open & (excess >= POISSON_BELOW))

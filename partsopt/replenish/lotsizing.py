@@ -16,6 +16,8 @@ from partsopt.errors import SettingsError
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
 
+PRICE_SETTLED = 1e-14  # relative width at which the bisection of a price stops
+
 
 class Lot(NamedTuple):
     """An order quantity and what it costs a year; ``region`` is the number of its price, from 0."""
@@ -23,6 +25,14 @@ class Lot(NamedTuple):
     quantity: float | Floats
     cost: float | Floats
     region: int | Wholes = 0
+
+
+class LimitedLots(NamedTuple):
+    """Quantities, the yearly cost of ordering and holding each, and the price of a unit of what they share."""
+
+    quantity: Floats
+    cost: float | Floats
+    price: float
 
 
 class LotPlan(NamedTuple):
@@ -133,6 +143,66 @@ def economic_production_quantity(
     if (made <= flow).any():
         raise SettingsError(f"production is {made[made <= flow].ravel()[0]:g}; it must be above the demand.")
     return economic_order_quantity(order_cost, holding * (1.0 - flow / made), demand, quantity)
+
+
+def order_quantities_within(
+    order_cost: npt.ArrayLike,
+    holding_cost: npt.ArrayLike,
+    demand: npt.ArrayLike,
+    need: npt.ArrayLike,
+    available: float,
+) -> LimitedLots:
+    """The quantities of several parts that share money or room and may not need more of it than there is.
+
+    Parameters
+    ----------
+    order_cost, holding_cost, demand
+        As in :func:`economic_order_quantity`, of each part.
+    need
+        Money or room that a piece of each part takes while its order is whole; above 0.
+    available
+        What there is of it in all; above 0.
+
+    Returns
+    -------
+    LimitedLots
+        Shape (n,), and the price of a unit of what is short: 0 where there is enough.
+
+    Raises
+    ------
+    SettingsError
+        A value is not above 0.
+
+    Notes
+    -----
+    Q = sqrt(2 K D / (h + 2 p w)), p the smallest price with sum w Q at most what there is (Hadley & Whitin 1963;
+    Nahmias, resource-constrained systems), by bisection.
+
+    Examples
+    --------
+    >>> lots = order_quantities_within([8, 8], [0.25, 1.0], [1000, 1000], [1.0, 1.0], 240.0)
+    >>> lots.quantity.round(2).tolist(), round(lots.price, 4)
+    ([139.22, 100.78], 0.2877)
+    """
+    above_zero(need=need, available=available)
+    weight, fixed, holding, flow = floats(need, order_cost, holding_cost, demand)
+
+    def lots_at(price: float) -> Lot:
+        return economic_order_quantity(fixed, holding + 2 * price * weight, flow)
+
+    def used(price: float) -> float:
+        return float((weight * lots_at(price).quantity).sum())
+
+    low, high = 0.0, 0.0
+    if used(0.0) > available:
+        high = 1.0
+        while used(high) > available:
+            low, high = high, 2 * high
+        while high - low > PRICE_SETTLED * high:
+            middle = (low + high) / 2
+            low, high = (low, middle) if used(middle) <= available else (middle, high)
+    quantity = np.asarray(lots_at(high).quantity)
+    return LimitedLots(quantity, economic_order_quantity(fixed, holding, flow, quantity).cost, high)
 
 
 def order_quantity_all_units(

@@ -8,6 +8,8 @@ from scipy.special import ndtr, ndtri
 
 Floats = npt.NDArray[np.float64]
 
+FARTHEST = 40.0  # standard deviations, beyond which the loss is 0 to the last digit, also without end
+
 
 def normal_loss(z: npt.ArrayLike) -> Floats:
     """Standard normal loss, E(Z - z)+.
@@ -26,7 +28,7 @@ def normal_loss(z: npt.ArrayLike) -> Floats:
     >>> round(float(normal_loss(-1.4)), 6)
     1.436668
     """
-    z = np.asarray(z, dtype=np.float64)
+    z = np.minimum(np.asarray(z, dtype=np.float64), FARTHEST)
     return np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi) - z * ndtr(-z)
 
 

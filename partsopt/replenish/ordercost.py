@@ -63,6 +63,7 @@ def base_stock_normal(
     mean: npt.ArrayLike,
     sd: npt.ArrayLike,
     lead_time: npt.ArrayLike = 0.0,
+    level: npt.ArrayLike | None = None,
 ) -> BaseStock:
     """The cheapest base stock for normal demand, reviewed every period.
 
@@ -73,7 +74,9 @@ def base_stock_normal(
     mean, sd
         Demand of a period.
     lead_time
-        Periods; 0 is the newsvendor. All are broadcast.
+        Periods; 0 is the newsvendor.
+    level
+        A base stock to be costed instead of the cheapest. All are broadcast.
 
     Notes
     -----
@@ -86,9 +89,10 @@ def base_stock_normal(
     """
     _costs(holding, shortage)
     left, short, demand, spread, periods = floats(holding, shortage, mean, sd, np.asarray(lead_time) + 1)
-    z, spread = safety_factor(short / (short + left)), spread * np.sqrt(periods)
+    over, spread = demand * periods, spread * np.sqrt(periods)
+    z = safety_factor(short / (short + left)) if level is None else (np.asarray(level) - over) / spread
     cost = spread * (left * z + (left + short) * normal_loss(z))
-    return BaseStock(plain(demand * periods + z * spread), plain(cost))
+    return BaseStock(plain(over + z * spread), plain(cost))
 
 
 def base_stock_discrete(
@@ -97,6 +101,7 @@ def base_stock_discrete(
     mean: npt.ArrayLike,
     variance_to_mean: npt.ArrayLike = 1.0,
     lead_time: npt.ArrayLike = 0.0,
+    level: npt.ArrayLike | None = None,
 ) -> BaseStock:
     """The cheapest whole base stock for Poisson or negative binomial demand, reviewed every period.
 
@@ -107,7 +112,13 @@ def base_stock_discrete(
     mean, variance_to_mean
         Demand of a period; 1 is Poisson.
     lead_time
-        Periods; 0 is the newsvendor. All are broadcast.
+        Periods; 0 is the newsvendor.
+    level
+        A base stock to be costed instead of the cheapest. All are broadcast.
+
+    Notes
+    -----
+    The smallest S with P(D <= S) >= p / (p + h) (Arrow, Harris & Marschak 1951).
 
     Examples
     --------
@@ -120,9 +131,9 @@ def base_stock_discrete(
     _costs(holding, shortage)
     left, short, demand, ratio, periods = floats(holding, shortage, mean, variance_to_mean, np.asarray(lead_time) + 1)
     over = demand * periods
-    level = _quantile(short / (short + left), over, ratio)
-    cost = left * expected_on_hand(level, over, ratio) + short * expected_shortfall(level, over, ratio)
-    return BaseStock(plain(level), plain(cost))
+    at = _quantile(short / (short + left), over, ratio) if level is None else np.asarray(level)
+    cost = left * expected_on_hand(at, over, ratio) + short * expected_shortfall(at, over, ratio)
+    return BaseStock(plain(at), plain(cost))
 
 
 def last_time_buy(

@@ -1,5 +1,6 @@
 """Order quantities: published cases, enumeration, refusals."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from partsopt.replenish.lotsizing import (
     economic_order_quantity_with_backorders,
     economic_production_quantity,
     lot_plan,
+    order_quantities_within,
     order_quantity_all_units,
     order_quantity_incremental,
 )
@@ -93,3 +95,17 @@ def test_refusals():
         order_quantity_incremental(1, 0.2, 1, [0, 5], [2, 3])
     with pytest.raises(SettingsError, match="must be 0 or more"):
         lot_plan(1, 1, [-1])
+
+
+def test_lots_within_room_cost_least_of_all_that_fit():
+    """Two parts on a line of 240: no split of it is cheaper; with room enough the price is 0."""
+    given = [8, 12], [0.25, 1.0], [1000, 700], [1.0, 2.0]
+    got = order_quantities_within(*given, 240.0)
+    assert float(np.array([1.0, 2.0]) @ got.quantity) == pytest.approx(240.0, rel=1e-9)
+    cost = [8 * 1000 / q + 0.25 * q / 2 + 12 * 700 / ((240 - q) / 2) + (240 - q) / 4 for q in np.linspace(1, 239, 2000)]
+    assert float(np.sum(got.cost)) <= min(cost) + 1e-9
+    free = order_quantities_within(*given, 1e6)
+    assert free.price == 0.0
+    assert free.quantity.tolist() == economic_order_quantity(*given[:3]).quantity.tolist()
+    with pytest.raises(SettingsError, match=r"available is 0\.0; it must be above 0"):
+        order_quantities_within(*given, 0.0)

@@ -11,7 +11,9 @@ import pytest
 from scipy import stats
 
 from partsopt.classify import classes_by_rank, min_max_scores, weights_of_comparisons
+from partsopt.errors import SettingsError
 from partsopt.replenish import (
+    echelon,
     guaranteed,
     horizon,
     jointreview,
@@ -130,6 +132,64 @@ def test_newsvendors():
     assert float(best.level) == near(11.934843132203403, 1e-9)
     assert float(newsvendor.cost_of(losses.normal_losses(12, 10, 2), 1, 5)) == near(2.999785005512372, 1e-5)
     assert service.level_for_cycle_service_level(0.999, [2 * 0.29], [1.0]).tolist() == [4]
+
+
+def test_newsvendors_of_a_given_quantity():
+    """Snyder & Shen, example 4.3 at 40 pieces and problem 4.8a at 15, by the peer; every form of the function."""
+    for got in (
+        newsvendor.newsvendor(0.18, 0.7, stats.norm(50, 8), level=40),
+        ordercost.base_stock_normal(0.18, 0.7, 50, 8, level=40),
+    ):
+        assert (float(got.level), float(got.cost)) == near((40, 7.356131552870388), 1e-6)
+    for got in (
+        newsvendor.newsvendor(200, 270, stats.poisson(18), level=15),
+        ordercost.base_stock_discrete(200, 270, 18, level=[15]),
+    ):
+        by_hand = sum(twin.pmf(k, 18, 1) * (200 * max(15 - k, 0) + 270 * max(k - 15, 0)) for k in range(120))
+        assert float(np.ravel(got.cost)[0]) == near(by_hand, 1e-8)
+
+
+def test_the_hammer_of_cachon_and_terwiesch():
+    """Price 190, cost 110, salvage 90, demand 3192 +- 1181 (book, by tables): 4196 best; 3500 sell 2858, leave 642."""
+    demand = stats.norm(3192, 1181)
+    best = newsvendor.newsvendor_of_prices(190, 110, 90, demand)
+    assert float(best.level) == near(4196, 12)  # the book rounds z = 0.8416 up to 0.85
+    given = newsvendor.newsvendor_of_prices(190, 110, 90, demand, level=3500)
+    losses_at = losses.normal_losses(3500, 3192, 1181)
+    assert (3192 - float(losses_at.above), float(losses_at.below)) == near((2858, 642), 1.5)
+    assert float(given.cost) == near(215_800, 150)
+    assert float(given.cost) == near(80 * (3192 - losses_at.above) - 20 * losses_at.below, 1e-6)
+    both = newsvendor.pooled_demand([3192, 3192], [1181, 1181])
+    assert (float(both.mean), float(both.sd)) == near((6384, 1670), 0.5)
+
+
+def test_pooled_stock():
+    """Eppen: four places that know nothing of each other cost half together; the closer they move the less is saved."""
+    alone = ordercost.base_stock_normal(0.18, 0.7, 50, 8)
+    together = newsvendor.pooled_demand([50] * 4, [8] * 4)
+    pooled = ordercost.base_stock_normal(0.18, 0.7, together.mean, together.sd)
+    assert pooled.cost == near(2 * alone.cost, 1e-9)
+    same = newsvendor.pooled_demand([50] * 4, [8] * 4, 1.0)
+    assert float(same.sd) == near(32, 1e-9)
+    matrix = newsvendor.pooled_demand([50, 60], [3, 4], [[1, 0.5], [0.5, 1]])
+    assert float(matrix.sd) == near((9 + 16 + 2 * 0.5 * 12) ** 0.5, 1e-12)
+    with pytest.raises(SettingsError, match="correlations those that demands can have"):
+        newsvendor.pooled_demand([1] * 3, [1] * 3, -0.9)
+
+
+def test_values_without_end():
+    """Infinite levels owe nothing and meet everything; infinitely many deviations below the mean lose everything."""
+    assert service.normal_loss([np.inf, -np.inf]).tolist() == [0.0, np.inf]
+    assert service.expected_shortfall(np.inf, [1.0, 1.0], [1.0, 2.0]).tolist() == [0.0, 0.0]
+    assert service.fill_rate([np.inf], 1.4, 2.8, 1.5).tolist() == [1.0]
+    assert service.cycle_service_level([np.inf, 0], [2.8, 0.0], 1.5).tolist() == [1.0, 1.0]
+    assert service.ready_rate(0, 0.0, 1.0) == 0.0
+
+
+def test_one_dc_and_a_single_dealer():
+    """The LINDO instance with numbers in place of arrays."""
+    got = echelon.dealer_service(0, 0.2, 14, 2, 0.1, 2, 1)
+    assert (got.backorders[0], got.fill_rate[0]) == near((0.2647652257455339, 0.5188210754450105), 1e-8)
 
 
 SERIAL = {  # echelon holding from the customer on, lead times, shortage, mean, sd (None: Poisson), the peer's heuristic
