@@ -19,6 +19,7 @@ Wholes = npt.NDArray[np.int64]
 MOST_MOVES = 2_000_000  # of the exact chain; beyond, or unsettled, the service is approximated
 MOST_ROUNDS, MOST_STEPS = 1_000_000, 2_000_000_000  # of the chain, and moves in all its rounds
 SETTLED = 1e-14  # change of the chances of its states, in all, at which it stops
+UNSETTLED = 1e-10  # a change that is larger after the last round
 STAYS = 0.1  # chance of no move that is added, so that a chain that goes round settles as well
 EXACT, APPROXIMATE, NO_DEMAND = "exact chain", "Silver, Pyke & Thomas", "no demand"
 
@@ -156,81 +157,93 @@ def lost_sales_fill_rate(backorder_fill_rate: npt.ArrayLike) -> Floats:
 
 
 @njit(cache=True, nogil=True)
-def chain_sales(level: Wholes, orders: Wholes, demand_pmf: Floats) -> Floats:
-    """Pieces sold a period in the long run of each row, starting from a full shelf; NaN where the chain is too large.
+def chain_moves(stock: int, parts: int) -> tuple[Wholes, Wholes]:
+    """Pieces on hand in each state of a chain, and the state that follows each demand up to those, in turn.
 
-    A state is a way of writing S as on hand + the orders under way, the oldest first, in lexicographic order.
+    A state is a way of writing the stock as on hand + the orders under way, the oldest first, in lexicographic order.
     """
+    ways = np.ones((stock + 2, parts + 1), dtype=np.int64)  # of writing s as a sum of m + 1 parts
+    for s in range(1, stock + 2):
+        for m in range(1, parts + 1):
+            ways[s, m] = ways[s - 1, m] + ways[s, m - 1]
+    n_states = ways[stock, parts - 1]
+    on_hand, following = np.empty(n_states, dtype=np.int64), np.empty(ways[stock, parts], dtype=np.int64)
+    state = np.zeros(parts, dtype=np.int64)
+    state[parts - 1] = stock
+    used = 0
+    for number in range(n_states):
+        on_hand[number] = state[0]
+        for demand in range(state[0] + 1):
+            rank, remaining = 0, stock
+            for place in range(parts - 1):
+                part = state[place + 1] if place else state[0] - demand + state[1]
+                rank += ways[remaining, parts - 1 - place] - ways[remaining - part, parts - 1 - place]
+                remaining -= part
+            following[used] = rank
+            used += 1
+        for place in range(parts - 2, -1, -1):  # the next state has one piece more at the last place that can
+            behind = 0
+            for later in range(place + 1, parts):
+                behind += state[later]
+            if behind > 0:
+                state[place] += 1
+                state[place + 1 :] = 0
+                state[parts - 1] = behind - 1
+                break
+    return on_hand, following
+
+
+@njit(cache=True, nogil=True)
+def long_run(on_hand: Wholes, following: Wholes, chance: Floats, at_least: Floats) -> tuple[Floats, float]:
+    """Chances of the states of a chain in the long run, from a full shelf on, and their change in the last round."""
+    n_states = len(on_hand)
+    now, then = np.zeros(n_states), np.zeros(n_states)
+    now[n_states - 1] = 1.0
+    change = 1.0
+    for _ in range(min(MOST_ROUNDS, MOST_STEPS // len(following))):
+        for number in range(n_states):
+            then[number] = STAYS * now[number]
+        used = 0
+        for number in range(n_states):
+            likely, shelf = (1.0 - STAYS) * now[number], on_hand[number]
+            for demand in range(shelf):
+                then[following[used + demand]] += likely * chance[demand]
+            then[following[used + shelf]] += likely * at_least[shelf]
+            used += shelf + 1
+        change = 0.0
+        for number in range(n_states):
+            change += abs(then[number] - now[number])
+        now, then = then, now
+        if change <= SETTLED:
+            break
+    return now, change
+
+
+@njit(cache=True, nogil=True)
+def chain_sales(level: Wholes, orders: Wholes, demand_pmf: Floats) -> Floats:
+    """Pieces sold a period in the long run of each row; NaN where the chain is too large or does not settle."""
     sold = np.empty(len(level))
     for i in range(len(level)):
         stock, parts = level[i], orders[i] + 1
         n_moves = 1.0
         for m in range(1, parts + 1):
             n_moves *= (stock + m) / m
+        sold[i] = np.nan
         if n_moves > MOST_MOVES:
-            sold[i] = np.nan
             continue
-        ways = np.ones((stock + 2, parts + 1), dtype=np.int64)  # of writing s as a sum of m + 1 parts
-        for s in range(1, stock + 2):
-            for m in range(1, parts + 1):
-                ways[s, m] = ways[s - 1, m] + ways[s, m - 1]
-        n_states = ways[stock, parts - 1]
-        chance, met = np.zeros(stock + 1), np.zeros(stock + 1)  # of a demand; sold from so many pieces on hand
-        at_least = np.zeros(stock + 1)
+        chance, at_least = np.zeros(stock + 1), np.zeros(stock + 1)  # of a demand
+        met = np.zeros(stock + 1)  # expected sales from so many pieces on hand
         rest = 1.0
         for d in range(stock + 1):
             at_least[d] = max(rest, 0.0)
             chance[d] = demand_pmf[i, d] if d < demand_pmf.shape[1] else 0.0
             rest -= chance[d]
-        for d in range(1, stock + 1):
-            met[d] = met[d - 1] + at_least[d]
-        first, following = np.empty(n_states, dtype=np.int64), np.empty(ways[stock, parts], dtype=np.int32)
-        state = np.zeros(parts, dtype=np.int64)
-        state[parts - 1] = stock
-        used = 0
-        for number in range(n_states):
-            first[number] = state[0]
-            for demand in range(state[0] + 1):
-                rank, remaining = 0, stock
-                for place in range(parts - 1):
-                    part = state[place + 1] if place else state[0] - demand + state[1]
-                    rank += ways[remaining, parts - 1 - place] - ways[remaining - part, parts - 1 - place]
-                    remaining -= part
-                following[used] = rank
-                used += 1
-            for place in range(parts - 2, -1, -1):  # the next state: one piece more at the last place that can have it
-                behind = 0
-                for later in range(place + 1, parts):
-                    behind += state[later]
-                if behind > 0:
-                    state[place] += 1
-                    for later in range(place + 1, parts - 1):
-                        state[later] = 0
-                    state[parts - 1] = behind - 1
-                    break
-        now, then = np.zeros(n_states), np.zeros(n_states)
-        now[n_states - 1] = 1.0
-        change = 1.0
-        for _ in range(min(MOST_ROUNDS, MOST_STEPS // len(following))):
-            for number in range(n_states):
-                then[number] = STAYS * now[number]
-            used = 0
-            for number in range(n_states):
-                likely = (1.0 - STAYS) * now[number]
-                on_hand = first[number]
-                for demand in range(on_hand):
-                    then[following[used + demand]] += likely * chance[demand]
-                then[following[used + on_hand]] += likely * at_least[on_hand]
-                used += on_hand + 1
-            change = 0.0
-            for number in range(n_states):
-                change += abs(then[number] - now[number])
-            now, then = then, now
-            if change <= SETTLED:
-                break
-        sold[i] = 0.0 if change <= 1e-10 else np.nan
-        for number in range(n_states):
-            sold[i] += now[number] * met[first[number]]
+            if d:
+                met[d] = met[d - 1] + at_least[d]
+        on_hand, following = chain_moves(stock, parts)
+        states, change = long_run(on_hand, following, chance, at_least)
+        if change <= UNSETTLED:
+            sold[i] = (states * met[on_hand]).sum()
     return sold
 
 
