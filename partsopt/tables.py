@@ -338,6 +338,11 @@ SUPPLY = Table(
         ),
         "on_time_share": number("share of orders that came by their date", min=0, max=1, required=False, default=1.0),
         "is_preferred": flag("the planner's choice: taken whatever it costs", required=False, default=False),
+        "source_lines_per_day": number(
+            "order lines that the source takes from the site on a working day, by the least of its rows; blank: any",
+            above=0,
+            required=False,
+        ),
         "source_calendar": text("working-day calendar of the source; blank: the site's", required=False),
         "return_share": number(
             "share of its price that the source gives back for a piece; 0: takes none back",

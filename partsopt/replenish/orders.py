@@ -251,7 +251,7 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     urgent = ask_urgent(pairs, parent, on_hand, urgent_orders, open_orders, today)
     receipts = receipts_of(pairs, open_orders, urgent.serving, horizon, today)
     holdings = _holdings(pairs, chosen, reviews, booked, stock, on_hand, receipts, urgent, horizon)
-    lines = lines_of_tonight(pairs, open_orders, urgent.asked.requests, today)
+    lines = lines_of_tonight(pairs, chosen, open_orders, urgent.asked.requests, today)
     chain = chains_of(supersessions, pairs, today)
     asked, holdings, lines, waiting, refused = _ask_in_waves(
         pairs, chosen, reviews, levels, holdings, booked, horizon, urgent.asked, lines, chain, params, today

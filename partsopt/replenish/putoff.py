@@ -1,7 +1,7 @@
 """Order lines that a night has no hands for: which go tonight, and which wait for the next working day.
 
-A site can place and receive so many order lines a day, and a DC pick so many for others. What is owed to customers and
-a last buy go in any case; of the other lines those whose wait would cost most.
+A site can place and receive so many order lines a day, a source take so many from it, and a DC pick so many for others.
+What is owed to customers and a last buy go in any case; of the other lines those whose wait would cost most.
 """
 
 from __future__ import annotations
@@ -28,16 +28,23 @@ Flags = npt.NDArray[np.bool_]
 LINE_PUT_OFF = declare_exception(
     "line_put_off",
     stage="replenish",
-    says="an order line waits for the next working day: sites.order_lines_per_day or pick_lines_per_day is reached",
+    says="an order line waits for the next working day: sites.order_lines_per_day or pick_lines_per_day, or "
+    "supply.source_lines_per_day, is reached",
     action="place it by hand if it cannot wait; raise the capacity or let reviews be rarer where it happens often",
 )
 
 
 class Lines(NamedTuple):
-    """Order lines that each site can still place and receive tonight, and pick for others; infinite: any number."""
+    """Order lines that each site can still place and receive tonight, and pick for others; infinite: any number.
+
+    ``to_order`` are those that sources with a limit still take from a site, ``limited`` the place among them of each
+    pair's, -1 where there is none.
+    """
 
     to_receive: Floats
     to_pick: Floats
+    to_order: Floats
+    limited: Wholes
 
 
 class Placed(NamedTuple):
@@ -49,25 +56,50 @@ class Placed(NamedTuple):
     exceptions: pd.DataFrame
 
 
-def lines_of_tonight(pairs: Pairs, open_orders: pd.DataFrame, urgent: pd.DataFrame, today: date) -> Lines:
+def lines_of_tonight(
+    pairs: Pairs, chosen: pd.DataFrame, open_orders: pd.DataFrame, urgent: pd.DataFrame, today: date
+) -> Lines:
     """Lines a day of each site, less those that tonight's own proposals, imported, and urgent requests have taken.
 
     Parameters
     ----------
-    pairs, open_orders, today
-        The pairs, the input table and the planned day.
+    pairs, chosen, open_orders, today
+        The pairs and their sources, the input table and the planned day.
     urgent
         Urgent requests of tonight, with site_id and source_id.
     """
     ours = open_orders["status"].eq("proposed") & open_orders["order_id"].str.match(f"(?:PO|TO)-{today:%Y%m%d}-")
     names = ("site_id", "source_id")
+    placed = pd.concat([open_orders.loc[ours, [*names]], urgent[[*names]]])
     left = list[Floats]()
     for column, name in zip(("order_lines_per_day", "pick_lines_per_day"), names, strict=True):
-        daily = pairs.sites[column].to_numpy(dtype=np.float64)
-        can = np.where(np.isnan(daily), np.inf, np.maximum(np.floor(daily), 1.0))
-        at = pairs.site_ids.get_indexer(pd.concat([open_orders.loc[ours, name], urgent[name]]))
+        can = _whole_lines(pairs.sites[column])
+        at = pairs.site_ids.get_indexer(placed[name])
         left.append(can - np.bincount(at[at >= 0], minlength=len(can)))
-    return Lines(left[0], left[1])
+    return Lines(left[0], left[1], *_lines_to_sources(pairs, chosen, placed))
+
+
+def _lines_to_sources(pairs: Pairs, chosen: pd.DataFrame, placed: pd.DataFrame) -> tuple[Floats, Wholes]:
+    """Lines that each source with a limit still takes from a site, and the place of each pair's among them."""
+    rows = pd.DataFrame(
+        {
+            "site_id": pairs.rows["site_id"].to_numpy(dtype=object),
+            "source_id": chosen["source_id"].to_numpy(dtype=object),
+            "lines": _whole_lines(chosen["source_lines_per_day"]),
+        }
+    )
+    names = ["site_id", "source_id"]
+    sources = rows[np.isfinite(rows["lines"])].groupby(names)["lines"].min()
+    gone = pd.MultiIndex.from_frame(placed[names].astype(object))
+    at = sources.index.get_indexer(gone)
+    taken = np.bincount(at[at >= 0], minlength=len(sources))
+    return sources.to_numpy() - taken, sources.index.get_indexer(pd.MultiIndex.from_frame(rows[names]))
+
+
+def _whole_lines(daily: pd.Series[float]) -> Floats:
+    """Whole lines of a day, at least one; infinite where there is no limit."""
+    lines = daily.to_numpy(dtype=np.float64)
+    return np.where(np.isnan(lines), np.inf, np.maximum(np.floor(lines), 1.0))
 
 
 def lines_kept(group: Wholes, left: Floats, must: Flags, harm: Floats) -> Flags:
@@ -107,7 +139,7 @@ def placed_tonight(
     params: ReplenishParams,
     today: date,
 ) -> Placed:
-    """The gaps that are ordered tonight, within the lines a day of their sites and of the DCs that supply them.
+    """The gaps that are ordered tonight, within the lines a day of their sources, their sites and DCs that pick them.
 
     Parameters
     ----------
@@ -128,13 +160,16 @@ def placed_tonight(
     harm = _cost_of_a_day(pairs, levels, row, position, params)
     site = pairs.rows["site"].to_numpy()[row]
     source = np.where(chosen["parent"].to_numpy()[row] >= 0, chosen["source"].to_numpy()[row], -1)
-    kept = lines_kept(site, lines.to_receive, must, harm)
-    going = np.flatnonzero(kept)
-    kept[going] = lines_kept(source[going], lines.to_pick, must[going], harm[going])
+    limited = lines.limited[row]
+    kept = np.ones(len(row), dtype=bool)
+    for group, left in ((limited, lines.to_order), (site, lines.to_receive), (source, lines.to_pick)):
+        going = np.flatnonzero(kept)
+        kept[going] = lines_kept(group[going], left, must[going], harm[going])
     n = len(lines.to_receive)
-    taken = Lines(
-        lines.to_receive - np.bincount(site[kept], minlength=n),
-        lines.to_pick - np.bincount(source[kept & (source >= 0)], minlength=n),
+    taken = lines._replace(
+        to_receive=lines.to_receive - np.bincount(site[kept], minlength=n),
+        to_pick=lines.to_pick - np.bincount(source[kept & (source >= 0)], minlength=n),
+        to_order=lines.to_order - np.bincount(limited[kept & (limited >= 0)], minlength=len(lines.to_order)),
     )
     waits = np.flatnonzero(~kept)
     named = pairs.rows.iloc[row[waits]]

@@ -184,6 +184,26 @@ def cheapest_periods(costs: SourceCosts, most_lines: float = np.inf) -> Periods:
     return Periods(choice, share.status, dearest - share.objective, dearest - share.bound, share.solutions)
 
 
+def within_source(costs: SourceCosts, most_lines: Floats) -> SourceCosts:
+    """The costs without the choices that order more lines than their source takes in a day, those being infinite.
+
+    Choices whose fullest day keeps within ``most_lines`` come first, then those that do so on average, then the rarest
+    reviews.
+
+    Examples
+    --------
+    >>> lines = np.array([[1.0, 2.0]])
+    >>> within_source(SourceCosts(np.array([[5.0, 3.0]]), lines, lines), np.array([1.5])).money.tolist()
+    [[5.0, inf]]
+    """
+    most = most_lines[:, None]
+    fewest = costs.lines_per_day <= costs.lines_per_day.min(axis=1, keepdims=True)
+    kept = costs.most_lines <= most
+    for further in (costs.lines_per_day <= most, fewest):
+        kept = np.where(kept.any(axis=1, keepdims=True), kept, further)
+    return SourceCosts(*(np.where(kept, one, np.inf) for one in costs))
+
+
 def _efficient(costs: SourceCosts) -> tuple[Wholes, Floats, Floats]:
     """Choices of each source that no other beats in lines and money, by rising lines; their lines and savings.
 

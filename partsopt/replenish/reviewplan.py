@@ -27,6 +27,7 @@ from partsopt.replenish.reviewcost import (
     cheapest_periods,
     pair_costs,
     source_costs,
+    within_source,
 )
 from partsopt.replenish.reviewdays import (
     CYCLE,
@@ -70,7 +71,7 @@ CALENDAR_UNMATCHED = declare_exception(
 LINES_OVER_CAPACITY = declare_exception(
     "lines_over_capacity",
     stage="replenish",
-    says="a site expects more order lines a working day than sites.order_lines_per_day",
+    says="more order lines are expected a working day than sites.order_lines_per_day or supply.source_lines_per_day",
     action="let replenish.review_rule = cost find longer review periods; order larger packs; raise the capacity",
 )
 
@@ -188,7 +189,7 @@ def plan_reviews(
         exceptions=pd.concat(
             [
                 _unmatched(pairs, groups, review_calendar),
-                _over_capacity(pairs, expected, days),
+                _over_capacity(pairs, chosen, groups, expected, days),
                 chosen_by_cost.assumed,
             ],
             ignore_index=True,
@@ -297,7 +298,8 @@ def _periods_by_cost(
         source, abc = groups.source[at], groups.group[at] % N_CLASSES
         of_source = source_costs(weighed, source, abc, len(groups.site), costs.order, costs.line[at])
         here = np.unique(source)
-        choice, told = _chosen_of_sites(pairs, groups, here, of_source)
+        taken = within_source(of_source, _taken_by_sources(chosen, groups))
+        choice, told = _chosen_of_sites(pairs, groups, here, taken)
         for number in range(N_CLASSES):
             period[here * N_CLASSES + number] = CHOICES[choice[here], number]
         runs += told
@@ -351,6 +353,13 @@ def _demand(pairs: Pairs, chosen: pd.DataFrame, rate_factors: pd.DataFrame, at: 
     )
     batch = batch_of(source["min_order_quantity"].to_numpy(), source["order_multiple"].to_numpy(), rate[:, 0] * days)
     return Demand(over.over_lead_time, over.over_protection, over.variance_to_mean, over.weights, batch)
+
+
+def _taken_by_sources(chosen: pd.DataFrame, groups: Groups) -> Floats:
+    """Order lines that each source takes from its site on a working day; infinite where any number."""
+    lines = np.full(len(groups.site), np.inf)
+    np.minimum.at(lines, groups.source, chosen["source_lines_per_day"].fillna(np.inf).to_numpy(dtype=np.float64))
+    return lines
 
 
 class _OrderCosts(NamedTuple):
@@ -459,14 +468,26 @@ def _expected(pairs: Pairs, chosen: pd.DataFrame, days: Floats) -> _Expected:
     return _Expected(order_chance(batch, demand, rows["variance_to_mean"].to_numpy()), lead_days, weights)
 
 
-def _over_capacity(pairs: Pairs, expected: _Expected, days: Floats) -> pd.DataFrame:
-    """Sites that expect more order lines a working day than they can handle, whatever set their T."""
+def _over_capacity(
+    pairs: Pairs, chosen: pd.DataFrame, groups: Groups, expected: _Expected, days: Floats
+) -> pd.DataFrame:
+    """Sites that expect more order lines a working day than they, or a source of theirs, can handle, whatever set T."""
     per_day = expected.line_chance / days * 365.25 / WORKING_DAYS_PER_YEAR
+    to_source, taken = (
+        np.bincount(groups.source, per_day, minlength=len(groups.site)),
+        _taken_by_sources(chosen, groups),
+    )
+    over = np.flatnonzero(to_source > taken * (1 + 1e-9))
     lines = np.bincount(pairs.rows["site"].to_numpy(), per_day, minlength=len(pairs.site_ids))
     capacity = pairs.sites["order_lines_per_day"].to_numpy()
     at = np.flatnonzero(lines > capacity * (1 + 1e-9))
     said = [f"{lines[site]:.1f} order lines a day expected, {capacity[site]:g} can be handled" for site in at.tolist()]
-    return exceptions_of(LINES_OVER_CAPACITY, pd.DataFrame({"site_id": pairs.site_ids[at]}), what=said)
+    said += [
+        f"{to_source[one]:.1f} order lines a day expected to {groups.source_id[one]}, which takes {taken[one]:g}"
+        for one in over.tolist()
+    ]
+    sites = np.concatenate([at, groups.site[over]])
+    return exceptions_of(LINES_OVER_CAPACITY, pd.DataFrame({"site_id": pairs.site_ids[sites]}), what=said)
 
 
 # --------------------------------------------------------------------------- days

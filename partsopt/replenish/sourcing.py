@@ -314,6 +314,7 @@ def _chosen(pairs: Pairs, weighed: pd.DataFrame, lanes: pd.DataFrame, params: Re
         "unit_cost": rows["part_cost"].to_numpy().copy(),
         "order_cost": np.zeros(n),
         "shared_order_cost": np.full(n, np.nan),
+        "source_lines_per_day": np.full(n, np.nan),
         "min_order_quantity": np.ones(n, dtype=np.int64),
         "order_multiple": np.ones(n, dtype=np.int64),
         "source_calendar": np.full(n, "", dtype=object),

@@ -103,6 +103,37 @@ def test_a_dc_picks_only_so_many_lines_for_its_dealers():
     assert waits["source_id"] == "DC1"
 
 
+def supply_of(lines):
+    return [{"part_id": f"P{i}", "source_lines_per_day": lines if i < 3 else None} for i in range(4)]
+
+
+def test_a_source_takes_only_so_many_lines_of_a_site():
+    """MAKER takes two lines a day, by the least of its rows: of four the two whose wait costs least are put off."""
+    out = night(forecasts=FORECASTS, parts=PARTS, stock=STOCK, supply=supply_of(2.0), sites=[dc(None)])
+    assert out.orders["part_id"].tolist() == ["P2", "P3"]
+    assert out.put_off["part_id"].tolist() == ["P0", "P1"]
+    assert out.put_off["source_id"].tolist() == ["MAKER"] * 2
+
+
+def test_what_one_source_does_not_take_leaves_the_hands_of_the_site_to_others():
+    """The site can place three lines; MAKER takes one, so both of OTHER go too."""
+    supply = supply_of(1.0)
+    supply[1]["source_id"] = supply[2]["source_id"] = "OTHER"
+    for row in supply[1:3]:
+        row["source_lines_per_day"] = None
+    out = night(forecasts=FORECASTS, parts=PARTS, stock=STOCK, supply=supply, sites=[dc(3)])
+    assert out.orders.groupby("source_id").size().to_dict() == {"MAKER": 1, "OTHER": 2}
+    assert out.put_off["source_id"].tolist() == ["MAKER"]
+
+
+def test_running_again_places_no_more_lines_on_a_source():
+    given_ = tables(forecasts=FORECASTS, parts=PARTS, stock=STOCK, supply=supply_of(2.0), sites=[dc(None)])
+    first = replenish_sites(**given_, today=TODAY, period="month", params=PARAMS)
+    second = again(given_, first)
+    assert len(first.orders) == 2
+    assert second.orders.empty
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(-1, 2), st.booleans(), st.floats(0, 9)), max_size=12), st.integers(0, 4))
 def test_kept_lines_are_those_of_the_slow_twin(lines, left):

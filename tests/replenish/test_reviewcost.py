@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from partsopt.errors import SettingsError
 from partsopt.replenish.chain import Demand, no_delay
 from partsopt.replenish.levels import batch_of
-from partsopt.replenish.reviewcost import CHOICES, PERIODS, SourceCosts, cheapest_periods, pair_costs, source_costs
+from partsopt.replenish.reviewcost import (
+    CHOICES,
+    PERIODS,
+    SourceCosts,
+    cheapest_periods,
+    pair_costs,
+    source_costs,
+    within_source,
+)
 from partsopt.replenish.service import mean_on_hand, order_chance
 from tests import reference as twin
 
@@ -81,6 +89,36 @@ def test_choice_within_the_lines_equals_full_enumeration(choices, most):
     assert money[row, got.choice].sum() == pytest.approx(min(feasible))
     assert got.objective == pytest.approx(min(feasible))
     assert got.bound <= got.objective + 1e-6
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.tuples(st.integers(1, 30), st.integers(1, 12)), min_size=3, max_size=3), st.integers(1, 12)
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(12, 50),
+)
+def test_choice_within_the_lines_of_each_source_equals_full_enumeration(sources, most):
+    """As above, where besides each source takes so many lines of its own, or as few as can be."""
+    money = np.array([[m for m, _ in row] for row, _ in sources], dtype=float)
+    lines = np.array([[n for _, n in row] for row, _ in sources], dtype=float)
+    taken = np.maximum(np.array([own for _, own in sources], dtype=float), lines.min(axis=1))
+    row = np.arange(len(sources))
+    feasible = [
+        money[row, list(one)].sum()
+        for one in product(range(3), repeat=len(sources))
+        if lines[row, list(one)].sum() <= most and (lines[row, list(one)] <= taken).all()
+    ]
+    costs = within_source(SourceCosts(money, lines, lines), np.array([own for _, own in sources], dtype=float))
+    if not feasible:
+        with pytest.raises(SettingsError, match="order lines a day are too few"):
+            cheapest_periods(costs, float(most))
+        return
+    assert cheapest_periods(costs, float(most)).objective == pytest.approx(min(feasible))
 
 
 def test_dear_orders_make_reviews_rare_and_dear_stock_frequent():

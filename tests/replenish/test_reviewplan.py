@@ -97,6 +97,30 @@ def test_order_lines_a_day_bound_the_choice_of_t():
     assert "lines_over_capacity" not in set(bound.exceptions["code"])
 
 
+def test_lines_that_a_source_takes_bound_its_t_alone():
+    """M0 takes 70 % of the lines a day that would cost least, the others any number."""
+    params = with_params(review_rule="cost", order_cost={"dc": 1.0, "dealer": 1.0}, holding_rate_per_year=9.0)
+    supply = [{"part_id": f"P{i}", "source_id": f"M{i % 3}"} for i in range(6)]
+    free = night(params=params, forecasts=FORECASTS, supply=supply).review_days
+    free = free.groupby("source_id")["lines_per_day"].sum()
+    limited = [row | {"source_lines_per_day": free["M0"] * 0.7} if row["source_id"] == "M0" else row for row in supply]
+    bound = night(params=params, forecasts=FORECASTS, supply=limited)
+    lines = bound.review_days.groupby("source_id")["lines_per_day"].sum()
+    assert lines["M0"] <= free["M0"] * 0.7
+    assert lines[["M1", "M2"]].tolist() == pytest.approx(free[["M1", "M2"]].tolist())
+    assert "lines_over_capacity" not in set(bound.exceptions["code"])
+
+
+@pytest.mark.parametrize("rule", ["class", "cost"])
+def test_more_lines_than_a_source_takes_are_told(rule):
+    supply = [row | {"source_lines_per_day": 0.01} for row in SUPPLY]
+    out = night(params=with_params(review_rule=rule), forecasts=FORECASTS, supply=supply)
+    told = out.exceptions[out.exceptions["code"] == "lines_over_capacity"]
+    assert set(told["site_id"]) == {"DC1"}
+    assert told["what"].str.fullmatch(r"[\d.]+ order lines a day expected to \w+, which takes 0\.01").all()
+    assert len(told) == len({row.get("source_id", "MAKER") for row in SUPPLY})
+
+
 @pytest.mark.parametrize("rule", ["class", "cost"])
 def test_more_lines_than_a_site_can_handle_are_told(rule):
     site = {"site_id": "DC1", "site_kind": "dc", "order_lines_per_day": 0.01}
