@@ -12,7 +12,8 @@ from partsopt.commands.levels import EXIT_QUARANTINED
 
 if TYPE_CHECKING:
     from partsopt.forecast.predictive import Array, Predictive
-    from partsopt.store.series import ForecastRows, LongDemand, SeriesItems
+    from partsopt.store.series import ForecastRows, LongDemand
+    from partsopt.store.series_items import SeriesItems
 
 MAX_HORIZON = 1_000
 MAX_LEVELS = 100
@@ -62,7 +63,7 @@ MAX_FIGURES = 300_000_000
     show_default=True,
     metavar="SHARE",
     type=click.FloatRange(0, 1),
-    help="Refuse the file when a larger share of its rows breaks a rule; 0: when any does.",
+    help="Refuse a file when a larger share of its rows breaks a rule; 0: when any does.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON on stdout.")
 def forecast(
@@ -83,6 +84,7 @@ def forecast(
     A row is the total over the next N periods after the file's last period, or with --per-period one period ahead.
     A period without a row after a series' first row is zero demand; a blank quantity is not known. Rows that break a
     rule, such as a second one of a series and period, go to rejects.csv beside the output; the others are forecast.
+    So do rows of the items file, whose series have then no group or cost.
 
     Exit codes: 0 written; 1 written without rows that were refused; 2 input refused, no forecast written; 4 storage
     failed; 64 wrong usage.
@@ -95,31 +97,43 @@ def forecast(
     if by_value and items is None:
         raise click.UsageError("--by-value needs --items with unit_cost (or price).")
     with spoken_as_json(as_json):
-        history = _read(demand, period, max_rejected_share, output)
+        history, known = _read(demand, period, items, max_rejected_share, output)
         return _forecast(
-            demand, history, period, horizon, wanted, output, per_period, items, by_value, with_learner, as_json
+            demand, history, period, horizon, wanted, output, per_period, items, known, by_value, with_learner, as_json
         )
 
 
-def _read(file: Path, period: str, max_rejected_share: float, output: Path) -> LongDemand:
-    """The demand; what was refused goes to rejects.csv beside the output."""
+def _read(
+    file: Path, period: str, items_file: Path | None, max_rejected_share: float, output: Path
+) -> tuple[LongDemand, SeriesItems | None]:
+    """The demand, and what items say; what was refused of either goes to rejects.csv beside the output."""
     from partsopt.errors import InputError
     from partsopt.store.memory import keep_memory
     from partsopt.store.series import read_long_demand, write_rejects
+    from partsopt.store.series_items import read_items
 
     keep_memory()
+    items, refused = None, []
     try:
         history = read_long_demand(file, period, max_rejected_share)
+        refused.append((file, history.refusals))
+        if items_file is not None:
+            items = read_items(items_file, history.series_ids, max_rejected_share)
+            refused.append((items_file, items.refusals))
     except InputError as error:
-        if error.rejects is not None:
-            click.echo(f"All refused rows are in {write_rejects(output, error.rejects)}.", err=True)
+        rejects = [refusals.rejects() for _, refusals in refused if len(refusals)]
+        rejects += [] if error.rejects is None else [error.rejects]
+        if rejects:
+            click.echo(f"All refused rows are in {write_rejects(output, rejects)}.", err=True)
         raise
-    if len(history.refusals):
-        rejects = write_rejects(output, history.refusals.rejects())
-        click.echo(f"{len(history.refusals):,} rows of {file.name} were refused; they are in {rejects}:", err=True)
-        for violation in history.refusals.named():
-            click.echo(f"  {violation}", err=True)
-    return history
+    refused = [(given, refusals) for given, refusals in refused if len(refusals)]
+    if refused:
+        written = write_rejects(output, [refusals.rejects() for _, refusals in refused])
+        for given, refusals in refused:
+            click.echo(f"{len(refusals):,} rows of {given.name} were refused; they are in {written}:", err=True)
+            for violation in refusals.named():
+                click.echo(f"  {violation}", err=True)
+    return history, items
 
 
 def levels_of(text: str) -> dict[str, float]:
@@ -156,13 +170,14 @@ def _forecast(
     output: Path,
     per_period: bool,
     items_file: Path | None,
+    items: SeriesItems | None,
     by_value: bool,
     with_learner: bool,
     as_json: bool,
 ) -> int:
     from partsopt.errors import InputError
     from partsopt.forecast.predictive import fit_predictive
-    from partsopt.store.series import read_items, write_series_forecasts
+    from partsopt.store.series import write_series_forecasts
 
     n_figures = len(history.series_ids) * len(levels) * (horizon if per_period else 1)
     if n_figures > MAX_FIGURES:
@@ -170,7 +185,6 @@ def _forecast(
             f"{file.name} has {len(history.series_ids):,} series; with {horizon:,} periods of {len(levels)} levels "
             f"each that is {n_figures:,} figures, more than {MAX_FIGURES:,}. Ask for fewer, or split the file."
         )
-    items = None if items_file is None else read_items(items_file, history.series_ids)
     if by_value and items is not None and items.value is None and items_file is not None:
         raise InputError(f"{items_file.name} has no unit_cost (or price), which --by-value needs. Add the column.")
     learnt_period = _learnt_like(period)
@@ -194,7 +208,12 @@ def _forecast(
         click.echo(
             "Note: the learner did not help, or the history is too short for it; the pooled forecast stands alone."
         )
-    return EXIT_QUARANTINED if len(history.refusals) else 0
+    return _exit_code(history, items)
+
+
+def _exit_code(history: LongDemand, items: SeriesItems | None) -> int:
+    n_refused = len(history.refusals) + (0 if items is None else len(items.refusals))
+    return EXIT_QUARANTINED if n_refused else 0
 
 
 def _learnt_like(period: str) -> str:
@@ -338,7 +357,8 @@ def _show(
         "methods": dict(zip(names.tolist(), counts.tolist(), strict=True)),
         "cut_periods": len(seen_at_the_end((history.demand > 0).sum(axis=0), _learnt_like(history.period))),
         "refused_rows": len(history.refusals),
-        "exit_code": EXIT_QUARANTINED if len(history.refusals) else 0,
+        "refused_items": 0 if items is None else len(items.refusals),
+        "exit_code": _exit_code(history, items),
     }
     if as_json:
         import json

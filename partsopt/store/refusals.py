@@ -28,12 +28,19 @@ class Refusals:
         Physical line of each row; None: the row number from 1.
     malformed
         Lines that are no rows at all.
+    of
+        What the rows are called.
     """
 
     def __init__(
-        self, name: str, table: pa.Table, lines: Array | None = None, malformed: tuple[Violation, ...] = ()
+        self,
+        name: str,
+        table: pa.Table,
+        lines: Array | None = None,
+        malformed: tuple[Violation, ...] = (),
+        of: str = "demand",
     ) -> None:
-        self._name, self._table, self._lines, self._malformed = name, table, lines, malformed
+        self._of, self._name, self._table, self._lines, self._malformed = of, name, table, lines, malformed
         self._broken: list[tuple[str, Array, str, str]] = []
 
     @property
@@ -108,7 +115,7 @@ class Refusals:
 
     def _violation(self, line: int, column: str, value: str, rule: str, remedy: str, row: str = "") -> Violation:
         return Violation(
-            table="demand",
+            table=self._of,
             file=self._name,
             line=line,
             column=column,

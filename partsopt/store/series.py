@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -46,8 +46,6 @@ MAX_FAULTS = 20
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
 ROWS_AT_ONCE = 262_144
 QUANTITY_NAMES = ("quantity", "qty")
-GROUP_NAMES = ("part_group", "group")
-COST_NAMES = ("unit_cost", "price", "unit_price")
 NOT_A_DAY = np.iinfo(np.int64).min
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 EPOCH = date(1970, 1, 1)
@@ -240,7 +238,7 @@ def _read_csv(file: Path) -> _Rows:
     from partsopt.store.csv_sheets import read_csv_sheet
     from partsopt.tables import Table, text
 
-    _check_exists(file)
+    check_exists(file)
     columns = {
         "series_id": text("the series"),
         "period": text("its first day"),
@@ -260,7 +258,7 @@ def _read_csv(file: Path) -> _Rows:
 
 
 def _read(file: Path) -> pa.Table:
-    _check_exists(file)
+    check_exists(file)
     try:
         source = pq.ParquetFile(file)
         schema, n_rows = source.schema_arrow, source.metadata.num_rows
@@ -283,7 +281,7 @@ def _read(file: Path) -> pa.Table:
     if n_rows > MAX_ROWS:
         raise InputError(f"{file.name} has {n_rows:,} rows, more than {MAX_ROWS:,}. Split the file by series.")
     _check_types(file, schema, quantity_name)
-    texts = [name for name in wanted[:2] if _is_text(schema.field(name).type)]
+    texts = [name for name in wanted[:2] if is_text(schema.field(name).type)]
     try:
         table = pq.ParquetFile(file, read_dictionary=texts).read(columns=wanted)
     except (pa.ArrowException, OSError, MemoryError) as error:
@@ -292,23 +290,24 @@ def _read(file: Path) -> pa.Table:
     return table.select(wanted)
 
 
-def _check_exists(file: Path) -> None:
+def check_exists(file: Path) -> None:
+    """Raise InputError where there is no such file."""
     if not file.is_file():
         raise InputError(f"{file} is not a file. Give the path of a Parquet (or CSV) file.")
 
 
 def _check_types(file: Path, schema: pa.Schema, quantity_name: str) -> None:
     rules: tuple[tuple[str, Callable[[pa.DataType], bool], str], ...] = (
-        ("series_id", lambda kind: _is_text(kind) or pa.types.is_integer(kind), "text or whole numbers"),
+        ("series_id", lambda kind: is_text(kind) or pa.types.is_integer(kind), "text or whole numbers"),
         (
             "period",
-            lambda kind: _is_text(kind) or pa.types.is_date(kind) or pa.types.is_timestamp(kind),
+            lambda kind: is_text(kind) or pa.types.is_date(kind) or pa.types.is_timestamp(kind),
             "dates, timestamps at midnight or text such as 2026-11-01",
         ),
         (
             quantity_name,
             lambda kind: (
-                _is_text(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+                is_text(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
             ),
             "numbers",
         ),
@@ -333,7 +332,8 @@ def _check_types(file: Path, schema: pa.Schema, quantity_name: str) -> None:
         raise InputError(f"{file.name} is refused; no forecast was written.", violations)
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column holds text, be it kept once each."""
     bare = kind.value_type if pa.types.is_dictionary(kind) else kind
     return bool(pa.types.is_string(bare) or pa.types.is_large_string(bare) or pa.types.is_string_view(bare))
 
@@ -356,7 +356,7 @@ def _encoded(column: pa.ChunkedArray) -> tuple[pa.Array, Array]:
 def _series(column: pa.ChunkedArray) -> tuple[pa.Array, Array]:
     """Sorted distinct ids, and each row's place among them (-1: blank)."""
     values, place = _encoded(column)
-    if _is_text(values.type):
+    if is_text(values.type):
         trimmed = pc.call_function("utf8_trim_whitespace", [values.cast(pa.large_string())])
         is_blank = _known(pc.call_function("utf8_length", [trimmed]), blank=0) == 0
         place = np.where((place >= 0) & is_blank[place], -1, place)
@@ -455,39 +455,32 @@ def _check_frequency(file: Path, days: Array, period: str) -> None:
 
 def _quantities(column: pa.ChunkedArray, name: str, complain: Complain) -> Array:
     """Pieces as floats; NaN where blank."""
-    if _is_text(column.type):
-        return _quantities_of_text(column, name, complain)
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    whole = column.cast(pa.float64(), safe=False).combine_chunks()
-    held = np.frombuffer(whole.buffers()[1], dtype=np.float64)
-    quantity = held[whole.offset : whole.offset + len(whole)].copy()
-    if whole.null_count:
-        quantity[_blank(whole)] = np.nan
-    _complain_of(quantity, name, complain)
-    return quantity
-
-
-def _quantities_of_text(column: pa.ChunkedArray, name: str, complain: Complain) -> Array:
-    values, place = _encoded(column)
-    said = [(text or "").strip() for text in values.to_pylist()]
-    is_number = np.array([not text or NUMBER.fullmatch(text) is not None for text in said], dtype=np.bool_)
-    pieces = np.array(
-        [float(text) if text and good else np.nan for text, good in zip(said, is_number, strict=True)], dtype=np.float64
-    )
-    broken = np.append(~is_number, False)[place]
-    complain(name, broken, "must be a number", "give pieces such as 3, or leave the cell blank")
-    quantity = np.append(pieces, np.nan)[place]
-    _complain_of(quantity, name, complain)
-    return quantity
-
-
-def _complain_of(quantity: Array, name: str, complain: Complain) -> None:
+    quantity, is_no_number = numbers_of(column)
+    complain(name, is_no_number, "must be a number", "give pieces such as 3, or leave the cell blank")
     with np.errstate(invalid="ignore"):
         complain(name, np.isinf(quantity), "must be finite", "give pieces, or leave the cell blank")
         complain(name, (quantity < 0) & ~np.isinf(quantity), "must be 0 or more", "keep returns apart from demand")
         finite = np.isfinite(quantity)
         complain(name, finite & (quantity > MAX_QUANTITY), f"must be at most {MAX_QUANTITY:.0e}", "correct the slip")
+    return quantity
+
+
+def numbers_of(column: pa.ChunkedArray) -> tuple[Array, Array]:
+    """Numbers, or text that says them, as floats (NaN where blank), and the rows whose text is no number."""
+    if is_text(column.type):
+        values, place = _encoded(column)
+        said = [(text or "").strip() for text in values.to_pylist()]
+        is_number = np.array([not text or NUMBER.fullmatch(text) is not None for text in said], dtype=np.bool_)
+        read = [float(text) if text and good else np.nan for text, good in zip(said, is_number, strict=True)]
+        return np.append(np.array(read, dtype=np.float64), np.nan)[place], np.append(~is_number, False)[place]
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    whole = column.cast(pa.float64(), safe=False).combine_chunks()
+    held = np.frombuffer(whole.buffers()[1], dtype=np.float64)
+    number = held[whole.offset : whole.offset + len(whole)].copy()
+    if whole.null_count:
+        number[_blank(whole)] = np.nan
+    return number, np.zeros(len(number), dtype=np.bool_)
 
 
 def _repeated(key: Array) -> Array:
@@ -512,73 +505,6 @@ def _dense(series: Array, number: Array, quantity: Array, n_series: int, n_perio
     used = number >= 0
     demand[series[used], number[used]] = quantity[used]
     return demand, starts
-
-
-@dataclass(frozen=True, kw_only=True)
-class SeriesItems:
-    """What an items file says of each series.
-
-    ``groups`` are whole numbers, the same for series of one part group, -1 where none is named; ``value`` is
-    the unit cost, NaN where none is given. Either is None without such a column.
-    """
-
-    groups: Array | None
-    value: Array | None
-    n_known: int
-
-
-def read_items(file: Path, series_ids: pa.Array) -> SeriesItems:
-    """Read part groups and unit costs of series from a Parquet file.
-
-    Parameters
-    ----------
-    file
-        One row a series: series_id, and part_group (or group), unit_cost (or price, unit_price), or both.
-    series_ids
-        The series wanted; rows of other series are not used.
-
-    Raises
-    ------
-    InputError
-        The file cannot be read, lacks columns, names a series twice, or a cost is negative.
-    """
-    _check_exists(file)
-    try:
-        table = pq.ParquetFile(file).read()
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).partition("\n")[0].rstrip(".")
-        raise InputError(f"{file} cannot be read as Parquet ({reason}). Give one row a series.") from None
-    group_name = next((name for name in GROUP_NAMES if name in table.column_names), None)
-    cost_name = next((name for name in COST_NAMES if name in table.column_names), None)
-    if "series_id" not in table.column_names or (group_name is None and cost_name is None):
-        raise InputError(
-            f"{file.name} has {', '.join(table.column_names) or 'no column'}. Give one row a series: series_id, and "
-            "part_group or unit_cost (or price)."
-        )
-    named = [str(one) for one in table.column("series_id").to_pylist()]
-    if len(set(named)) < len(named):
-        twice = next(one for one in named if named.count(one) > 1)
-        raise InputError(f"{file.name} names series {twice} more than once. Give one row a series.")
-    row_of = {one: row for row, one in enumerate(named)}
-    row = np.array([row_of.get(str(one), -1) for one in series_ids.to_pylist()], dtype=np.int64)
-    groups = value = None
-    if group_name is not None:
-        texts = ["" if one is None else str(one) for one in table.column(group_name).to_pylist()]
-        order = {text: number for number, text in enumerate(sorted(set(texts) - {""}))}
-        groups = np.append(np.array([order.get(text, -1) for text in texts], dtype=np.int64), -1)[row]
-    if cost_name is not None:
-        kind = table.column(cost_name).type
-        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
-            raise InputError(f"{file.name} stores {cost_name} as {kind}; store it as numbers.")
-        costs = np.array([np.nan if one is None else float(one) for one in table.column(cost_name).to_pylist()])
-        bad = np.flatnonzero((costs < 0) | np.isinf(costs))
-        if len(bad):
-            raise InputError(
-                f"{file.name} line {bad[0] + 1}: {cost_name} is {costs[bad[0]]:g}, series {named[bad[0]]}; it must be "
-                f"0 or more ({len(bad)} such rows). Correct it, or leave it blank."
-            )
-        value = np.append(costs, np.nan)[row]
-    return SeriesItems(groups=groups, value=value, n_known=int((row >= 0).sum()))
 
 
 def write_series_forecasts(file: Path, blocks: Iterable[pa.Table]) -> int:
@@ -612,21 +538,23 @@ def write_series_forecasts(file: Path, blocks: Iterable[pa.Table]) -> int:
     return n_rows
 
 
-def write_rejects(output: Path, rejects: pd.DataFrame) -> Path:
-    """Write refused rows to rejects.csv beside the output of a forecast, in place of those of the last one.
+def write_rejects(output: Path, rejects: Sequence[pd.DataFrame]) -> Path:
+    """Write refused rows of some files to rejects.csv beside a forecast's output, in place of those of the last one.
 
     Raises
     ------
     StorageError
         The file cannot be written.
     """
+    import pandas as pd
+
     from partsopt.store.writers import write_csv
     from partsopt.tables import REJECTS
 
     file = output.with_name(REJECTS.file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_csv(rejects, REJECTS, file, zones={})
+        write_csv(pd.concat(rejects, ignore_index=True), REJECTS, file, zones={})
     except OSError as error:
         raise StorageError(f"{file} cannot be written ({error.strerror or error}).") from error
     return file

@@ -163,6 +163,33 @@ def test_items_and_json(demand, tmp_path, capsys):
     assert sum(said["methods"].values()) == 50
 
 
+def test_few_refused_items_are_1_and_kept_beside_those_of_the_demand(demand, tmp_path, capsys):
+    """Both files' rows are in one rejects.csv; with a smaller share the items are refused, and the demand's rows kept."""
+    rows = pq.read_table(demand).to_pylist()
+    rows[3]["quantity"] = -1
+    pq.write_table(pa.Table.from_pylist(rows, pq.read_schema(demand)), tmp_path / "in.parquet")
+    names = sorted({row["series_id"] for row in rows})
+    prices = np.where(np.arange(50) == 7, -2.0, 1.5)
+    pq.write_table(pa.table({"series_id": names, "price": prices}), tmp_path / "items.parquet")
+    items = ["--items", tmp_path / "items.parquet"]
+    assert forecast(tmp_path / "in.parquet", tmp_path / "out.parquet", *items, "--json") == 1
+    said = capsys.readouterr()
+    assert "1 rows of items.parquet were refused; they are in" in said.err
+    assert "items.parquet line 8: price is" in said.err
+    answered = json.loads(said.out)
+    assert (answered["refused_rows"], answered["refused_items"], answered["exit_code"]) == (1, 1, 1)
+    rejects = (tmp_path / "rejects.csv").read_text(encoding="utf-8").splitlines()
+    assert [row.split(",")[:4] for row in rejects[1:]] == [
+        ["demand", "in.parquet", "4", "quantity"],
+        ["items", "items.parquet", "8", "price"],
+    ]
+    (tmp_path / "out.parquet").unlink()
+    assert forecast(tmp_path / "in.parquet", tmp_path / "out.parquet", *items, "--max-rejected-share", 0.01) == 2
+    assert "1 of 50 rows of items.parquet break a rule, more than 1.00%" in capsys.readouterr().err
+    assert not (tmp_path / "out.parquet").exists()
+    assert len((tmp_path / "rejects.csv").read_text(encoding="utf-8").splitlines()) == 3
+
+
 @pytest.mark.parametrize("more", [(), ("--per-period",)], ids=["total", "per period"])
 def test_the_learner_is_averaged_in_and_says_so(demand, tmp_path, more):
     """Parts that sell for three months and rest for three, and awkward ones: the contract holds with the learner too."""

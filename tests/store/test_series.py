@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from partsopt.errors import InputError, StorageError, TableError
 from partsopt.store import series as long_series
-from partsopt.store.series import forecast_block, read_items, read_long_demand, write_series_forecasts
+from partsopt.store.series import forecast_block, read_long_demand, write_series_forecasts
 
 NAN = float("nan")
 
@@ -283,30 +283,6 @@ def test_more_cells_than_can_be_held_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(long_series, "MAX_CELLS", 5)
     said = refused(rows(tmp_path, [("A", "2026-01-01", 1), ("B", "2026-03-01", 1)]))
     assert "2 series of up to 3 periods, more than the 5" in said
-
-
-def test_items_give_groups_and_costs_in_the_order_of_the_series(tmp_path):
-    file = written(
-        tmp_path, {"series_id": ["C", "A", "X"], "part_group": ["oil", None, "air"], "price": [3.0, 1.0, 9.0]}
-    )
-    read = read_items(file, pa.array(["A", "B", "C"]))
-    assert read.groups.tolist() == [-1, -1, 1]
-    np.testing.assert_array_equal(read.value, [1, NAN, 3])
-    assert read.n_known == 2
-
-
-@pytest.mark.parametrize(
-    ("columns", "said"),
-    [
-        ({"series_id": ["A"]}, "part_group or unit_cost"),
-        ({"series_id": ["A", "A"], "price": [1.0, 2.0]}, "names series A more than once"),
-        ({"series_id": ["A"], "price": [-1.0]}, "line 1: price is -1, series A; it must be 0 or more"),
-        ({"series_id": ["A"], "price": ["x"]}, "stores price as string"),
-    ],
-)
-def test_items_of_another_shape_are_refused(tmp_path, columns, said):
-    with pytest.raises(InputError, match=said):
-        read_items(written(tmp_path, columns), pa.array(["A"]))
 
 
 def block(**other: object) -> pa.Table:
