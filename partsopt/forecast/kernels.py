@@ -54,7 +54,8 @@ def discounted_rates(
         A series counts as having shown ``frequency`` times its size for half a period, and for up to
         ``prior_periods`` more as far as its history is shorter than the whole.
     rates
-        Written: pieces per period, shape (origins, series, discounts).
+        Written: pieces per period, shape (origins, series, discounts + 1): at each discount, and last as if the series
+        had begun with its first demand, no period discounted.
     moments
         Written: exposure, demand, squared demand, demand x exposure, squared exposure, number of demands, size, and the
         geometric mean of the exposure and of that from the first demand on, shape (origins, series, 8).
@@ -110,6 +111,10 @@ def discounted_rates(
                     missing = prior_periods * (1.0 - exposed[j] / whole[place, j])
                 shown = 0.5 + missing
                 rates[place, i, j] = (pieces[j] + shown * frequency * size) / (exposed[j] + shown)
+            since = m0 - before
+            missing = prior_periods * max(1.0 - since / ends[place], 0.0) if ends[place] > 0 else 0.0
+            shown = 0.5 + missing
+            rates[place, i, n_discounts] = (m1 + shown * frequency * size) / (since + shown)
             moments[place, i, 0], moments[place, i, 1], moments[place, i, 2] = m0, m1, m2
             moments[place, i, 3], moments[place, i, 4], moments[place, i, 5] = m3, m4, m5
             moments[place, i, 6] = size
@@ -410,11 +415,13 @@ def total_quantiles(
                 first, second = (1.0 - share) * centres[at, lower], share * centres[at, upper]
                 if share == 0.0:
                     first = m
+                nothing = max(1.0 - m / centres[at, 0], 0.0)
             for j in range(n):
                 q = smooth[j]
                 if has_table:
                     k = kept[j]
                     total = first * table[at, lower, low_class, k] + second * table[at, upper, high_class, k]
+                    total += nothing * (levels[k] - 0.5)
                     q += table_weight * (total - smooth[k])
                 reached[j] = max(reached[j], q)
                 if j > 0:

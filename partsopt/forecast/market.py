@@ -23,7 +23,7 @@ LOWEST_INDEX = 0.02
 LARGEST_MOVE = float(np.log(1.5))
 SEASON = {"month": (12, 1), "week": (13, 4)}
 """Parts of a year, and periods of each."""
-LEAST_YEARS = 3.0
+LEAST_YEARS = 2.0
 BENDS = 3
 """Degree of the polynomial that the season is seen around."""
 
@@ -163,7 +163,8 @@ def season_of(index: Array, n_parts: int, length: int) -> Array:
     both = np.column_stack([bends, parts])
     found = np.linalg.lstsq(both, level, rcond=None)[0]
     season = found[BENDS + 1 :] - found[BENDS + 1 :].mean()
-    if not _is_foretold(level - bends @ np.linalg.lstsq(bends, level, rcond=None)[0], level, both, n_parts):
+    around = level - bends @ np.linalg.lstsq(bends, level, rcond=None)[0]
+    if not _is_foretold(around, level - bends @ found[: BENDS + 1], part, n_parts):
         return np.empty(0)
     variance = float(((level - both @ found) ** 2).sum()) / max(n - BENDS - n_parts, 1)
     between = float((season**2).sum()) / (n_parts - 1) * n / n_parts
@@ -172,17 +173,25 @@ def season_of(index: Array, n_parts: int, length: int) -> Array:
     return np.repeat(factors / factors.mean(), length)
 
 
-def _is_foretold(seasonal: Array, level: Array, both: Array, n_parts: int) -> bool:
-    """Whether the season of the other years comes closer to what is seen of each year than none."""
-    year = (np.arange(len(level)) - len(level)) // n_parts
-    with_season = without = 0.0
+def _is_foretold(without: Array, seasonal: Array, part: Array, n_parts: int) -> bool:
+    """Whether the mean of the other years comes closer to what is seen of each year than none.
+
+    Parameters
+    ----------
+    without, seasonal
+        What is left of the level around a polynomial fitted alone, and around one fitted beside the season.
+    part
+        Part of the year of each, from 0; every part is there in two years or more.
+    """
+    year = np.cumsum(part == 0)
+    with_season = without_season = 0.0
     for one in np.unique(year):
-        others, own = year != one, year == one
-        found = np.linalg.lstsq(both[others], level[others], rcond=None)[0][BENDS + 1 :]
-        told, seen = both[own][:, BENDS + 1 :] @ found, seasonal[own]
-        with_season += float(((seen - seen.mean() - told + told.mean()) ** 2).sum())
-        without += float(((seen - seen.mean()) ** 2).sum())
-    return with_season < without
+        own, others = year == one, year != one
+        mean = np.bincount(part[others], seasonal[others], n_parts) / np.bincount(part[others], minlength=n_parts)
+        told, seen = mean[part[own]], without[own] - without[own].mean()
+        with_season += float(((seen - told + told.mean()) ** 2).sum())
+        without_season += float((seen**2).sum())
+    return with_season < without_season
 
 
 def expected_moves(market: Market, ends: Array, horizon: int) -> tuple[Array, Array]:

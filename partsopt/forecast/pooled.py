@@ -20,6 +20,8 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 SHOWN_TIME = (0, 7)
 """Places among the sums of the time a rate is known from: at the first horizon, and at longer ones (decision 0018)."""
 DISCOUNTS = np.array([1.0, 0.97, 0.93, 0.86, 0.72, 0.45])
+OWN_RATES = len(DISCOUNTS) + 1
+"""Rates of a series' own demand: at each discount, and since it first sold."""
 KEY = 2
 """Place in DISCOUNTS of the rate by which series are alike."""
 MARKET = 4
@@ -230,9 +232,9 @@ def group_means(rates: Array, groups: list[Group], prior: float) -> list[Array]:
 
 
 def rates_and_moments(history: History, ends: list[int], frequency: float, size: float) -> tuple[Array, Array]:
-    """Discounted rates (origins, series, discounts) and sums (origins, series, 8) of what was known at each origin."""
+    """Own rates (origins, series, OWN_RATES) and sums (origins, series, 8) of what was known at each origin."""
     shape = (len(ends), len(history.demand))
-    rates, moments = np.empty((*shape, len(DISCOUNTS))), np.empty((*shape, 8))
+    rates, moments = np.empty((*shape, OWN_RATES)), np.empty((*shape, 8))
     columns = np.array(ends, dtype=np.int64)
     discounted_rates(
         history.demand, history.time, history.starts, columns, DISCOUNTS, frequency, size, SIZE_DEMANDS,
@@ -242,7 +244,7 @@ def rates_and_moments(history: History, ends: list[int], frequency: float, size:
 
 
 def market_factors(rates: Array) -> Array:
-    """What each discounted rate is multiplied by to stand at today's level of the whole market, shape (discounts,).
+    """What each own rate is multiplied by to stand at today's level of the whole market, shape (rates,).
 
     Where all parts fall together, the longer a rate looks back the more it is above what is sold today. The level is
     that of the rates at MARKET, over series of at most a hundred times the median rate.
@@ -266,8 +268,8 @@ def with_groups(rates: Array, groups: list[Group], means: list[Array], frequency
 
 def first_weights(n_rates: int) -> Array:
     """Weights where nothing could be learnt: nine tenths of the own rates alike, one tenth of what others sell."""
-    n_own = len(DISCOUNTS)
-    return np.concatenate([np.full(n_own, 0.9 / n_own), np.full(n_rates - n_own, 0.1 / (n_rates - n_own))])
+    n_others = n_rates - OWN_RATES
+    return np.concatenate([np.full(OWN_RATES, 0.9 / OWN_RATES), np.full(n_others, 0.1 / n_others)])
 
 
 def without_season(history: History, season: Array) -> History:

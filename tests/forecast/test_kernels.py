@@ -35,7 +35,7 @@ LEVELS = np.array([0.1, 0.5, 0.9, 0.99])
 def rates_of(demand, share, ends, discounts=(1.0, 0.8), often=0.1, size=3.0, prior_periods=3.0, starts=None):
     demand = np.array(demand, dtype=float)
     time = np.empty((0, 0)) if share is None else np.array(share, dtype=float)
-    rates = np.empty((len(ends), len(demand), len(discounts)))
+    rates = np.empty((len(ends), len(demand), len(discounts) + 1))
     moments = np.empty((len(ends), len(demand), 8))
     starts = np.zeros(len(demand), dtype=np.int64) if starts is None else np.array(starts)
     discounted_rates(
@@ -76,9 +76,18 @@ def test_rates_and_dispersion_match_their_twins_at_every_origin(demand, share, s
             assert rates[place, 0, j] == pytest.approx(expected)
         seen = [0.0 if math.isnan(one) else w for one, w in zip(known, share[:end], strict=True)]
         first = next((at for at, one in enumerate(known) if one > 0), 0)
+        since = [math.nan] * first + known[first:]
+        assert rates[place, 0, 2] == pytest.approx(reference_discounted_rate(since, share[:end], 1.0, 0.1 * size, 3.0))
         assert moments[place, 0, 7] == pytest.approx(math.sqrt(sum(seen) * sum(seen[first:])))
         own = own_dispersion(moments[place])[0][0]
         assert own == pytest.approx(reference_own_dispersion(known, share[:end]), abs=1e-9)
+
+
+def test_the_last_rate_knows_nothing_of_the_time_before_the_first_demand():
+    """Three pieces in the last two of four periods are 3 / 2.5, and more is shown of a prior as half the time is missing."""
+    rates, _ = rates_of([[0.0, 0.0, 1.0, 2.0], [math.nan, math.nan, 1.0, 2.0]], None, [4], often=0.0)
+    assert rates[0, :, 2] == pytest.approx([3.0 / (2.0 + 0.5 + 1.5)] * 2)
+    assert rates[0, 0, 0] == pytest.approx(3.0 / (4.0 + 0.5))
 
 
 @settings(max_examples=60, deadline=None)
@@ -138,6 +147,18 @@ def test_the_table_is_averaged_with_the_distribution():
     means, ratios = mean[:, None], np.ones((1, 1))
     total_quantiles(mean, means, ratios, place, levels, z, kept, centres, edges, table, 0.5, out)
     assert out[0, 0] == pytest.approx((smooth(4.0, 1.0, levels)[0] + 8.0) / 2)
+
+
+@pytest.mark.parametrize(("mean", "said"), [(1.0, 3.0), (0.5, 1.7), (0.0001, 0.4)])
+def test_below_the_smallest_mean_of_the_table_nothing_is_ever_likelier(mean, said):
+    """A cell of mean 1 says 3 pieces at 0.9. Half its mean is half of that and half of no demand, whose quantile
+    spread over half a piece is 0.4; next to no mean is next to that, not 0."""
+    levels, z = np.array([0.9]), np.array([NormalDist().inv_cdf(0.9)])
+    out, place = np.empty((1, 1)), np.zeros(1, dtype=np.int64)
+    centres, edges, table = np.array([[1.0, 2.0]]), np.zeros((1, 2, 0)), np.full((1, 2, 1, 1), 3.0)
+    given_mean, ratios = np.array([mean]), np.ones((1, 1))
+    total_quantiles(given_mean, given_mean[:, None], ratios, place, levels, z, place, centres, edges, table, 1.0, out)
+    assert out[0, 0] == pytest.approx(said, abs=1e-3)
 
 
 def alive_after(demand, share=None, ends=1e-3, pause=0.25) -> float:

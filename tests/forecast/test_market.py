@@ -99,7 +99,17 @@ def test_a_season_is_found_and_noise_is_none():
     found = season_of(noise * (1.0 + 0.3 * np.sin(2 * np.pi * months / 12)), 12, 1)
     assert found == pytest.approx(1.0 + 0.3 * np.sin(2 * np.pi * months[:12] / 12), abs=0.06)
     assert not len(season_of(noise, 12, 1))
-    assert not len(season_of((1.0 + 0.3 * np.sin(2 * np.pi * months / 12))[:35], 12, 1))
+    assert not len(season_of((1.0 + 0.3 * np.sin(2 * np.pi * months / 12))[:23], 12, 1))
+
+
+def test_two_years_show_a_season_that_came_twice():
+    """A third up and down in both years, on a market that rises; what came in one year only is none, nor is the rise."""
+    months = np.arange(24)
+    rising = 1.01**months
+    season = 1.0 + 0.33 * np.sin(2 * np.pi * months / 12)
+    assert season_of(rising * season, 12, 1) == pytest.approx(season[:12], abs=0.05)
+    assert not len(season_of(rising, 12, 1))
+    assert not len(season_of(rising * np.where(months < 12, season, 1.0), 12, 1))
 
 
 def test_a_season_turns_with_the_history():
