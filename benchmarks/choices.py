@@ -1,18 +1,19 @@
 """Candidates for the pooled forecast's constants, compared without the hold-out that is reported.
 
-    python -m benchmarks.choices --data DIR [--only NAME ...]
+    python -m benchmarks.choices --data DIR [--only NAME ...] [--rivals] [--unlike]
 
 The last 12 periods of every real set are cut away first: they are what ``benchmarks.forecast`` reports. What is left is
 cut in several ways (halves of the parts, an earlier date, the last 24 months, 300 parts, four-week months of a weekly
 set) and joined by generated demand; on each cut the total of 3 periods is forecast from 4 origins, 3 periods apart. A
 candidate is a set of constants; its tail loss is shown over that of the constants in force: less than 1 is better.
+With ``--unlike`` the sets are those of ``benchmarks/unlike.py`` instead, which no constant was chosen on.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,6 +22,7 @@ import numpy as np
 from benchmarks.baselines import binomial_sba, normal_ses, pooled_prototype
 from benchmarks.forecast import AHEAD, HELD_OUT, SEASON, TAIL, cases_of, fit, pinball, totals_after
 from benchmarks.generated import GENERATED
+from benchmarks.unlike import UNLIKE
 from partsopt.forecast import market, pooled, predictive, ratios, spread
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
@@ -46,8 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of Parquet files of demand")
     parser.add_argument("--only", nargs="*", help="candidates, instead of all")
     parser.add_argument("--rivals", action="store_true", help="the baselines on the same cuts")
+    parser.add_argument("--unlike", action="store_true", help="made sets that no constant was chosen on, instead")
     options = parser.parse_args(arguments)
-    sets = dict(sets_of(options.data))
+    sets = dict(made_sets(UNLIKE) if options.unlike else sets_of(options.data))
     names = options.only or list(CANDIDATES)
     base = None
     print("candidate".ljust(34) + "".join(f"{name[:12]:>13}" for name in sets) + f"{'geo mean':>10}")
@@ -87,9 +90,14 @@ def sets_of(folder: Path) -> Iterator[tuple[str, tuple[Array, str]]]:
         yield f"{case.name} 24", (known[:, -24:], "month")
         yield f"{case.name} 300", (known[:: len(known) // 300], "month")
         yield f"{case.name} -6", (known[:, :-6], "month")
-    for name, made in GENERATED.items():
-        yield name, (made(), "month")
-        yield f"{name} 300", (made(300, 2), "month")
+    yield from made_sets(GENERATED)
+
+
+def made_sets(made: Mapping[str, Callable[..., Array]]) -> Iterator[tuple[str, tuple[Array, str]]]:
+    """Each kind of made demand, and 300 series of it from another seed."""
+    for name, one in made.items():
+        yield name, (one(), "month")
+        yield f"{name} 300", (one(300, 2), "month")
 
 
 RIVALS = {"normal around SES": normal_ses, "NB around SBA": binomial_sba, "pooled prototype": pooled_prototype}

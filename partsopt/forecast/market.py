@@ -23,7 +23,10 @@ LOWEST_INDEX = 0.02
 LARGEST_MOVE = float(np.log(1.5))
 SEASON = {"month": (12, 1), "week": (13, 4)}
 """Parts of a year, and periods of each."""
-LEAST_YEARS = 2.0
+LEAST_YEARS, SURE_YEARS = 2.0, 3.0
+LEFT, LEFT_WHEN_SURE = 0.5, 1.0
+"""A season counts where that of the other years leaves at most this share of what none leaves, in squares: half where
+one year stands against one, as there a fifth of wandering markets would show one (decision 0074)."""
 BENDS = 3
 """Degree of the polynomial that the season is seen around."""
 
@@ -143,7 +146,7 @@ def season_of(index: Array, n_parts: int, length: int) -> Array:
     """Season of an index, shape (n_parts * length,) from the first period after it; empty where none shows.
 
     It is seen around a polynomial, on logarithms. It counts only if the season of the other years tells each year's
-    better than none does, and is drawn to none as far as years differ (James & Stein 1961).
+    better than none does (two years: twice as well), and is drawn to none as far as years differ (James & Stein 1961).
 
     Parameters
     ----------
@@ -164,7 +167,8 @@ def season_of(index: Array, n_parts: int, length: int) -> Array:
     found = np.linalg.lstsq(both, level, rcond=None)[0]
     season = found[BENDS + 1 :] - found[BENDS + 1 :].mean()
     around = level - bends @ np.linalg.lstsq(bends, level, rcond=None)[0]
-    if not _is_foretold(around, level - bends @ found[: BENDS + 1], part, n_parts):
+    left = _left_by_season(around, level - bends @ found[: BENDS + 1], part, n_parts)
+    if left >= (LEFT if n_years < SURE_YEARS else LEFT_WHEN_SURE):
         return np.empty(0)
     variance = float(((level - both @ found) ** 2).sum()) / max(n - BENDS - n_parts, 1)
     between = float((season**2).sum()) / (n_parts - 1) * n / n_parts
@@ -173,8 +177,8 @@ def season_of(index: Array, n_parts: int, length: int) -> Array:
     return np.repeat(factors / factors.mean(), length)
 
 
-def _is_foretold(without: Array, seasonal: Array, part: Array, n_parts: int) -> bool:
-    """Whether the mean of the other years comes closer to what is seen of each year than none.
+def _left_by_season(without: Array, seasonal: Array, part: Array, n_parts: int) -> float:
+    """What the mean of the other years leaves of each year, over what none leaves, in squares.
 
     Parameters
     ----------
@@ -191,7 +195,7 @@ def _is_foretold(without: Array, seasonal: Array, part: Array, n_parts: int) -> 
         told, seen = mean[part[own]], without[own] - without[own].mean()
         with_season += float(((seen - told + told.mean()) ** 2).sum())
         without_season += float((seen**2).sum())
-    return with_season < without_season
+    return with_season / without_season if without_season > 0.0 else 1.0
 
 
 def expected_moves(market: Market, ends: Array, horizon: int) -> tuple[Array, Array]:
