@@ -1212,6 +1212,9 @@ SHIPMENTS = Table(
         "since_on": day("the earlier night that first planned it; missing for tonight's", required=False),
         "leave_by": day("last day on which it may leave, as that night set it; missing for tonight's", required=False),
         "packed_at": moment("when it was picked and packed, if on an earlier day", required=False),
+        "told_on": day(
+            "day on which its open order tells the dealer that it comes; missing for tonight's", required=False
+        ),
         "why": text("in a sentence"),
     },
 )
@@ -1523,6 +1526,9 @@ WAITING = Table(
         "leaves_on": day("the day for which it is planned; blank where nobody carries it yet", required=False),
         "leave_by": day("last day on which it may leave; blank where a promise or its urgency says", required=False),
         "since_on": day("night that first planned it"),
+        "told_on": day(
+            "day the dealer expects it, by its open order; blank where tonight's line tells it", required=False
+        ),
         "line_id": text("the transfer line"),
         "tier": text("urgency", choices=TIERS),
         "site_id": text("where it goes"),

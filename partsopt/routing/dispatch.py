@@ -189,7 +189,7 @@ def replan_deliveries(
             COLLECTIONS,
         ),
         solver_runs=_joined(empty(SOLVER_RUNS), [row for plan in plans for row in plan.solver_runs], SOLVER_RUNS),
-        exceptions=delivery_exceptions(lines, delivery_lines, plans),
+        exceptions=delivery_exceptions(lines, delivery_lines, plans, places),
     )
     own_routes = deliveries.routes[deliveries.routes["depot_id"].isin(origins)]
     asked = given._replace(

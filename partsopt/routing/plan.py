@@ -131,7 +131,7 @@ def plan_deliveries(
         delivery_lines=delivery_lines,
         collections=table_of([row for plan in plans for row in plan.collections], COLLECTIONS),
         solver_runs=table_of([row for plan in plans for row in plan.solver_runs], SOLVER_RUNS),
-        exceptions=delivery_exceptions(lines, delivery_lines, plans),
+        exceptions=delivery_exceptions(lines, delivery_lines, plans, places),
     )
     refuse_broken(verify_deliveries(*deliveries[:4], given, today=today, params=params))
     carried = delivery_lines["carried_by"].value_counts()

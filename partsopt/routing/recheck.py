@@ -309,6 +309,7 @@ def _taken_up(run: _Run) -> None:
             "destination_id": order["site_id"],
             "part_id": order["part_id"],
             "shipped_quantity": order["quantity"],
+            "told_on": order["due_on"],
         }
         part = parts.get(order["part_id"], {})
         computed |= {

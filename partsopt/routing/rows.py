@@ -42,6 +42,12 @@ LATE = declare_exception(
     says="this line arrives after its promise",
     action="tell the dealer, or book a faster carrier",
 )
+PUT_OFF = declare_exception(
+    "delivery_put_off",
+    stage="routing",
+    says="a line of an earlier night arrives on a later day than its open order tells the dealer",
+    action="set the due day of the open order to the new day, and tell the dealer",
+)
 ESTIMATED = declare_exception(
     "travel_estimated",
     stage="routing",
@@ -315,9 +321,21 @@ def delivery_lines_of(
     return conform(rows, DELIVERY_LINES)
 
 
-def delivery_exceptions(lines: pd.DataFrame, delivery_lines: pd.DataFrame, plans: Sequence[OriginPlan]) -> pd.DataFrame:
-    """What a person should look at: lines unserved or late, times estimated, searches cut off."""
-    known = lines[["line_id", "destination_id", "part_id", "tier", "promised_by", "shipped_quantity", "unit_cost"]]
+def delivery_exceptions(
+    lines: pd.DataFrame, delivery_lines: pd.DataFrame, plans: Sequence[OriginPlan], places: Mapping[str, Place]
+) -> pd.DataFrame:
+    """What a person should look at: lines unserved, late or put off, times estimated, searches cut off."""
+    of_line = [
+        "line_id",
+        "destination_id",
+        "part_id",
+        "tier",
+        "promised_by",
+        "shipped_quantity",
+        "unit_cost",
+        "told_on",
+    ]
+    known = lines[of_line]
     rows = delivery_lines.merge(known, on="line_id", validate="1:1").rename(columns={"destination_id": "site_id"})
     unserved = rows[rows["carried_by"].eq("unserved")]
     late = rows[rows["is_late"]]
@@ -337,6 +355,7 @@ def delivery_exceptions(lines: pd.DataFrame, delivery_lines: pd.DataFrame, plans
                 for tier, hours in zip(late["tier"], late_h, strict=True)
             ],
         ),
+        _put_off(rows[rows["told_on"].notna() & rows["arrives_at"].notna()], places),
     ]
     for plan in plans:
         at_origin = pd.DataFrame({"site_id": [plan.origin_id]})
@@ -361,3 +380,19 @@ def table_of(rows: list[dict[str, object]], table: Table) -> pd.DataFrame:
     if not rows:
         return empty(table)
     return conform(pd.DataFrame(rows), table)
+
+
+def _put_off(rows: pd.DataFrame, places: Mapping[str, Place]) -> pd.DataFrame:
+    """Lines that arrive on a later day, on the dealer's clocks, than it was told."""
+    arrives_on = [
+        at.tz_convert(places[site_id].zone).date()
+        for at, site_id in zip(rows["arrives_at"], rows["site_id"], strict=True)
+    ]
+    told_on = [told.date() for told in rows["told_on"]]
+    is_later = [day > told for day, told in zip(arrives_on, told_on, strict=True)]
+    what = [
+        f"{tier}: told {told:%a %Y-%m-%d}, arrives {day:%a %Y-%m-%d}"
+        for tier, told, day, later in zip(rows["tier"], told_on, arrives_on, is_later, strict=True)
+        if later
+    ]
+    return exceptions_of(PUT_OFF, rows[is_later], what=what)

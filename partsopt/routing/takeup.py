@@ -34,7 +34,8 @@ def take_up(waiting: pd.DataFrame, open_orders: pd.DataFrame, parts: pd.DataFram
     waiting
         Table waiting_lines of the last run.
     open_orders, parts
-        The input tables. A line that is open for fewer or more pieces than then is planned for these.
+        The input tables. A line that is open for fewer or more pieces than then is planned for these; the day on which
+        it is due there is what the dealer was told.
 
     Returns
     -------
@@ -42,7 +43,9 @@ def take_up(waiting: pd.DataFrame, open_orders: pd.DataFrame, parts: pd.DataFram
         A line that is shipped has left and is in neither; one that is no open order, or one of another part or site,
         is an exception with its value.
     """
-    known = open_orders[[*ORDER_LINE, *SAME, "quantity", "status"]].rename(columns={"part_id": "open_part_id"})
+    known = open_orders[[*ORDER_LINE, *SAME, "quantity", "status", "due_on"]].rename(
+        columns={"part_id": "open_part_id", "due_on": "open_due_on"}
+    )
     rows = waiting.merge(known, on=ORDER_LINE, how="left", validate="1:1")
     is_open = rows["status"].notna()
     for name, ours in SAME.items():
@@ -52,6 +55,7 @@ def take_up(waiting: pd.DataFrame, open_orders: pd.DataFrame, parts: pd.DataFram
     per_piece = parts.set_index("part_id").loc[still["part_id"], ["weight_kg", "volume_m3"]]
     lines = still.assign(
         shipped_quantity=pieces,
+        told_on=still["open_due_on"],
         load_kg=pieces.to_numpy() * per_piece["weight_kg"].to_numpy(),
         load_m3=pieces.to_numpy() * per_piece["volume_m3"].to_numpy(),
     )

@@ -257,6 +257,18 @@ def test_the_next_night_brings_what_waited():
     assert waiting_of(tables["shipments"], deliveries.delivery_lines, TUESDAY).empty
 
 
+@pytest.mark.parametrize(
+    ("told_on", "said"), [(TUESDAY, []), (MONDAY, ["stock: told Mon 2026-11-02, arrives Tue 2026-11-03"])]
+)
+def test_a_line_that_comes_later_than_told_is_an_exception(told_on, said):
+    """The open order tells the dealer a day; the night that plans another one says so, and the list of what waits too."""
+    waiting = left_on_monday()
+    taken = take_up(waiting, opened(waiting, due_on=pd.Timestamp(told_on)), parts_of())
+    assert taken.lines["told_on"].tolist() == [pd.Timestamp(told_on)]
+    told = plan(full_van(shipments=[]) | {"shipments": taken.lines}, today=TUESDAY).exceptions
+    assert told.loc[told["code"].eq("delivery_put_off"), "what"].tolist() == said
+
+
 def test_a_confirmed_line_comes_back_a_shipped_one_has_left():
     waiting = left_on_monday()
     assert len(take_up(waiting, opened(waiting, status="confirmed"), parts_of()).lines) == 1
