@@ -44,7 +44,7 @@ from partsopt.tables import TIERS
 FIRST_STRATEGIES = ("PARALLEL_CHEAPEST_INSERTION", "LOCAL_CHEAPEST_INSERTION", "SAVINGS")
 FAILURES_PER_SOLUTION = 10
 SHORT_PASS = 4
-MANY_PARCELS = 600  # from here on the last pass of several days takes as long as of one
+MANY_PARCELS = 600  # from here on twice the steps bring hardly a line more
 LARGEST_FIRST = 20_000  # deliveries times slots up to which OR-Tools' first solutions take less than a second
 BOOL_FALSE = 2
 SLOW_OPERATORS = (
@@ -303,7 +303,7 @@ def _recreate_pass(
         for answer in _first_answers(problem, terms, start, tier, weights, params, own, 1):
             best, best_value = _better(problem, terms, weights, best, best_value, answer, insert_well)
     if last or not _is_settled(problem, terms, tier, best):
-        share = _share_of(problem, terms, budget, last=last)
+        share = _share_of(terms, budget, last=last)
         seconds = budget.time_left_ms / 1000 - (time.monotonic() - began)
         found = recreate_pass(problem, terms, best, weights, params.iterations_per_parcel, share, seconds)
         budget.searches += 1
@@ -317,16 +317,13 @@ def _recreate_pass(
     return best, True
 
 
-def _share_of(problem: DayProblem, terms: Mapping[int, Terms], budget: _Budget, *, last: bool) -> int:
-    """One part in so many of the search that a pass gets: the last all of it, those planned again little.
-
-    Many parcels on several days get half: only the first of these days is handed out.
-    """
+def _share_of(terms: Mapping[int, Terms], budget: _Budget, *, last: bool) -> int:
+    """One part in so many of the search that a pass gets: the last all of it, half for many parcels, then little."""
     if budget.n_columns:
         return SHORT_PASS * SHORT_PASS
     if not last:
         return SHORT_PASS
-    return 2 if len(problem.midnights_s) > 1 and len(terms) > MANY_PARCELS else 1
+    return 2 if len(terms) > MANY_PARCELS else 1
 
 
 def _first_day_pass(
