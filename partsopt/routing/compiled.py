@@ -21,7 +21,7 @@ from partsopt.routing.annealing import (
     columns_of,
     cost_of_column,
     improve,
-    nearest_clients,
+    nearest_by_way,
     start_search,
     temperatures,
     types_of,
@@ -73,7 +73,7 @@ def first_trips(problem: DayProblem, terms: Mapping[int, Terms], start: Trips, w
     """The best of several first plans of a pass: the start, and all else where it costs least, in drawn orders."""
     problem, terms, start = plain_day(problem, terms, start)
     whole = whole_day(problem, terms, weights, start)
-    days, near = _days_of(whole, start), nearest_clients(whole.route)
+    days, near = _days_of(whole, start), nearest_by_way(whole.route)
     firsts = [start_search(whole.route, seed, days, near) for seed in range(1, FIRST_PLANS + 1)]
     best = best_days(min(firsts, key=best_cost))
     return _trips_of(whole, _columns_of_days(whole.route, best), len(problem.vans))
@@ -106,7 +106,8 @@ def recreate_pass(
     began = time.monotonic()
     problem, terms, start = plain_day(problem, terms, start)
     whole = whole_day(problem, terms, weights, start)
-    first = start_search(whole.route, 1, _days_of(whole, start))
+    near = None if _is_one_group(whole) else nearest_by_way(whole.route)
+    first = start_search(whole.route, 1, _days_of(whole, start), near)
     searched = _anneal(whole, first, -(-iterations_per_parcel // share) * len(whole.members), began + seconds)
     incumbent = _columns_of_days(whole.route, searched.days)
     served = {one for column in incumbent for trip in column.trips for one in trip}
@@ -258,7 +259,7 @@ def _anneal(whole: WholeDay, first: RuinSearch, iterations: int, until: float) -
         return _Searched(best_days(first), [], 0, hit_time_limit=False)
     heats = [hot * (cold / hot) ** (turn / TURNS) for turn in range(TURNS + 1)]
     days, columns, done = best_days(first), list[Column](), 0
-    is_whole = len(whole.members) <= GROUP_SIZE * 3 // 2
+    is_whole = _is_one_group(whole)
     for turn in range(TURNS):
         if time.monotonic() > until:
             return _Searched(days, columns, done, hit_time_limit=True)
@@ -269,6 +270,10 @@ def _anneal(whole: WholeDay, first: RuinSearch, iterations: int, until: float) -
             days, columns = _anneal_groups(whole, days, turn, iterations // TURNS, heats[turn], heats[turn + 1])
         done += iterations // TURNS
     return _Searched(days, columns_of(first) if is_whole else columns, done, hit_time_limit=False)
+
+
+def _is_one_group(whole: WholeDay) -> bool:
+    return len(whole.members) <= GROUP_SIZE * 3 // 2
 
 
 def _anneal_groups(

@@ -90,6 +90,7 @@ class SearchState(NamedTuple):
     used: Ints
     used_place: Ints
     near: Ints
+    near_in_time: Ints
     counts: Ints
     money: Floats
     draws: NDArray[np.uint64]
@@ -102,5 +103,6 @@ class SearchState(NamedTuple):
 
 
 # counts: 0 vehicles used, 1 clients out, 2 vehicles touched, 3 routes in the pool, 4 nodes in the pool,
-# 5 whether some type can replace another, 6 whether time or lateness has a price
+# 5 whether some type can replace another, 6 whether time or lateness has a price,
+# 7 whether near in time is another order
 # money: 0 current, 1 best, 2 current price of what is out

@@ -39,10 +39,13 @@ SPLIT = 0.5
 KEEP_GROWING = 0.99
 REFIT = 0.5
 OPENING = 0.25
+IN_TIME = 0.5
+ENDS_TRIED = 8
+ENDS_NEAR = 12
 WAITING_TRIED = 12
 LOOKED_AT_FIRST = 4
 INFINITE = 1e300
-LAYOUT = 1374057939  # checksum of route_problem, pool and vanday: numba's cache notices changes of this file only
+LAYOUT = 1420390719  # checksum of route_problem, pool and vanday: numba's cache notices changes of this file only
 
 
 @numba.njit(cache=True)
@@ -77,8 +80,9 @@ def _ruin(p: Any, s: SearchState) -> int:
     removed = 0
     ruined = np.empty(n_strings, dtype=np.int64)
     n_ruined = 0
+    in_time = _draw(s.draws) < IN_TIME
     for j in range(s.near.shape[1]):
-        c = s.near[seed - p.n_depots, j]
+        c = s.near_in_time[seed - p.n_depots, j] if in_time else s.near[seed - p.n_depots, j]
         if n_ruined >= n_strings:
             break
         if s.out_place[c] >= 0:
@@ -422,6 +426,116 @@ def _undo(p: Any, s: SearchState, n_out: int, money_out: float, out_before: Any)
         refresh(p, s, v)
 
 
+@lean
+def _exchange_ends(p: Any, s: SearchState, heat: float, pool_within: float) -> None:
+    """Let trips of two vehicles of a type exchange their ends, so that a client follows one near to it (2-opt*).
+
+    A few drawn exchanges, each taken as annealing would; most are ruled out by way, windows or load alone.
+    """
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+    n_all = p.loads.shape[0] - p.n_depots
+    nearest = min(ENDS_NEAR, s.near.shape[1] - 1)
+    for _ in range(ENDS_TRIED if nearest > 0 else 0):
+        c = p.n_depots + int(_draw(s.draws) * n_all)
+        beside = 1 + int(_draw(s.draws) * nearest)
+        in_time = _draw(s.draws) < IN_TIME
+        d = s.near_in_time[c - p.n_depots, beside] if in_time else s.near[c - p.n_depots, beside]
+        if s.out_place[c] >= 0 or s.out_place[d] >= 0:
+            continue
+        a, b = s.row_of[c], s.row_of[d]
+        v, w = a // trips, b // trips
+        if v == w or p.vehicle_type[v] != p.vehicle_type[w]:
+            continue
+        bearable = -heat * np.log(1.0 - _draw(s.draws))
+        i, j = s.place_of[c] + 1, s.place_of[d]
+        if not _ends_fit(p, s, a, i, b, j, bearable):
+            continue
+        before = s.cost[v] + s.cost[w]
+        touch(s, v)
+        touch(s, w)
+        _swap_ends(s, a, i, b, j)
+        close_gaps(p, s, v)
+        close_gaps(p, s, w)
+        change = s.cost[v] + s.cost[w] - before
+        if change < bearable and can_drive(p, s, v) and can_drive(p, s, w):
+            s.money[0] += change
+            if s.money[0] < s.money[1] * (1.0 + pool_within):
+                pool_touched(p, s)
+            if s.money[0] < s.money[1] - 1e-6:
+                s.money[1] = s.money[0]
+                keep_best(s)
+        else:
+            _undo(p, s, s.counts[1], s.money[2], s.out)
+        s.is_touched[v] = 0
+        s.is_touched[w] = 0
+        s.counts[2] = 0
+
+
+@lean
+def _ends_fit(p: Any, s: SearchState, a: int, i: int, b: int, j: int, bearable: float) -> bool:
+    """Whether row a may end as row b does from j on, and b as a from i on, by way, windows and load; i is above 0."""
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+    t = p.vehicle_type[a // trips]
+    home = p.type_depot[t]
+    n_a, n_b = s.length[a], s.length[b]
+    c, d = s.nodes[a, i - 1], s.nodes[b, j]
+    before_d = s.nodes[b, j - 1] if j > 0 else home
+    after_c = s.nodes[a, i] if i < n_a else home
+    longer = p.distance[c, d] + p.distance[before_d, after_c] - s.leg[a, i] - s.leg[b, j]
+    later = p.travel[c, d] + p.travel[before_d, after_c] - p.travel[c, after_c] - p.travel[before_d, d]
+    change = p.type_per_distance[t] * longer + p.type_per_time[t] * later
+    if j == 0 and i == n_a and s.n_trips[b // trips] == 1:
+        change -= p.type_fixed[t]
+    if change >= bearable:
+        return False
+    _, late, _ = join(
+        s.before[a, i, 0],
+        s.before[a, i, 1],
+        s.before[a, i, 2],
+        p.travel[c, d],
+        s.after[b, j, 0],
+        s.after[b, j, 1],
+        s.after[b, j, 2],
+    )
+    if late < 0:
+        return False
+    _, late, _ = join(
+        s.before[b, j, 0],
+        s.before[b, j, 1],
+        s.before[b, j, 2],
+        p.travel[before_d, after_c],
+        s.after[a, i, 0],
+        s.after[a, i, 1],
+        s.after[a, i, 2],
+    )
+    if late < 0:
+        return False
+    for measure in range(p.loads.shape[1]):
+        moved = 0
+        for place in range(i, n_a):
+            moved += p.loads[s.nodes[a, place], measure]
+        for place in range(j, n_b):
+            moved -= p.loads[s.nodes[b, place], measure]
+        most = p.type_capacity[t, measure]
+        if s.load[a, measure] - moved > most or s.load[b, measure] + moved > most:
+            return False
+    return True
+
+
+@lean
+def _swap_ends(s: SearchState, a: int, i: int, b: int, j: int) -> None:
+    """Exchange what row a has from i on with what row b has from j on."""
+    n_a, n_b = s.length[a], s.length[b]
+    for k in range(max(n_a - i, n_b - j)):
+        from_a = s.nodes[a, i + k] if i + k < n_a else -1
+        from_b = s.nodes[b, j + k] if j + k < n_b else -1
+        if from_b >= 0:
+            s.nodes[a, i + k] = from_b
+        if from_a >= 0:
+            s.nodes[b, j + k] = from_a
+    s.length[a], s.length[b] = i + n_b - j, j + n_a - i
+
+
 @numba.njit(cache=True, nogil=True)
 def construct(p: Any, s: SearchState) -> None:
     """A first plan: the days given, and every other client in turn where it costs least."""
@@ -449,6 +563,8 @@ def iterate(p: Any, s: SearchState, iterations: int, hot: float, cold: float, po
     out_before = np.empty(s.out.shape[0], dtype=np.int64)
     for _ in range(iterations):
         s.counts[2] = 0
+        if s.counts[7]:
+            _exchange_ends(p, s, heat, pool_within)
         n_out, money_out = s.counts[1], s.money[2]
         for i in range(n_out):
             out_before[i] = s.out[i]

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from partsopt.errors import NoPlan
+from partsopt.routing import ruin
 from partsopt.routing.annealing import (
     Column,
     best_columns,
@@ -18,6 +19,7 @@ from partsopt.routing.annealing import (
     columns_of,
     cost_of_column,
     improve,
+    nearest_clients,
     start_search,
     types_of,
 )
@@ -271,3 +273,57 @@ def test_days_can_be_driven_where_the_straight_way_takes_longer(seed):
     search = searched(problem, 2000)
     for column in [*columns_of(search), *best_columns(search)]:
         assert cost_of_column(problem, column.vehicle_type, column.trips) == pytest.approx(column.cost)
+
+
+def test_who_cannot_follow_soon_is_far_in_time():
+    """From 1, open at the beginning, 2 is a way of 1 but 489 of waiting, 3 a way of 2 and no waiting."""
+    opens, closes = np.array([0, 0, 500, 0]), [10, 510, 10]
+    near = nearest_clients(problem_on_a_line([1, 2, 3], opens=opens, closes=closes))
+    assert near.by_way[0].tolist() == [1, 2, 3]
+    assert near.in_time[0].tolist() == [1, 3, 2]
+
+
+def test_who_is_packed_late_is_far_in_time():
+    """2 is packed at 500: nobody is there before 502, when 1 and 3 have closed; either wait counts a fifth."""
+    near = nearest_clients(problem_on_a_line([1, 2, 3], closes=[10, 1000, 10], release=[0, 500, 0]))
+    assert near.in_time.tolist() == [[1, 3, 2], [2, 1, 3], [3, 1, 2]]
+
+
+def test_without_windows_near_is_near_in_time():
+    """Ties go to the lower number, each client is the first of its own row."""
+    near = nearest_clients(problem_on_a_line([5, 4, 4, 1]))
+    assert near.in_time.tolist() == near.by_way.tolist()
+    assert near.by_way[2].tolist() == [3, 2, 1, 4]
+    assert near.by_way[0].tolist() == [1, 2, 3, 4]
+
+
+def test_equal_matrices_are_held_once():
+    """Distances and times alike and both ways alike: one matrix; a longer way back: its own."""
+    problem = problem_on_a_line([1, 2, 3])
+    search = start_search(problem._replace(travel=problem.distance.copy()), 1)
+    assert search.problem.travel is search.state.to is search.state.travel_to is search.problem.distance
+    longer = problem.travel.copy()
+    longer[1, 0] += 1
+    search = start_search(problem._replace(travel=longer), 1)
+    assert search.state.travel_to.tolist() == longer.T.tolist()
+    assert search.problem.travel is longer
+    assert search.state.to is search.problem.distance
+
+
+def test_ends_of_two_trips_are_exchanged():
+    """Two trips that each serve both sides of the depot drive 2 x 6; with their ends exchanged 2 x 4."""
+    search = start_search(problem_on_a_line([1, 2, -1, -2], capacity=2), 1, [[[1, 4]], [[3, 2]]])
+    assert best_cost(search) == 12
+    for _ in range(100):
+        ruin._exchange_ends(search.problem, search.state, 1e-9, 0.01)
+    assert best_cost(search) == 8
+    assert {frozenset(one.trips[0]) for one in best_columns(search)} == {frozenset({1, 2}), frozenset({3, 4})}
+
+
+def test_ends_that_are_too_heavy_stay():
+    """Both clients on one side weigh 12 of 10: the exchange that would save 4 is not made, and no other saves."""
+    heavy = problem_on_a_line([1, 2, -1, -2], capacity=10, loads=[6, 6, 4, 4])
+    search = start_search(heavy, 1, [[[1, 4]], [[3, 2]]])
+    for _ in range(100):
+        ruin._exchange_ends(search.problem, search.state, 1e-9, 0.01)
+    assert best_cost(search) == 12
