@@ -80,7 +80,7 @@ def _ruin(p: Any, s: SearchState) -> int:
     removed = 0
     ruined = np.empty(n_strings, dtype=np.int64)
     n_ruined = 0
-    in_time = _draw(s.draws) < IN_TIME
+    in_time = s.counts[7] > 0 and _draw(s.draws) < IN_TIME
     for j in range(s.near.shape[1]):
         c = s.near_in_time[seed - p.n_depots, j] if in_time else s.near[seed - p.n_depots, j]
         if n_ruined >= n_strings:
