@@ -15,7 +15,7 @@ import numpy.typing as npt
 from partsopt.errors import SettingsError
 from partsopt.replenish.chain import Demand
 from partsopt.replenish.pairs import Pairs
-from partsopt.replenish.rents import fitting, least_price
+from partsopt.replenish.rents import cheapest, fitting, least_price
 from partsopt.replenish.service import mean_owed
 from partsopt.replenish.targets import ROUNDING, Staircases, SystemLevels, system_levels
 
@@ -282,7 +282,8 @@ def _priced(problem: Problem, price: float) -> _Priced:
     rows = np.arange(len(start) - 1)
     entry, rent = fitting(start, aim, limited, price, room.space, room.site, room.limit, rows)
     paid, got = float(aim[entry].sum()), float(limited[entry].sum())
-    bound = paid - price * (got - least) + float(rent @ (_sums(room, entry) - room.limit))
+    _, reduced = cheapest(start, aim, limited, price, room.space, room.site, rent, rows)
+    bound = float(reduced.sum()) + price * least - float(rent @ room.limit)  # of the rents, not of what filled the room
     return _Priced(price, rent, entry, paid, got, bound)
 
 

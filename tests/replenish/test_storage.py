@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from partsopt.errors import SettingsError
@@ -69,8 +69,17 @@ def test_most_service_for_money_and_room_equals_full_enumeration(parts, of_money
     assert (rent >= 0).all()
 
 
+ROOM_LEFT = [  # what filled the room that the rents leave is not what the rents are the bound of
+    (1.0, 1.0, 1.0, 1.0, 1.0, 1, 1.0, 0),
+    (1.0, 1.0, 1.0, 1.0, 1.0, 1, 0.125, 0),
+    (1.0, 1.0, 1.0, 1.0, 0.125, 2, 0.25, 0),
+    (1.0, 1.0, 2.0, 1.0, 0.5, 2, 0.5, 0),
+]
+
+
 @settings(max_examples=60, deadline=None)
 @given(PARTS, st.floats(0.05, 1.1))
+@example(ROOM_LEFT, 0.625)
 def test_most_service_in_the_room_alone_equals_full_enumeration(parts, of_room):
     stairs, cost, weight, site, space = made(parts)
     choices = list(every_choice(stairs, cost, weight, site, space))
