@@ -80,7 +80,11 @@ def test_every_protocol_and_method_has_a_row(tmp_path):
     with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
         rows = {(row["stage"], row["method"]): row for row in csv.DictReader(file)}
     methods = ["ours", "zero", "seasonal naive", "normal around SES", "NB around SBA", "pooled prototype"]
-    assert list(rows) == [(stage, method) for stage in ("dist", "gift", "lead") for method in methods]
+    cheap = [method for method in methods if method not in ("zero", "pooled prototype")]
+    assert list(rows) == [
+        *((stage, method) for stage in ("dist", "gift", "lead") for method in methods),
+        *(("long", method) for method in cheap),
+    ]
     assert float(rows["gift", "zero"]["wql_mean"]) == 1.0
     assert float(rows["dist", "zero"]["cum_bias"]) == -1.0
     assert float(rows["dist", "ours"]["spl_tail"]) < float(rows["dist", "zero"]["spl_tail"])
@@ -99,6 +103,41 @@ def test_totals_of_a_cut_set_are_left_out_beside():
     assert rows[0]["cov_0.9"] > rows[1]["cov_0.9"]
     case.demand[:, -1] = demand[:, -2]
     assert [row["stage"] for row in forecast.totals_rows(case, {"zero": baselines.zero}, None)] == ["dist"]
+
+
+def test_a_bias_is_told_by_origin_and_with_its_standard_error():
+    """Told 10, 30 and 5 against 10, 20 and 10 come: 45 over 40, and sums off it by -1.25, 7.5 and -6.25."""
+    actual, mean = np.array([[4.0, 6.0], [20.0, np.nan], [10.0, 0.0]]), np.array([[5.0, 5.0], [30.0, 9.0], [5.0, 0.0]])
+    said = forecast.bias_of(actual, mean, np.array([True, True]))
+    assert said["cum_bias"] == 0.125
+    assert said["bias_se"] == pytest.approx(np.sqrt((1.25**2 + 7.5**2 + 6.25**2) * 3 / 2) / 40, abs=1e-4)
+    assert said["note"] == "bias by origin +0.0% +50.0% -50.0%"
+    assert "bias_se" not in forecast.bias_of(actual[:1], mean[:1], np.array([True, True]))
+
+
+def test_standard_errors_by_origins_are_as_large_as_biases_scatter():
+    """A mean told right of 400 markets, each of 20 origins that move by a fifth: biases lie 0.2 / sqrt(20) off."""
+    market = np.exp(0.2 * np.random.default_rng(3).standard_normal((400, 20)) - 0.02)
+    said = [forecast.bias_of(one[:, None], np.ones((20, 1)), np.array([True])) for one in market]
+    assert np.std([one["cum_bias"] for one in said]) == pytest.approx(0.2 / np.sqrt(20), rel=0.1)
+    assert np.mean([one["bias_se"] for one in said]) == pytest.approx(0.2 / np.sqrt(20), rel=0.1)
+
+
+@pytest.mark.parametrize(("n_periods", "n_origins"), [(30, 5), (52, 8), (200, 20), (24, 0)])
+def test_more_origins_are_asked_over_the_last_half(n_periods, n_origins):
+    """Every third period, 20 at most; where they are no more than those of ``dist``, not at all."""
+    seen = []
+
+    def told(history, _season, _horizon, levels):
+        seen.append(history.shape[1])
+        return np.ones(len(history)), np.ones((len(history), len(levels)))
+
+    case = forecast.Case("made", "month", np.tile([0.0, 1.0], (3, n_periods // 2)), None)
+    rows = list(forecast.long_rows(case, {"ours": told, "ours with learner": told, "pooled prototype": told}, None))
+    assert [row["method"] for row in rows] == ["ours"] * (n_origins > 0)
+    assert seen[:n_origins] == list(range(n_periods - 3 * n_origins, n_periods, 3))
+    for row in rows:
+        assert len(str(row["note"]).split()) == 3 + n_origins
 
 
 def test_a_folder_without_demand_is_told(tmp_path):
