@@ -29,7 +29,7 @@ from benchmarks.peers import has_pyvrp, pyvrp_trips
 from partsopt.pipeline import plan_night
 from partsopt.routing import search as search_module
 from partsopt.routing.found import Found
-from partsopt.routing.given import INPUTS, Given
+from partsopt.routing.given import given_of
 from partsopt.routing.plan import Deliveries, plan_deliveries
 from partsopt.routing.search import search_day
 from partsopt.routing.timetable import Broken, DayProblem, Trips, cost_of_day, times_of_day, times_of_trip
@@ -68,7 +68,7 @@ def compared(directory: Path, pyvrp_seconds: float) -> list[dict[str, object]]:
     inputs = read_inputs(directory, settings.read)
     today = date.fromisoformat(settings.run.today)
     shipments = plan_night(inputs.tables, inputs.rejects, settings, today, lambda *_: None).tables["shipments"]
-    given = Given(shipments=shipments, **{name: inputs.tables[name] for name in INPUTS})
+    given = given_of(shipments, inputs.tables)
     days: list[Searched] = []
 
     def remembered(problem: DayProblem, params: RoutingParams) -> Found:

@@ -13,7 +13,7 @@ from partsopt.allocate.shares import allocate_stock, transfer_order_prefix
 from partsopt.documents import digest_of, documents_of
 from partsopt.report.changes import changes_of
 from partsopt.routing.dispatch import replan_deliveries
-from partsopt.routing.given import INPUTS, Given
+from partsopt.routing.given import given_of
 from partsopt.routing.takeup import waiting_of
 from partsopt.settings import Settings
 from partsopt.tables import (
@@ -90,7 +90,7 @@ def dispatch_orders(
     lines = together([shipments, before["taken_up"]], SHIPMENTS)
     lanes = _together(used["carrier_lanes"], allocation.courier_lanes, CARRIER_LANES)
     deliveries = replan_deliveries(
-        Given(shipments=lines, **{**{name: used[name] for name in INPUTS}, "carrier_lanes": lanes}),
+        given_of(lines, used, carrier_lanes=lanes),
         before=before,
         today=today,
         now=now,

@@ -20,7 +20,7 @@ from partsopt.replenish.orders import Replenishment, replenish_sites
 from partsopt.replenish.ratefactors import hindsights_of, quarter_since, rate_factors_of
 from partsopt.replenish.realised import Record, service_record_of
 from partsopt.report.kpis import kpis_of
-from partsopt.routing.given import INPUTS, Given
+from partsopt.routing.given import given_of
 from partsopt.routing.plan import plan_deliveries
 from partsopt.routing.takeup import take_up, waiting_of
 from partsopt.settings import Settings
@@ -132,7 +132,7 @@ def plan_night(inputs: Tables, rejects: pd.DataFrame, settings: Settings, today:
     lines = together([allocation.shipments, taken.lines], SHIPMENTS)
     lanes = together([inputs["carrier_lanes"], allocation.courier_lanes], CARRIER_LANES)
     deliveries = plan_deliveries(
-        Given(shipments=lines, **{**{name: inputs[name] for name in INPUTS}, "carrier_lanes": lanes}),
+        given_of(lines, inputs, carrier_lanes=lanes),
         today=today,
         params=settings.routing,
         seed=settings.run.seed,

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from partsopt.tables import Tables
+
 
 class Given(NamedTuple):
     """Shipment lines, those taken up from an earlier night included, and the input tables, each by its name.
@@ -27,3 +29,8 @@ class Given(NamedTuple):
 
 INPUTS = tuple(name for name in Given._fields if name != "shipments")
 """Those that are input tables of a night."""
+
+
+def given_of(shipments: pd.DataFrame, inputs: Tables, **instead: pd.DataFrame) -> Given:
+    """Shipment lines with the input tables of a night, but for those given ``instead``, by name."""
+    return Given(shipments=shipments, **{name: inputs[name] for name in INPUTS if name not in instead}, **instead)

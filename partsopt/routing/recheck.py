@@ -18,7 +18,7 @@ import pandas as pd
 
 from partsopt.routing.documented import documents_expected
 from partsopt.routing.findings import Finding
-from partsopt.routing.given import INPUTS, Given
+from partsopt.routing.given import INPUTS, given_of
 from partsopt.routing.verify import verify_deliveries
 from partsopt.settings import RoutingParams
 from partsopt.tables import (
@@ -413,7 +413,7 @@ def _plan(run: _Run, today: date, params: RoutingParams) -> None:
             plan["stops"],
             lines[~lines["line_id"].isin(lost)],
             plan["collections"],
-            Given(shipments=shipments[sound], **{**inputs, "returns": inputs["returns"][named]}),
+            given_of(shipments[sound], inputs, returns=inputs["returns"][named]),
             today=today,
             params=params,
         )
