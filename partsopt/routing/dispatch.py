@@ -17,7 +17,7 @@ from partsopt.routing.given import Given
 from partsopt.routing.lanes import Lane, Offer, lanes_of
 from partsopt.routing.latecomers import insert_latecomers
 from partsopt.routing.plan import Deliveries, plan_origin, refuse_broken, refuse_unknown_sites, returns_by_depot
-from partsopt.routing.rows import Day, Fate, OriginPlan, delivery_exceptions, delivery_lines_of
+from partsopt.routing.rows import Day, Fate, OriginPlan, delivery_exceptions, delivery_lines_of, table_of
 from partsopt.routing.stops import (
     Parcel,
     Place,
@@ -39,9 +39,7 @@ from partsopt.tables import (
     ROUTES,
     SOLVER_RUNS,
     STOPS,
-    Table,
     Tables,
-    empty,
     records_of,
     together,
 )
@@ -180,15 +178,15 @@ def replan_deliveries(
     stops = before["stops"]
     stop_stays = [trip in staying for trip in map(tuple, stops[TRIP].to_numpy().tolist())]
     deliveries = Deliveries(
-        routes=_joined(before["routes"][stays], [row for plan in plans for row in plan.routes], ROUTES),
-        stops=_joined(stops[stop_stays], [row for plan in plans for row in plan.stops], STOPS),
+        routes=table_of(plans, ROUTES, before["routes"][stays]),
+        stops=table_of(plans, STOPS, stops[stop_stays]),
         delivery_lines=delivery_lines,
-        collections=_joined(
-            before["collections"][fetched | ~before["collections"]["return_id"].isin(own_returns["return_id"])],
-            [row for plan in plans for row in plan.collections],
+        collections=table_of(
+            plans,
             COLLECTIONS,
+            before["collections"][fetched | ~before["collections"]["return_id"].isin(own_returns["return_id"])],
         ),
-        solver_runs=_joined(empty(SOLVER_RUNS), [row for plan in plans for row in plan.solver_runs], SOLVER_RUNS),
+        solver_runs=table_of(plans, SOLVER_RUNS),
         exceptions=delivery_exceptions(lines, delivery_lines, plans, places),
     )
     own_routes = deliveries.routes[deliveries.routes["depot_id"].isin(origins)]
@@ -338,7 +336,3 @@ def _numbered_after(plan: OriginPlan, driven: Mapping[str, int]) -> OriginPlan:
             for row in plan.collections
         ],
     )
-
-
-def _joined(rows: pd.DataFrame, more: Sequence[Mapping[str, object]], table: Table) -> pd.DataFrame:
-    return together([rows, pd.DataFrame(list(more))], table)

@@ -126,11 +126,11 @@ def plan_deliveries(
     fates = [fate for plan in plans for fate in plan.fates]
     delivery_lines = delivery_lines_of(lines, parcels, fates, places, today, params)
     deliveries = Deliveries(
-        routes=table_of([row for plan in plans for row in plan.routes], ROUTES),
-        stops=table_of([row for plan in plans for row in plan.stops], STOPS),
+        routes=table_of(plans, ROUTES),
+        stops=table_of(plans, STOPS),
         delivery_lines=delivery_lines,
-        collections=table_of([row for plan in plans for row in plan.collections], COLLECTIONS),
-        solver_runs=table_of([row for plan in plans for row in plan.solver_runs], SOLVER_RUNS),
+        collections=table_of(plans, COLLECTIONS),
+        solver_runs=table_of(plans, SOLVER_RUNS),
         exceptions=delivery_exceptions(lines, delivery_lines, plans, places),
     )
     refuse_broken(verify_deliveries(*deliveries[:4], given, today=today, params=params))

@@ -24,8 +24,8 @@ from partsopt.tables import (
     Table,
     conform,
     declare_exception,
-    empty,
     exceptions_of,
+    together,
 )
 
 OVERDUE = "to be collected by"
@@ -375,11 +375,9 @@ def delivery_exceptions(
     return conform(pd.concat(found, ignore_index=True), EXCEPTIONS)
 
 
-def table_of(rows: list[dict[str, object]], table: Table) -> pd.DataFrame:
-    """The rows as a table of its declaration; empty where there are none."""
-    if not rows:
-        return empty(table)
-    return conform(pd.DataFrame(rows), table)
+def table_of(plans: Sequence[OriginPlan], table: Table, *before: pd.DataFrame) -> pd.DataFrame:
+    """A table of all origins: the rows that their plans hold under its name, and those that stay as before."""
+    return together([*before, pd.DataFrame([row for plan in plans for row in getattr(plan, table.name)])], table)
 
 
 def _put_off(rows: pd.DataFrame, places: Mapping[str, Place]) -> pd.DataFrame:
