@@ -137,8 +137,7 @@ def start_search(
 
 def nearest_by_way(problem: RouteProblem) -> Nearby:
     """The clients nearest to each client by the way alone, for a plan that is begun and not improved."""
-    clients = np.arange(problem.n_depots, len(problem.loads))
-    near = _first_of(problem.distance[np.ix_(clients, clients)]) + problem.n_depots
+    near = _nearest(problem, problem.distance[problem.n_depots :, problem.n_depots :])
     return Nearby(near, near)
 
 
@@ -151,9 +150,8 @@ def nearest_clients(problem: RouteProblem) -> Nearby:
     of the least delay at the second, at the mean speed (Vidal et al. 2013, Computers & OR 40(1), 475-489). Nobody is
     there before a direct trip could be.
     """
-    clients = np.arange(problem.n_depots, len(problem.loads))
-    between = np.ix_(clients, clients)
-    way, travel = problem.distance[between], problem.travel[between]
+    clients = np.s_[problem.n_depots :]
+    way, travel = problem.distance[clients, clients], problem.travel[clients, clients]
     direct = problem.travel[: problem.n_depots, clients].min(axis=0)
     opens = np.maximum(problem.opens[clients], problem.release[clients] + direct)
     closes = np.minimum(problem.closes[clients], problem.type_ends.max(initial=0))
@@ -162,17 +160,17 @@ def nearest_clients(problem: RouteProblem) -> Nearby:
     delay = np.maximum(opens[:, None] + done - closes[None, :], 0)
     speed = way.sum() / max(travel.sum(), 1)
     apart = way + np.rint(speed * (WAIT_SHARE * wait + delay)).astype(np.int64)
-    return Nearby(*(_first_of(one) + problem.n_depots for one in (way, np.minimum(apart, apart.T))))
+    return nearest_by_way(problem)._replace(in_time=_nearest(problem, np.minimum(apart, apart.T)))
 
 
-def _first_of(apart: Ints) -> Ints:
-    """Per row, itself and then the columns of least value, ties by place."""
+def _nearest(problem: RouteProblem, apart: Ints) -> Ints:
+    """By client, itself and then those least apart, ties by place."""
     n = len(apart)
     keys = apart * n + np.arange(n)
     np.fill_diagonal(keys, np.arange(n) - n)
     if n > NEAREST:
         keys = np.partition(keys, NEAREST - 1, axis=1)[:, :NEAREST]
-    return np.sort(keys, axis=1) % n
+    return np.sort(keys, axis=1) % n + problem.n_depots
 
 
 def _shared(problem: RouteProblem) -> tuple[RouteProblem, Ints, Ints]:

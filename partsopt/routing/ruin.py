@@ -28,6 +28,7 @@ from partsopt.routing.vanday import (
     note_use,
     put_in,
     refresh,
+    spliced,
     trip_segment,
 )
 
@@ -45,7 +46,7 @@ ENDS_NEAR = 12
 WAITING_TRIED = 12
 LOOKED_AT_FIRST = 4
 INFINITE = 1e300
-LAYOUT = 1420390719  # checksum of route_problem, pool and vanday: numba's cache notices changes of this file only
+LAYOUT = 1547501840  # checksum of route_problem, pool and vanday: numba's cache notices changes of this file only
 
 
 @numba.njit(cache=True)
@@ -488,26 +489,10 @@ def _ends_fit(p: Any, s: SearchState, a: int, i: int, b: int, j: int, bearable: 
         change -= p.type_fixed[t]
     if change >= bearable:
         return False
-    _, late, _ = join(
-        s.before[a, i, 0],
-        s.before[a, i, 1],
-        s.before[a, i, 2],
-        p.travel[c, d],
-        s.after[b, j, 0],
-        s.after[b, j, 1],
-        s.after[b, j, 2],
-    )
+    _, late, _ = spliced(s, a, i, p.travel[c, d], b, j)
     if late < 0:
         return False
-    _, late, _ = join(
-        s.before[b, j, 0],
-        s.before[b, j, 1],
-        s.before[b, j, 2],
-        p.travel[before_d, after_c],
-        s.after[a, i, 0],
-        s.after[a, i, 1],
-        s.after[a, i, 2],
-    )
+    _, late, _ = spliced(s, b, j, p.travel[before_d, after_c], a, i)
     if late < 0:
         return False
     for measure in range(p.loads.shape[1]):

@@ -28,6 +28,20 @@ def join(ea: int, la: int, da: int, between: int, eb: int, lb: int, db: int) -> 
 
 
 @lean
+def spliced(s: SearchState, row: int, i: int, between: int, other: int, j: int) -> tuple[int, int, int]:
+    """The first i clients of a trip, then those of another trip from its j-th on, as a segment."""
+    return join(
+        s.before[row, i, 0],
+        s.before[row, i, 1],
+        s.before[row, i, 2],
+        between,
+        s.after[other, j, 0],
+        s.after[other, j, 1],
+        s.after[other, j, 2],
+    )
+
+
+@lean
 def refresh(p: Any, s: SearchState, v: int) -> None:
     """Recompute what is known of a vehicle's day from its nodes."""
     trips = s.saved_length.shape[0] // s.n_trips.shape[0]
@@ -171,15 +185,7 @@ def trip_segment(p: Any, s: SearchState, row: int, home: int) -> tuple[int, int,
     """A whole trip as a segment, held until all on board is packed."""
     n = s.length[row]
     last = s.nodes[row, n - 1]
-    e, late, d = join(
-        s.before[row, n, 0],
-        s.before[row, n, 1],
-        s.before[row, n, 2],
-        p.travel[last, home],
-        s.after[row, n, 0],
-        s.after[row, n, 1],
-        s.after[row, n, 2],
-    )
+    e, late, d = spliced(s, row, n, p.travel[last, home], row, n)
     if s.ready[row] > e:
         e = s.ready[row]
     return e, late, d
