@@ -13,7 +13,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -34,6 +34,8 @@ TIMEOUT_S = 60
 TRIES, WAIT_S = 4, 1.0  # a server that is busy or away is asked again, each wait twice the last
 BUSY = (429, 502, 503, 504)
 DECIMALS = 6
+NEAREST_ROAD_M = 5_000.0  # a place farther from every road of the map is off the map: OSRM would begin 100 km away
+OFF_ROAD, TOO_BIG = "NoSegment", "TooBig"  # OSRM of a whole question: a place has no road near, too many pairs
 VALHALLA_REFUSES = (OSError, RuntimeError, ValueError)
 """Of its Python library: no configuration, its own errors from C++ (all of them RuntimeError), no JSON."""
 NO_WAY = ("No suitable edges", "unconnected regions", "No path could be found")
@@ -55,12 +57,13 @@ Engine: TypeAlias = Callable[[Sequence[Place], Sequence[Place]], Legs]
 def with_roads(tables: Mapping[str, pd.DataFrame], params: RoutingParams, cache: Path) -> Roads:
     """The table travel, completed by the road engine of the settings for every DC with vehicles and sites in its reach.
 
-    Rows that are given stay. Reach is ``own_vehicle_radius_km`` as the crow flies.
+    Rows that are given stay. Reach is ``own_vehicle_radius_km`` as the crow flies; where nothing may be estimated, also
+    dealers of the DC beyond it that its vehicles may drive to all the same: for a return, or for want of a lane.
 
     Parameters
     ----------
     tables
-        Input tables sites, vehicles and travel.
+        Input tables sites, vehicles, carrier_lanes, returns and travel.
     cache
         Folder of what engines have answered before, a folder for each engine.
 
@@ -77,7 +80,8 @@ def with_roads(tables: Mapping[str, pd.DataFrame], params: RoutingParams, cache:
     sites, travel = tables["sites"], tables["travel"]
     folder, found, damaged = _folder_of(params, cache), [travel], list[str]()
     for depot_id in sorted(set(tables["vehicles"]["depot_id"]) & set(sites["site_id"])):
-        near = _within_reach(sites, depot_id, params.own_vehicle_radius_km)
+        beyond = set() if params.estimate_travel else _driven_to_all_the_same(depot_id, tables)
+        near = _within_reach(sites, depot_id, params.own_vehicle_radius_km, beyond)
         asked = _not_given(near, travel)
         places, place_of = _places_of(near)
         needed = np.zeros((len(places), len(places)), dtype=bool)
@@ -117,21 +121,40 @@ def engine_of(params: RoutingParams) -> Engine | None:
 
 
 def osrm_legs(url: str, starts: Sequence[Place], ends: Sequence[Place]) -> Legs:
-    """Ask the table service of an OSRM server (``/table/v1/driving``), fastest ways by car; its data_version."""
+    """Ask the table service of an OSRM server (``/table/v1/driving``), fastest ways by car; its data_version.
+
+    It begins each way at the road that is nearest, however far: a place without one within ``NEAREST_ROAD_M`` has no
+    way here. A question that is too big for the server is halved until it is not.
+    """
     places = ";".join(f"{east:.{DECIMALS}f},{north:.{DECIMALS}f}" for north, east in (*starts, *ends))
     first = ";".join(map(str, range(len(starts))))
     second = ";".join(map(str, range(len(starts), len(starts) + len(ends))))
-    which = f"annotations=duration,distance&sources={first}&destinations={second}"
+    which = f"annotations=duration,distance&generate_hints=false&sources={first}&destinations={second}"
     asked = f"{url.rstrip('/')}/table/v1/{PROFILES['osrm']}/{places}?{which}"
-    said = _answered(urllib.request.Request(asked))  # noqa: S310 -- the settings allow http and https only
-    if said.get("code") != "Ok":
+    said = _answered(urllib.request.Request(asked), refused=400)  # noqa: S310 -- the settings allow http and https only
+    code, shape = said.get("code"), (len(starts), len(ends))
+    if code in (OFF_ROAD, TOO_BIG) and shape != (1, 1):
+        return _halved(lambda *half: osrm_legs(url, *half), starts, ends)
+    if code == OFF_ROAD:
+        return _no_way()
+    if code != "Ok":
+        why = said.get("message") or said.get("error", "")
         raise InputError(
-            f"the road engine at {url} answered {said.get('code')}: {said.get('message', '')}. Remedy: see that its "
-            "map covers every site."
+            f"the road engine at {url} answered {code or 'an error'}: {why}. Remedy: see that an OSRM server answers "
+            "there, for its profile driving."
         )
-    shape = (len(starts), len(ends))
     distance_m, seconds = (_matrix(said.get(name), shape) for name in ("distances", "durations"))
+    is_off = np.logical_or.outer(*(_is_off_road(said.get(name)) for name in ("sources", "destinations")))
+    distance_m[is_off], seconds[is_off] = np.nan, np.nan
     return Legs(distance_m, seconds / 60, str(said.get("data_version", "")))
+
+
+def _is_off_road(places: Any) -> NDArray[np.bool_]:
+    """Whether the road at which OSRM begins or ends is not that of the place."""
+    try:
+        return np.array([float(place["distance"]) > NEAREST_ROAD_M for place in places])
+    except (TypeError, KeyError, ValueError) as error:
+        raise InputError(f"the road engine does not say how far roads are ({error}); is it OSRM 5.21?") from error
 
 
 def valhalla_legs(
@@ -144,15 +167,15 @@ def valhalla_legs(
     """
     said = ask(
         {
-            "sources": [{"lat": north, "lon": east} for north, east in starts],
-            "targets": [{"lat": north, "lon": east} for north, east in ends],
+            "sources": [{"lat": north, "lon": east, "search_cutoff": NEAREST_ROAD_M} for north, east in starts],
+            "targets": [{"lat": north, "lon": east, "search_cutoff": NEAREST_ROAD_M} for north, east in ends],
             "costing": PROFILES["valhalla"],
             "units": "kilometers",
             "verbose": True,
         }
     )
     if why := str(said.get("error") or ""):
-        return _halved(why, ask, starts, ends)
+        return _refused(why, ask, starts, ends)
     rows, shape = said.get("sources_to_targets"), (len(starts), len(ends))
     try:
         legs = [[(leg["distance"], leg["time"]) for leg in row] for row in rows or ()]
@@ -165,10 +188,10 @@ def valhalla_legs(
     return Legs(np.where(np.isnan(seconds), np.nan, kilometres * 1000), seconds / 60)
 
 
-def _halved(
+def _refused(
     why: str, ask: Callable[[dict[str, Any]], Mapping[str, Any]], starts: Sequence[Place], ends: Sequence[Place]
 ) -> Legs:
-    """The two halves of a question that Valhalla refused for want of a way; NaN for a pair that stands alone."""
+    """What is left of a question that Valhalla refused for want of a way; NaN for a pair that stands alone."""
     if TOO_FAR in why:
         raise InputError(
             f"the road engine refuses legs between the farthest sites: {why}. Remedy: raise service_limits."
@@ -178,16 +201,26 @@ def _halved(
     if not any(one in why for one in NO_WAY):
         raise InputError(f"the road engine refuses the places: {why}. Remedy: see that its map covers them.")
     if len(starts) == len(ends) == 1:
-        return Legs(np.full((1, 1), np.nan), np.full((1, 1), np.nan))
+        return _no_way()
+    return _halved(lambda *half: valhalla_legs(ask, *half), starts, ends)
+
+
+def _halved(ask: Engine, starts: Sequence[Place], ends: Sequence[Place]) -> Legs:
+    """The answers to both halves of a question, as one."""
     if len(ends) >= len(starts):
         middle = len(ends) // 2
-        halves = [valhalla_legs(ask, starts, part) for part in (ends[:middle], ends[middle:])]
+        halves = [ask(starts, part) for part in (ends[:middle], ends[middle:])]
         joined = np.hstack
     else:
         middle = len(starts) // 2
-        halves = [valhalla_legs(ask, part, ends) for part in (starts[:middle], starts[middle:])]
+        halves = [ask(part, ends) for part in (starts[:middle], starts[middle:])]
         joined = np.vstack
-    return Legs(joined([one.distance_m for one in halves]), joined([one.travel_min for one in halves]))
+    version = max(one.version for one in halves)  # a refusal tells none
+    return Legs(joined([one.distance_m for one in halves]), joined([one.travel_min for one in halves]), version)
+
+
+def _no_way() -> Legs:
+    return Legs(np.full((1, 1), np.nan), np.full((1, 1), np.nan))
 
 
 def _valhalla(ask: Callable[[dict[str, Any]], Mapping[str, Any]], status: Callable[[], Mapping[str, Any]]) -> Engine:
@@ -263,7 +296,7 @@ def _answered(asked: urllib.request.Request, refused: int | None = None) -> Mapp
         except urllib.error.HTTPError as error:
             body = error.read().decode("utf-8", "replace")
             if error.code == refused:
-                return {"error": body}
+                return _refusal(body)
             why = f"{error.code} {body[:200]}"
             if error.code not in BUSY:
                 raise InputError(f"the road engine refused {where}: {why}") from error
@@ -281,31 +314,51 @@ def _answered(asked: urllib.request.Request, refused: int | None = None) -> Mapp
     )
 
 
+def _refusal(body: str) -> Mapping[str, Any]:
+    """What a server says of a question that it refuses: its JSON object, else its words as ``error``."""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        said = None
+    return said if isinstance(said, dict) else {"error": body[:200]}
+
+
 def _matrix(rows: Any, shape: tuple[int, int]) -> NDArray[np.float64]:
     """A matrix of an answer; null becomes NaN."""
     try:
         given = [[np.nan if value is None else float(value) for value in row] for row in rows]
         matrix = np.array(given, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"the road engine answers with a matrix that is none ({error}); is it OSRM 5.20?") from error
+        raise InputError(f"the road engine answers with a matrix that is none ({error}); is it OSRM 5.21?") from error
     if matrix.shape != shape or (matrix < 0).any():
         raise InputError(f"the road engine answers with a matrix of {matrix.shape}, {shape} was asked for, from 0 on.")
     return matrix
 
 
-def _within_reach(sites: pd.DataFrame, depot_id: str, radius_km: float) -> pd.DataFrame:
+def _driven_to_all_the_same(depot_id: str, tables: Mapping[str, pd.DataFrame]) -> set[str]:
+    """Dealers of a DC with a return, or to which no lane leads."""
+    sites, lanes = tables["sites"], tables["carrier_lanes"]
+    own = set(sites.loc[sites["supplied_by"].eq(depot_id), "site_id"])
+    return own & set(tables["returns"]["site_id"]) | own - set(
+        lanes.loc[lanes["origin_id"].eq(depot_id), "destination_id"]
+    )
+
+
+def _within_reach(sites: pd.DataFrame, depot_id: str, radius_km: float, beyond: Collection[str]) -> pd.DataFrame:
+    """The DC, the dealers within the radius and those beyond it."""
     depot = sites[sites["site_id"].eq(depot_id)].iloc[0]
     north, east = np.radians(sites["latitude"]), np.radians(sites["longitude"])
     north_0, east_0 = np.radians(depot["latitude"]), np.radians(depot["longitude"])
     chord = np.sin((north - north_0) / 2) ** 2 + np.cos(north) * np.cos(north_0) * np.sin((east - east_0) / 2) ** 2
     km = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(chord, 0, 1)))
-    is_near = (km <= radius_km) & sites["site_kind"].eq("dealer") | sites["site_id"].eq(depot_id)
+    is_near = (km <= radius_km) | sites["site_id"].isin(beyond)
+    is_near = is_near & sites["site_kind"].eq("dealer") | sites["site_id"].eq(depot_id)
     return sites[is_near].sort_values("site_id", ignore_index=True)
 
 
 def _folder_of(params: RoutingParams, cache: Path) -> Path:
-    """Where the answers of an engine are kept: one address, one profile."""
-    which = json.dumps([params.road_engine, params.road_engine_at, PROFILES[params.road_engine]])
+    """Where the answers of an engine are kept: one address, one profile, one way to ask."""
+    which = json.dumps([params.road_engine, params.road_engine_at, PROFILES[params.road_engine], NEAREST_ROAD_M])
     return cache / f"{params.road_engine}-{hashlib.sha256(which.encode()).hexdigest()[:16]}"
 
 
@@ -342,18 +395,20 @@ def _legs_between(places: Sequence[Place], needed: NDArray[np.bool_], engine: En
 
 def _ask(places: Sequence[Place], lacks: NDArray[np.bool_], engine: Engine, folder: Path) -> None:
     """Ask for the pairs that lack and keep what is answered, also where the engine fails before the end."""
-    answered = no_legs(len(places))
+    answered, is_first = no_legs(len(places)), True
     try:
-        for number, (starts, ends) in enumerate(questions_for(lacks)):
+        for starts, ends in questions_for(lacks):
             said = engine([places[one] for one in starts], [places[one] for one in ends])
-            if number and said.version != answered.version:
+            if np.isnan(said.travel_min).all():
+                continue  # nothing to keep, and a refusal tells no version
+            if not is_first and said.version != answered.version:
                 raise InputError(
                     f"the road engine went from version {answered.version!r} to {said.version!r} while it was asked. "
                     "Remedy: run the night again."
                 )
             block = np.ix_(starts, ends)
             answered.distance_m[block], answered.travel_min[block] = said.distance_m, said.travel_min
-            answered = answered._replace(version=said.version)
+            answered, is_first = answered._replace(version=said.version), False
     finally:
         keep_legs(folder, places, answered)
 
@@ -407,8 +462,8 @@ def _rows(near: pd.DataFrame, asked: NDArray[np.bool_], legs: Legs) -> pd.DataFr
         named = ", ".join(f"{site_ids[start]} to {site_ids[end]}" for start, end in holes[:3])
         more = f" and {len(holes) - 3} more pairs" if len(holes) > 3 else ""
         raise InputError(
-            f"the road engine has no way from {named}{more}. Remedy: correct latitude and longitude of these sites, or "
-            "give the pairs in travel."
+            f"the road engine has no way from {named}{more}. Remedy: correct latitude and longitude of these sites (a "
+            f"road of its map must lie within {NEAREST_ROAD_M / 1000:.0f} km), or give the pairs in travel."
         )
     start, end = np.nonzero(asked)
     return pd.DataFrame(

@@ -19,8 +19,10 @@ from partsopt.settings import RoutingParams
 from partsopt.store import roads
 from partsopt.store.readers import Inputs
 from partsopt.store.roads import on_roads, with_roads
-from partsopt.tables import REJECTS, SITES, TRAVEL, VEHICLES, conform, empty
-from tests.routing.nights import leg, site, van
+from partsopt.tables import CARRIER_LANES, REJECTS, RETURNS, SITES, TRAVEL, VEHICLES, conform, empty
+from tests.routing.nights import lane, leg, site, van
+
+THREE = [[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]]
 
 
 class Engine(BaseHTTPRequestHandler):
@@ -47,6 +49,8 @@ class Engine(BaseHTTPRequestHandler):
             "code": "Ok",
             "distances": [[None if one is None else one * 1000 for one in row] for row in km],
             "durations": [[None if one is None else one * 60 for one in row] for row in km],
+            "sources": [{"distance": 0.0} for _ in starts],
+            "destinations": [{"distance": 0.0} for _ in ends],
         })  # fmt: skip
 
     def do_POST(self) -> None:
@@ -116,6 +120,8 @@ def network(*more: dict[str, Any]) -> dict[str, pd.DataFrame]:
     return {
         "sites": conform(pd.DataFrame(sites), SITES),
         "vehicles": conform(pd.DataFrame([van()]), VEHICLES),
+        "carrier_lanes": empty(CARRIER_LANES),
+        "returns": empty(RETURNS),
         "travel": conform(pd.DataFrame(leg("DC", "D1", 7, 9)), TRAVEL),
     }
 
@@ -209,8 +215,8 @@ def test_a_map_that_changes_while_it_is_asked_is_refused(server: str, tmp_path: 
 
 def test_what_was_answered_before_an_engine_failed_is_kept(server: str, tmp_path: Path):
     more = [site(f"E{k:03d}", north=30 + k / 1000) for k in range(70)]
-    Engine.faults[:] = [None, None, (400, {"code": "TooBig"})]
-    with pytest.raises(InputError, match="TooBig"):
+    Engine.faults[:] = [None, None, (400, {"code": "InvalidQuery"})]
+    with pytest.raises(InputError, match="InvalidQuery"):
         with_roads(network(*more), params("osrm", server), tmp_path)
     assert len(travel_of(network(*more), params("osrm", server), tmp_path)) == 73 * 72
     assert len(Engine.questions) == 3 + 1  # from the 23 places of which nothing was answered
@@ -225,6 +231,19 @@ def test_a_hole_is_refused_by_name(server: str, tmp_path: Path, engine: str):
     given = [*leg("DC", "D9", 7, 9), *leg("D1", "D9", 7, 9), *leg("D2", "D9", 7, 9)]
     filled = {**tables, "travel": conform(pd.DataFrame(given), TRAVEL)}
     assert len(travel_of(filled, reach, tmp_path)) == 12
+
+
+@pytest.mark.parametrize(("may_estimate", "beyond"), [(True, set()), (False, {"D7", "D8"})])
+def test_far_dealers_are_asked_for_where_a_van_may_drive_there_and_nothing_is_estimated(
+    server: str, tmp_path: Path, may_estimate: bool, beyond: set[str]
+):
+    """500 km away are D7 with a return, D8 without a lane, and D9 with a lane and no return."""
+    tables = network(*(site(one, north=34.5) for one in ("D7", "D8", "D9")))
+    tables["carrier_lanes"] = conform(pd.DataFrame([lane("DC", "D7"), lane("DC", "D9")]), CARRIER_LANES)
+    back = {"return_id": "R1", "site_id": "D7", "what": "core", "load_kg": 1.0, "load_m3": 0.1, "loading_min": 5.0}
+    tables["returns"] = conform(pd.DataFrame([back]), RETURNS)
+    asks = RoutingParams(road_engine="osrm", road_engine_at=server, estimate_travel=may_estimate)
+    assert set(travel_of(tables, asks, tmp_path)["from_id"]) == {"DC", "D1", "D2"} | beyond
 
 
 def test_many_places_are_asked_in_blocks(server: str, tmp_path: Path):
@@ -305,11 +324,13 @@ def test_a_busy_server_is_asked_again_so_many_times(server: str, tmp_path: Path,
 @pytest.mark.parametrize(
     ("engine", "fault", "said"),
     [
-        ("osrm", (400, {"code": "TooBig"}), r"refused http.*: 400 .*TooBig"),
-        ("osrm", (200, {"code": "NoSegment", "message": "coordinate 2"}), r"answered NoSegment: coordinate 2\. Remedy"),
+        ("osrm", (400, {"code": "InvalidUrl", "message": "position 1"}), r"answered InvalidUrl: position 1\. Remedy"),
+        ("osrm", (400, b"bad gateway"), r"answered an error: bad gateway\. Remedy"),
+        ("osrm", (403, b"not for you"), r"refused http.*: 403 not for you"),
         ("osrm", (200, b"<html>"), r"answers no JSON"),
         ("osrm", (200, [1]), r"answers no JSON object"),
-        ("osrm", (200, {"code": "Ok", "durations": [[1.0]]}), r"a matrix that is none .*is it OSRM 5\.20"),
+        ("osrm", (200, {"code": "Ok", "durations": [[1.0]]}), r"a matrix that is none .*is it OSRM 5\.21"),
+        ("osrm", (200, {"code": "Ok", "distances": THREE, "durations": THREE}), r"how far roads are .*OSRM 5\.21"),
         ("osrm", (200, {"code": "Ok", "distances": [[1.0]], "durations": [[1.0]]}), r"matrix of \(1, 1\), \(3, 3\)"),
         ("valhalla", (200, {"trip": {}}), r"a matrix of"),
         ("valhalla", (200, {"sources_to_targets": [[{"time": 1}]]}), r"another form than Valhalla's matrix"),
@@ -369,8 +390,18 @@ def test_a_graph_that_valhalla_cannot_load_is_told(tmp_path: Path, monkeypatch: 
         with_roads(network(), params("valhalla_in_process", "other.json"), tmp_path)
 
 
-def test_a_refusal_of_many_places_leaves_the_ways_of_the_others(server: str, tmp_path: Path):
-    Engine.faults[:] = [(400, {"error_code": 171, "error": "No suitable edges near location"})]
-    found = travel_of(network(site("D3", north=31.0)), params("valhalla", server), tmp_path)
+@pytest.mark.parametrize(
+    ("engine", "said"),
+    [
+        ("osrm", {"code": "TooBig"}),
+        ("osrm", {"code": "NoSegment"}),
+        ("valhalla", {"error_code": 171, "error": "No suitable edges near location"}),
+    ],
+)
+def test_a_refusal_of_many_places_leaves_the_ways_of_the_others(
+    server: str, tmp_path: Path, engine: str, said: dict[str, object]
+):
+    Engine.faults[:] = [(400, said)]
+    found = travel_of(network(site("D3", north=31.0)), params(engine, server), tmp_path)
     assert len(found) == 12
     assert len(Engine.questions) == 3  # the whole, and its two halves

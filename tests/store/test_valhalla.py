@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 
 from partsopt.errors import InputError
-from partsopt.settings import RoutingParams
-from partsopt.store.roads import with_roads
 from tests.routing.nights import site
-from tests.store.test_roads import network
+from tests.store.made_map import AT_SEA, KM_EAST, KM_NORTH, ON_THE_ISLAND, draw_map, free_port, legs, served
 
 PROGRAMS = ("valhalla_build_config", "valhalla_build_tiles", "valhalla_service")
 HERE = all(map(shutil.which, PROGRAMS)) and find_spec("osmium")
@@ -28,38 +22,13 @@ pytestmark = pytest.mark.skipif(
     not HERE, reason="needs Valhalla's programs: pip install pyvalhalla osmium, Python 3.12"
 )
 
-SOUTH, WEST, STEP, ROADS = 29.0, 119.0, 0.1, 36  # roads along each parallel and meridian, up to 32.5 N and 122.5 E
-KM_NORTH, KM_EAST = 0.1 * 111.195, 0.1 * 111.195 * 0.866  # of one step, at 30 N
-
-
-def drawn(map_file: Path) -> None:
-    """A map of main roads, a grid."""
-    import osmium
-    from osmium.osm.mutable import Node, Way
-
-    def node(row: int, column: int) -> int:
-        return 1 + row * ROADS + column
-
-    writer, along = osmium.SimpleWriter(str(map_file)), range(ROADS)
-    for row in along:
-        for column in along:
-            place = (WEST + column * STEP, SOUTH + row * STEP)
-            writer.add_node(Node(id=node(row, column), location=place, version=1))
-    roads = [[node(row, column) for column in along] for row in along]
-    roads += [[node(row, column) for row in along] for column in along]
-    for number, nodes in enumerate(roads, start=1):
-        writer.add_way(Way(id=number, nodes=nodes, tags={"highway": "primary"}, version=1))
-    writer.close()
-
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Valhalla's configuration for the graph that its own program built of the map."""
     folder = tmp_path_factory.mktemp("valhalla")
-    drawn(folder / "grid.osm.pbf")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    draw_map(folder / "grid.osm.pbf")
+    port = free_port()
     tiles, extract = folder / "tiles", folder / "no.tar"
     asked = ["valhalla_build_config", "--mjolnir-tile-dir", tiles, "--mjolnir-tile-extract", extract]
     made = subprocess.run(asked, capture_output=True, text=True, check=True)
@@ -76,28 +45,14 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def at(config: Path) -> Iterator[str]:
     """Where the server answers."""
-    where = f"http://127.0.0.1:{json.loads(config.read_text())['additional_data']['port']}"
-    with subprocess.Popen(
-        ["valhalla_service", config, "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as server:
-        for _ in range(100):
-            try:
-                urllib.request.urlopen(f"{where}/status").close()  # noqa: S310 -- http, and here
-                break
-            except OSError:
-                time.sleep(0.1)
+    port = json.loads(config.read_text())["additional_data"]["port"]
+    with served(["valhalla_service", config, "1"], port) as where:
         yield where
-        server.terminate()
 
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-
-
-def legs(engine: str, where: str, cache: Path, *more: dict[str, Any]) -> pd.DataFrame:
-    params = RoutingParams(road_engine=engine, road_engine_at=where)
-    return with_roads(network(*more), params, cache).travel.set_index(["from_id", "to_id"])
 
 
 def test_a_server_answers_along_the_roads(at: str, tmp_path: Path):
@@ -117,9 +72,12 @@ def test_it_answers_the_same_in_this_process(config: Path, at: str, tmp_path: Pa
     pd.testing.assert_frame_equal(there, here, rtol=0.001)  # versions of the library round seconds otherwise
 
 
-def test_a_dealer_at_sea_is_named(at: str, tmp_path: Path):
+@pytest.mark.parametrize(
+    "dealer", [AT_SEA, ON_THE_ISLAND, site("D9", north=29.95, east=118.94)], ids=["at sea", "island", "6 km off"]
+)
+def test_a_dealer_without_a_way_is_named(at: str, tmp_path: Path, dealer: dict[str, object]):
     with pytest.raises(InputError, match=r"no way from D1 to D9, D2 to D9, D9 to D1 and 3 more pairs\. Remedy"):
-        legs("valhalla", at, tmp_path, site("D9", north=31.0, east=123.5))
+        legs("valhalla", at, tmp_path, dealer)
 
 
 def test_legs_beyond_its_limit_name_the_limit(at: str, tmp_path: Path):
