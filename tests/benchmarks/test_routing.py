@@ -32,7 +32,7 @@ def test_a_file_that_cannot_be_read_has_a_row_and_an_exit_code(tmp_path):
     (tmp_path / "bad.vrp").write_text("DIMENSION : 3\n", encoding="utf-8")
     out = tmp_path / "out.csv"
     assert routing.main(["--instances", str(tmp_path), "--out", str(out), "--solutions", str(tmp_path)]) == 2
-    assert "refused: bad.vrp: DEPOT_SECTION is missing" in out.read_text(encoding="utf-8")
+    assert "refused: bad.vrp line 1: DEPOT_SECTION is missing" in out.read_text(encoding="utf-8")
 
 
 def test_an_empty_folder_is_refused(tmp_path):
