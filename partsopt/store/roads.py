@@ -40,7 +40,7 @@ VALHALLA_REFUSES = (OSError, RuntimeError, ValueError)
 """Of its Python library: no configuration, its own errors from C++ (all of them RuntimeError), no JSON."""
 NO_WAY = ("No suitable edges", "unconnected regions", "No path could be found")
 """What Valhalla (3.4 to 3.9) says of a whole question where one of its places has no road, or no way to the others."""
-TOO_FAR = "max distance limit"
+TOO_FAR, TOO_MANY = "max distance limit", "Exceeded max locations"
 
 
 class Roads(NamedTuple):
@@ -162,8 +162,8 @@ def valhalla_legs(
 ) -> Legs:
     """Ask Valhalla's matrix (``/sources_to_targets``), costing truck, kilometres.
 
-    It refuses a question of many places when one of them has no road: the question is then halved until the pairs
-    without a way stand alone.
+    It refuses a question of many places when one of them has no road, or when they are more than it is set up to take:
+    the question is then halved until it is answered, or the pairs without a way stand alone.
     """
     said = ask(
         {
@@ -191,18 +191,19 @@ def valhalla_legs(
 def _refused(
     why: str, ask: Callable[[dict[str, Any]], Mapping[str, Any]], starts: Sequence[Place], ends: Sequence[Place]
 ) -> Legs:
-    """What is left of a question that Valhalla refused for want of a way; NaN for a pair that stands alone."""
+    """What is left of a question that Valhalla refused for want of a way, or as too big; NaN for a pair without."""
     if TOO_FAR in why:
         raise InputError(
             f"the road engine refuses legs between the farthest sites: {why}. Remedy: raise service_limits."
             f"{PROFILES['valhalla']}.max_matrix_distance in Valhalla's configuration to twice "
             "routing.own_vehicle_radius_km, in metres, or lower that radius."
         )
-    if not any(one in why for one in NO_WAY):
-        raise InputError(f"the road engine refuses the places: {why}. Remedy: see that its map covers them.")
-    if len(starts) == len(ends) == 1:
+    has_no_way = any(one in why for one in NO_WAY)
+    if (has_no_way or TOO_MANY in why) and not len(starts) == len(ends) == 1:
+        return _halved(lambda *half: valhalla_legs(ask, *half), starts, ends)
+    if has_no_way:
         return _no_way()
-    return _halved(lambda *half: valhalla_legs(ask, *half), starts, ends)
+    raise InputError(f"the road engine refuses the places: {why}. Remedy: see that its map covers them.")
 
 
 def _halved(ask: Engine, starts: Sequence[Place], ends: Sequence[Place]) -> Legs:

@@ -396,6 +396,7 @@ def test_a_graph_that_valhalla_cannot_load_is_told(tmp_path: Path, monkeypatch: 
         ("osrm", {"code": "TooBig"}),
         ("osrm", {"code": "NoSegment"}),
         ("valhalla", {"error_code": 171, "error": "No suitable edges near location"}),
+        ("valhalla", {"error_code": 150, "error": "Exceeded max locations: 4.000000"}),
     ],
 )
 def test_a_refusal_of_many_places_leaves_the_ways_of_the_others(

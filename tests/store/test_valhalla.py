@@ -80,6 +80,17 @@ def test_a_dealer_without_a_way_is_named(at: str, tmp_path: Path, dealer: dict[s
         legs("valhalla", at, tmp_path, dealer)
 
 
+def test_more_pairs_than_it_takes_are_asked_in_parts(config: Path, at: str, tmp_path: Path):
+    port, settings, more = free_port(), json.loads(config.read_text()), site("D3", north=30.2)
+    settings["httpd"]["service"]["listen"] = f"tcp://127.0.0.1:{port}"
+    settings["service_limits"]["truck"]["max_matrix_location_pairs"] = 4
+    small = tmp_path / "small.json"
+    small.write_text(json.dumps(settings), encoding="utf-8")
+    with served(["valhalla_service", small, "1"], port) as where:
+        few, many = (legs("valhalla", one, tmp_path, more) for one in (where, at))
+    pd.testing.assert_frame_equal(few, many, rtol=0.01)  # of the ways along a grid it may take another
+
+
 def test_legs_beyond_its_limit_name_the_limit(at: str, tmp_path: Path):
     far = site("D8", north=29.0, east=122.4), site("D9", north=32.4, east=119.0)
     with pytest.raises(InputError, match=r"400000 meters.*raise service_limits\.truck\.max_matrix_distance"):
