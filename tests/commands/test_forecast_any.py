@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ FIRST = {
     "day": np.datetime64("2020-01-06"),
 }
 STEP = {"month": 1, "week": 7, "day": 1}
+FIRST_DAY = date(2020, 1, 1)
 
 ordinary = st.lists(st.sampled_from([0, 0, 0, 1, 2, 7]), min_size=1, max_size=40)
 awkward = st.one_of(
@@ -109,6 +111,50 @@ def test_what_is_refused_is_named_with_its_series_row_and_rule(tmp_path, capsys,
     out.unlink(missing_ok=True)
     (reject,) = (tmp_path / "rejects.csv").read_text(encoding="utf-8").splitlines()[1:]
     assert reject.startswith(f"demand,in.parquet,{place + 1},quantity,")
+    capsys.readouterr()
+
+
+FAULTS = {
+    "negative": lambda row: [row | {"quantity": -3.0}],
+    "blank": lambda row: [row | {"quantity": None}],
+    "fraction": lambda row: [row | {"quantity": (row["quantity"] or 0.0) + 0.25}],
+    "twice": lambda row: [row, row],
+    "twice, not alike": lambda row: [row, row | {"quantity": (row["quantity"] or 0.0) + 1.0}],
+    "left out": lambda row: [row] if row["series_id"] == "S00" else [],
+    "within the month": lambda row: [row | {"period": (row["period"] or FIRST_DAY).replace(day=15)}],
+    "no date": lambda row: [row | {"period": None}],
+    "no series": lambda row: [row | {"series_id": None}],
+}
+
+
+@given(
+    series=demands,
+    faults=st.lists(st.tuples(st.sampled_from(sorted(FAULTS)), st.integers(0, 10_000)), max_size=6),
+    order=st.randoms(use_true_random=False),
+)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_mess_is_forecast_but_for_the_rows_that_are_refused(tmp_path, capsys, series, faults, order):
+    """Rows in any order, some of them broken: every series with a row that says when has a forecast, exit 1 tells of rows
+    left out, and the same rows in another order give the same bytes."""
+    table = rows_of(series, "month")
+    rows = table.to_pylist()
+    for kind, place in faults:
+        at = place % len(rows)
+        rows[at : at + 1] = FAULTS[kind](rows[at])
+    read = [row for row in rows if row["series_id"] and row["period"] and row["period"].day == 1]
+    keys = [(row["series_id"], row["period"]) for row in read]
+    is_whole = len(read) == len(rows) and len(set(keys)) == len(keys)
+    is_whole &= all(row["quantity"] is None or row["quantity"] >= 0 for row in rows)
+    written = []
+    for name in ("one", "other"):
+        order.shuffle(rows)
+        pq.write_table(pa.Table.from_pylist(rows, table.schema), tmp_path / "in.parquet")
+        code = forecast(tmp_path / "in.parquet", tmp_path / name, "month", 3, "--max-rejected-share", "1")
+        assert code == (2 if not read else 0 if is_whole else 1)
+        if read:
+            assert_contract(tmp_path / name, sorted({key[0] for key in keys}), ["0.5", "0.9", "0.95", "0.99"], 1)
+            written.append((tmp_path / name).read_bytes())
+    assert len(set(written)) <= 1
     capsys.readouterr()
 
 
