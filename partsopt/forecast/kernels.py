@@ -16,6 +16,8 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 LONGEST_SUM = 4000.0
 """Negative binomial probabilities are summed up to this many pieces; beyond, a gamma of same mean and variance."""
+LARGEST_OVER = 2.0
+"""A quantile of the ratio table counts for so many times the negative binomial's at most (decision 0076)."""
 
 
 @njit(cache=True, nogil=True)
@@ -374,6 +376,8 @@ def total_quantiles(
 ) -> None:
     """Smooth quantiles of totals: at a learnt horizon the mean of the negative binomial's and the ratio table's.
 
+    A table's is cut off at LARGEST_OVER times the negative binomial's, both counted from -1/2.
+
     A longer horizon has no smaller quantile: at learnt horizons none is below that of a shorter one; between two the
     pieces above -1/2 are carried on in proportion to the mean (by logarithm), and outside of them as the negative
     binomial of the nearest one.
@@ -422,6 +426,7 @@ def total_quantiles(
                     k = kept[j]
                     total = first * table[at, lower, low_class, k] + second * table[at, upper, high_class, k]
                     total += nothing * (levels[k] - 0.5)
+                    total = min(total, LARGEST_OVER * (smooth[k] + 0.5) - 0.5)
                     q += table_weight * (total - smooth[k])
                 reached[j] = max(reached[j], q)
                 if j > 0:

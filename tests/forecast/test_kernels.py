@@ -138,15 +138,27 @@ def test_weighted_means_take_the_weights_of_the_stratum():
 
 
 def test_the_table_is_averaged_with_the_distribution():
-    """A table that says twice the mean at every level, weighed by half, moves the quantile half way to it."""
+    """A table that says half again the mean at every level, weighed by half, moves the quantile half way to it."""
     levels, z = np.array([0.5]), np.array([0.0])
     out = np.empty((1, 1))
-    centres, edges, table = np.zeros((1, 2)), np.zeros((1, 2, 0)), np.full((1, 2, 1, 1), 2.0)
+    centres, edges, table = np.zeros((1, 2)), np.zeros((1, 2, 0)), np.full((1, 2, 1, 1), 1.5)
     centres[0] = [1.0, 100.0]
     place, kept, mean = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.array([4.0])
     means, ratios = mean[:, None], np.ones((1, 1))
     total_quantiles(mean, means, ratios, place, levels, z, kept, centres, edges, table, 0.5, out)
-    assert out[0, 0] == pytest.approx((smooth(4.0, 1.0, levels)[0] + 8.0) / 2)
+    assert out[0, 0] == pytest.approx((smooth(4.0, 1.0, levels)[0] + 6.0) / 2)
+
+
+@pytest.mark.parametrize("weight", [0.5, 1.0])
+def test_a_table_that_says_ten_times_as_much_counts_for_twice(weight):
+    """Counted from half a piece below nothing: 4.34 of the distribution, of the table 8.69 and not 40.5."""
+    levels, z = np.array([0.5]), np.array([0.0])
+    out, place, mean = np.empty((1, 1)), np.zeros(1, dtype=np.int64), np.array([4.0])
+    centres, edges, table = np.array([[4.0]]), np.zeros((1, 1, 0)), np.full((1, 1, 1, 1), 10.0)
+    total_quantiles(mean, mean[:, None], np.ones((1, 1)), place, levels, z, place, centres, edges, table, weight, out)
+    usual = smooth(4.0, 1.0, levels)[0] + 0.5
+    assert usual == pytest.approx(4.34, abs=0.01)
+    assert out[0, 0] + 0.5 == pytest.approx((1.0 + weight) * usual)
 
 
 @pytest.mark.parametrize(("mean", "said"), [(1.0, 3.0), (0.5, 1.7), (0.0001, 0.4)])
