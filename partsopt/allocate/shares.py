@@ -17,7 +17,18 @@ from partsopt.allocate.rebalance import Rebalance, move_excess
 from partsopt.allocate.shortages import next_receipts, shortage_exceptions, shortage_reasons
 from partsopt.errors import TableError
 from partsopt.settings import AllocateParams
-from partsopt.tables import CARRIER_LANES, EXCEPTIONS, LINEAGE, SHIPMENTS, SHORTAGES, TIERS, conform, empty
+from partsopt.tables import (
+    CARRIER_LANES,
+    EXCEPTIONS,
+    LINEAGE,
+    SHIPMENTS,
+    SHORTAGES,
+    TIERS,
+    conform,
+    empty,
+    together,
+    untaken,
+)
 
 Array: TypeAlias = np.ndarray
 
@@ -124,7 +135,7 @@ def allocate_stock(
         courier_lanes=courier_lanes_of(shipments, carrier_lanes, params),
         lineage=_lineage(shipments, asked, lineage),
         solver_runs=moves.solver_runs,
-        exceptions=conform(pd.concat([shortage_exceptions(shortages, asked), moves.exceptions]), EXCEPTIONS),
+        exceptions=together([shortage_exceptions(shortages, asked), moves.exceptions], EXCEPTIONS),
     )
 
 
@@ -335,11 +346,7 @@ def transfer_order_ids(
     taken = set(open_orders["order_id"])
     names = []
     for origin, destination in zip(origins, destinations, strict=True):
-        stem = f"{transfer_order_prefix(today)}{origin}-{destination}"
-        name, number = stem, 1
-        while name in taken:
-            number += 1
-            name = f"{stem}-{number}"
+        name = untaken(f"{transfer_order_prefix(today)}{origin}-{destination}", taken)
         taken.add(name)
         names.append(name)
     return names
@@ -382,7 +389,7 @@ def _lineage(shipments: pd.DataFrame, asked: pd.DataFrame, lineage: pd.DataFrame
             "note": shipments.loc[lateral, "request_id"],
         }
     )
-    return conform(pd.concat([terms[list(LINEAGE.columns)], not_sent, elsewhere], ignore_index=True), LINEAGE)
+    return together([terms, not_sent, elsewhere], LINEAGE)
 
 
 def _check_terms(terms: pd.DataFrame, lines: pd.DataFrame) -> None:

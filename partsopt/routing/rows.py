@@ -372,7 +372,7 @@ def delivery_exceptions(
             for run in plan.solver_runs
             if run["status"] in ("time_limit", "fallback")
         ]
-    return conform(pd.concat(found, ignore_index=True), EXCEPTIONS)
+    return together(found, EXCEPTIONS)
 
 
 def table_of(plans: Sequence[OriginPlan], table: Table, *before: pd.DataFrame) -> pd.DataFrame:
