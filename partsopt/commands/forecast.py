@@ -308,8 +308,9 @@ def _steps(
 
     from partsopt.store.series import blocks_of_series, forecast_block, repeated_ids
 
-    mean = np.stack([predictive.step_mean(step) for step in range(1, horizon + 1)], axis=1)
-    sd = np.sqrt(mean * predictive.variance_to_mean[:, None])
+    steps = range(1, horizon + 1)
+    mean = np.stack([predictive.step_mean(step) for step in steps], axis=1)
+    sd = np.stack([predictive.step_sd(step) for step in steps], axis=1)
     for rows in blocks_of_series(len(mean), horizon):
         n_series = rows.stop - rows.start
         yield forecast_block(

@@ -137,6 +137,10 @@ class Predictive:
             raise ValueError(f"step is {step}; it must be 1 or more.")
         return self.mean(float(step)) - (self.mean(float(step - 1)) if step > 1 else 0.0)
 
+    def step_sd(self, step: int) -> Array:
+        """Standard deviation of the demand of the single period ``step`` ahead, pieces, shape (series,)."""
+        return np.sqrt(self.step_mean(step) * self.ratios[:, 0])
+
     def step_quantiles(self, step: int, levels: Sequence[float] | Array) -> Array:
         """Whole pieces that the demand of the period ``step`` ahead stays within, int64, shape (series, levels)."""
         mean = self.step_mean(step)

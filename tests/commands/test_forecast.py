@@ -92,6 +92,17 @@ def test_per_period_has_a_row_per_series_and_step(demand, tmp_path):
     np.testing.assert_allclose(summed, total.column("mean").to_numpy(), rtol=1e-9)
 
 
+def test_the_next_period_alone_is_the_total_of_one(demand, tmp_path):
+    """Mean, spread and quantiles of step 1 are those of a horizon of one period."""
+    whole, steps = tmp_path / "total.parquet", tmp_path / "steps.parquet"
+    assert forecast(demand, whole, "--horizon", 1) == 0
+    assert forecast(demand, steps, "--horizon", 1, "--per-period") == 0
+    total, step = pq.read_table(whole).to_pydict(), pq.read_table(steps).to_pydict()
+    assert step.pop("step") == [1] * 50
+    for column, values in total.items():
+        assert step[column] == (pytest.approx(values, rel=1e-12) if column in ("mean", "sd") else values)
+
+
 def test_the_same_rows_give_the_same_bytes(demand, tmp_path):
     """Whatever the order of the rows and the hash seed of the process."""
     table = pq.read_table(demand)

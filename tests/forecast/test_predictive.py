@@ -120,6 +120,8 @@ def test_steps_add_up_to_the_total():
     made = fitted(np.random.default_rng(1).poisson(2.0, (300, 40)))
     steps = sum(made.step_mean(step) for step in range(1, 13))
     assert steps == pytest.approx(made.mean(12.0))
+    assert made.step_sd(1) == pytest.approx(made.sd(1.0))
+    assert made.step_sd(7) == pytest.approx(made.sd(1.0) * np.sqrt(made.step_mean(7) / made.step_mean(1)))
 
 
 @settings(max_examples=40, deadline=None)
