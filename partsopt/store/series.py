@@ -340,6 +340,8 @@ def is_text(kind: pa.DataType) -> bool:
 
 def _encoded(column: pa.ChunkedArray) -> tuple[pa.Array, Array]:
     """The distinct values of a column, and each row's place among them (-1: blank)."""
+    if not len(column):  # pyarrow cannot join dictionaries of dates where there are none
+        return pa.array([], getattr(column.type, "value_type", column.type)), np.empty(0, dtype=np.int64)
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     whole = column.unify_dictionaries().combine_chunks()
@@ -359,7 +361,7 @@ def _series(column: pa.ChunkedArray) -> tuple[pa.Array, Array]:
     if is_text(values.type):
         trimmed = pc.call_function("utf8_trim_whitespace", [values.cast(pa.large_string())])
         is_blank = _known(pc.call_function("utf8_length", [trimmed]), blank=0) == 0
-        place = np.where((place >= 0) & is_blank[place], -1, place)
+        place = np.where((place >= 0) & np.append(is_blank, False)[place], -1, place)
     used = np.zeros(len(values), dtype=np.bool_)
     used[place[place >= 0]] = True
     order = _known(pc.call_function("array_sort_indices", [values]), blank=0)
