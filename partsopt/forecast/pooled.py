@@ -65,6 +65,8 @@ PAUSE = 1.0 / 3.0
 """Chance of a silent period, at least: a part that sold in every period may pause, or its export may."""
 LARGEST_RELATIVE = 20.0
 LARGEST_RATIO = 1e9
+LEAST_GROWTH = 1e-9
+"""A longer horizon has a mean larger by this share at least: horizons in between are told apart by their means."""
 
 
 class History(NamedTuple):
@@ -378,7 +380,7 @@ def apply(learnt: Learnt, history: History, groups: list[Group]) -> tuple[Array,
     never = n_demands == 0
     rate[never] = np.minimum(rate[never], learnt.usual_size / (1.0 + time[never, None]))
     mean = rate * learnt.horizons
-    _rise(mean)
+    _rise(mean, LEAST_GROWTH)
     mean *= still_alive(history, [n_periods], np.array([learnt.ending]))[0]
     spread = np.column_stack(
         [
@@ -390,10 +392,10 @@ def apply(learnt: Learnt, history: History, groups: list[Group]) -> tuple[Array,
     return mean, np.minimum(spread, LARGEST_RATIO), n_demands
 
 
-def _rise(rows: Array) -> None:
-    """Let no column be below the one before, in place; by columns, of which there are few."""
+def _rise(rows: Array, growth: float = 0.0) -> None:
+    """Let every column be above the one before by a share at least, in place; by columns, of which there are few."""
     for place in range(1, rows.shape[1]):
-        np.maximum(rows[:, place], rows[:, place - 1], out=rows[:, place])
+        np.maximum(rows[:, place], rows[:, place - 1] * (1.0 + growth), out=rows[:, place])
 
 
 def _weights_of(value: Array) -> Array:

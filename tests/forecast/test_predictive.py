@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from partsopt.errors import TableError
@@ -126,6 +126,11 @@ def test_steps_add_up_to_the_total():
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(ONE_SERIES, min_size=1, max_size=6), st.sampled_from(["month", "week"]), st.booleans())
+@example(
+    series=[[1e9 if period == place else 0.0 for period in range(14)] for place in (2, 3, 8)],
+    period="month",
+    among_many=True,
+)
 def test_a_longer_horizon_never_needs_fewer_pieces(series, period, among_many):
     """L and T + L agree: no quantile falls as the horizon grows, between the learnt horizons and beyond them."""
     usual = np.random.default_rng(7).negative_binomial(0.3, 0.1, (400 if among_many else 0, 14)).astype(float)
