@@ -8,6 +8,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from partsopt.calendars import calendars_of, moment_at
@@ -108,8 +109,7 @@ def replan_deliveries(
         The plan found breaks a rule: a fault in this program.
     """
     refuse_unknown_sites(given)
-    sites, vehicles = given.sites, given.vehicles
-    places = places_of(sites, calendars_of(given.holidays), given.dock_hours)
+    places = places_of(given.sites, calendars_of(given.holidays), given.dock_hours)
     lines = given.shipments.sort_values("line_id", ignore_index=True)
     lines["promised_by"] = promises(lines, places)
     lines["leave_by"] = last_days(lines, places, today, params)
@@ -117,97 +117,121 @@ def replan_deliveries(
     planned = before["delivery_lines"].set_index("line_id")
     planned["vehicle_id"] = planned["route_id"].map(vehicle_of)
     origins = sorted(lines.loc[~lines["line_id"].isin(planned.index), "origin_id"].unique())
+    own = _of_origins(given, origins)
     own_lines = lines[lines["origin_id"].isin(origins)]
     own_lines = own_lines.assign(released_at=release_times(own_lines, places, today, params))
-    is_new = ~own_lines["line_id"].isin(planned.index)
 
-    routes = before["routes"].assign(is_locked=locked_trips(before["routes"], vehicles, now, params.first_loading_min))
-    routes["is_today"] = [
-        departs_at.tz_convert(places[depot_id].zone).date() == planned_day(today, places[depot_id])
-        for depot_id, departs_at in zip(routes["depot_id"], routes["departs_at"], strict=True)
-    ]
-    stays = routes["is_locked"] | ~routes["is_today"] | ~routes["depot_id"].isin(origins)
-    staying = set(map(tuple, routes.loc[stays, TRIP].to_numpy().tolist()))
-    own_planned = planned[planned.index.isin(own_lines["line_id"])].reset_index()
-    rows = {row["line_id"]: row for row in records_of(own_planned)}
-    kept = [
-        not new and _stays(rows[line_id], staying, now)
-        for line_id, new in zip(own_lines["line_id"], is_new, strict=True)
-    ]
+    trips = _trips_by_fate(before["routes"], given.vehicles, origins, places, today, now, params)
+    staying = set(map(tuple, trips.loc[trips["stays"], TRIP].to_numpy().tolist()))
+    rows = {row["line_id"]: row for row in records_of(planned[planned.index.isin(own_lines["line_id"])].reset_index())}
+    kept = [line_id in rows and _stays(rows[line_id], staying, now) for line_id in own_lines["line_id"]]
+    used = own.carrier_lanes["destination_id"].isin(own_lines["destination_id"].unique())
+    lanes = lanes_of(own.carrier_lanes[used], given.self_collection)
+    fetched = _on_trips(before["collections"], staying)
+    is_left = ~own.returns["return_id"].isin(before["collections"].loc[fetched, "return_id"])
+    network = Network(
+        places=places,
+        sites=given.sites,
+        vehicles=own.vehicles,
+        lanes=lanes,
+        travel=given.travel,
+        returns=returns_by_depot(own.returns[is_left], given.sites),
+        today=today,
+        params=params,
+        n_days=1,
+        search=partial(_search, held={}),
+    )
+    behind = trips[trips["stays"] & trips["is_today"]]
     rest = own_lines[[not stay for stay in kept]]
-    own_lanes = given.carrier_lanes[given.carrier_lanes["origin_id"].isin(origins)]
-    used = own_lanes["destination_id"].isin(own_lines["destination_id"].unique())
-    lanes = lanes_of(own_lanes[used], given.self_collection)
-    own_returns = given.returns[given.returns["site_id"].map(sites.set_index("site_id")["supplied_by"]).isin(origins)]
-    own_vehicles = vehicles[vehicles["depot_id"].isin(origins)]
-    on_trip = map(tuple, before["collections"][TRIP].to_numpy().tolist())
-    fetched = pd.Series([trip in staying for trip in on_trip], index=before["collections"].index, dtype=bool)
-    collected = before["collections"][fetched]
-    waiting = returns_by_depot(own_returns[~own_returns["return_id"].isin(collected["return_id"])], sites)
+    plans = [_plan_rest(origin_id, rest, planned, behind, network, now) for origin_id in origins]
     parcels, fates = _as_planned(own_lines[kept], rows, lanes, places)
-    plans: list[OriginPlan] = []
-    for origin_id in origins:
-        trips = routes[stays & routes["is_today"] & routes["depot_id"].eq(origin_id)]
-        left, driven = _vehicles_left(
-            own_vehicles[own_vehicles["depot_id"].eq(origin_id)], trips, places[origin_id], today, now, params
-        )
-        own = _parcels(rest[rest["origin_id"].eq(origin_id)], planned, left, places, now)
-        held = {
-            number: planned.loc[one.line_ids[0]] for number, one in enumerate(own) if one.line_ids[0] in planned.index
-        }
-        network = Network(
-            places=places,
-            sites=sites,
-            vehicles=left,
-            lanes=lanes,
-            travel=given.travel,
-            returns=waiting,
-            today=today,
-            params=params,
-            n_days=1,
-            search=partial(_search, held=held),
-        )
-        plan = plan_origin(origin_id, own, network)
-        plan = _numbered_after(plan, driven)
-        plans.append(plan)
-        parcels += plan.parcels
-        fates += plan.fates
+    parcels += [parcel for plan in plans for parcel in plan.parcels]
+    fates += [fate for plan in plans for fate in plan.fates]
     as_before = before["delivery_lines"][~before["delivery_lines"]["line_id"].isin(own_lines["line_id"])]
     own_delivery_lines = delivery_lines_of(own_lines, parcels, fates, places, today, params)
     delivery_lines = together([as_before, own_delivery_lines], DELIVERY_LINES)
-    stops = before["stops"]
-    stop_stays = [trip in staying for trip in map(tuple, stops[TRIP].to_numpy().tolist())]
+    stays_fetched = fetched | ~before["collections"]["return_id"].isin(own.returns["return_id"])
     deliveries = Deliveries(
-        routes=table_of(plans, ROUTES, before["routes"][stays]),
-        stops=table_of(plans, STOPS, stops[stop_stays]),
+        routes=table_of(plans, ROUTES, before["routes"][trips["stays"]]),
+        stops=table_of(plans, STOPS, before["stops"][_on_trips(before["stops"], staying)]),
         delivery_lines=delivery_lines,
-        collections=table_of(
-            plans,
-            COLLECTIONS,
-            before["collections"][fetched | ~before["collections"]["return_id"].isin(own_returns["return_id"])],
-        ),
+        collections=table_of(plans, COLLECTIONS, before["collections"][stays_fetched]),
         solver_runs=table_of(plans, SOLVER_RUNS),
         exceptions=delivery_exceptions(lines, delivery_lines, plans, places),
     )
     own_routes = deliveries.routes[deliveries.routes["depot_id"].isin(origins)]
-    asked = given._replace(
-        shipments=given.shipments[given.shipments["origin_id"].isin(origins)],
-        vehicles=own_vehicles,
-        carrier_lanes=own_lanes,
-        returns=own_returns,
-    )
     refuse_broken(
         verify_deliveries(
             own_routes,
             deliveries.stops[deliveries.stops["route_id"].isin(own_routes["route_id"])],
             own_delivery_lines,
-            deliveries.collections[deliveries.collections["return_id"].isin(own_returns["return_id"])],
-            asked,
+            deliveries.collections[deliveries.collections["return_id"].isin(own.returns["return_id"])],
+            own,
             today=today,
             params=params,
         )
     )
     return deliveries
+
+
+def _of_origins(given: Given, origins: Sequence[str]) -> Given:
+    """What some DCs' deliveries rest on: of shipments, vehicles, lanes and returns their own."""
+    supplied_by = given.returns["site_id"].map(given.sites.set_index("site_id")["supplied_by"])
+    return given._replace(
+        shipments=given.shipments[given.shipments["origin_id"].isin(origins)],
+        vehicles=given.vehicles[given.vehicles["depot_id"].isin(origins)],
+        carrier_lanes=given.carrier_lanes[given.carrier_lanes["origin_id"].isin(origins)],
+        returns=given.returns[supplied_by.isin(origins)],
+    )
+
+
+def _trips_by_fate(
+    routes: pd.DataFrame,
+    vehicles: pd.DataFrame,
+    origins: Sequence[str],
+    places: Mapping[str, Place],
+    today: date,
+    now: pd.Timestamp,
+    params: RoutingParams,
+) -> pd.DataFrame:
+    """Trips planned before: whether each is of the first day, and whether it stays as it is."""
+    is_today = [
+        departs_at.tz_convert(places[depot_id].zone).date() == planned_day(today, places[depot_id])
+        for depot_id, departs_at in zip(routes["depot_id"], routes["departs_at"], strict=True)
+    ]
+    trips = routes.assign(is_today=np.array(is_today, dtype=bool))
+    is_locked = locked_trips(routes, vehicles, now, params.first_loading_min)
+    return trips.assign(stays=is_locked | ~trips["is_today"] | ~routes["depot_id"].isin(origins))
+
+
+def _on_trips(rows: pd.DataFrame, trips: set[tuple[str, int]]) -> pd.Series:
+    """Which rows are of one of some trips."""
+    return pd.Series(
+        [trip in trips for trip in map(tuple, rows[TRIP].to_numpy().tolist())], index=rows.index, dtype=bool
+    )
+
+
+def _plan_rest(
+    origin_id: str,
+    lines: pd.DataFrame,
+    planned: pd.DataFrame,
+    behind: pd.DataFrame,
+    network: Network,
+    now: pd.Timestamp,
+) -> OriginPlan:
+    """Plan one DC's rest of the day, its vehicles' trips numbered on from those they have behind them."""
+    left, driven = _vehicles_left(
+        network.vehicles[network.vehicles["depot_id"].eq(origin_id)],
+        behind[behind["depot_id"].eq(origin_id)],
+        network.places[origin_id],
+        network.today,
+        now,
+        network.params,
+    )
+    own = _parcels(lines[lines["origin_id"].eq(origin_id)], planned, left, network.places, now)
+    held = {number: planned.loc[one.line_ids[0]] for number, one in enumerate(own) if one.line_ids[0] in planned.index}
+    plan = plan_origin(origin_id, own, replace(network, vehicles=left, search=partial(_search, held=held)))
+    return _numbered_after(plan, driven)
 
 
 def _stays(line: Mapping[str, Any], staying: set[tuple[str, int]], now: pd.Timestamp) -> bool:
