@@ -82,6 +82,41 @@ def choose_columns(
         scale = COST_STEPS / max([1.0, now, *(float(problem.price_out[one]) for one in may)])
     reduced, bound = _reduced_costs(problem, pool, may, consignments, effort)
     pool, is_whole = _worth_choosing(pool, reduced, len(incumbent), now - bound)
+    model, taken = _choice_model(problem, pool, incumbent, may, consignments, scale)
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.random_seed = 1
+    solver.parameters.max_deterministic_time = effort
+    solver.parameters.linearization_level = 2
+    match solver.solve(model):
+        case cp_model.OPTIMAL:
+            status: ChoiceStatus = "optimal"
+        case cp_model.FEASIBLE:
+            status = "feasible"
+        case cp_model.UNKNOWN:
+            return Choice(tuple(incumbent), now, bound, "no_answer")
+        case other:
+            raise NoPlan(f"CP-SAT answered {solver.status_name(other)} to a choice that has an incumbent; report it")
+    chosen = tuple(column for variable, column in zip(taken, pool, strict=True) if solver.boolean_value(variable))
+    cost = _cost_of(problem, chosen, consignments)
+    if is_whole:
+        bound = max(bound, solver.best_objective_bound / scale)
+    else:
+        status = "feasible"
+    if cost >= now:
+        chosen, cost = tuple(incumbent), now
+    return Choice(chosen, cost, min(bound, cost), status)
+
+
+def _choice_model(
+    problem: RouteProblem,
+    pool: Sequence[Column],
+    incumbent: Sequence[Column],
+    may: Sequence[int],
+    consignments: Sequence[Consignment],
+    scale: float,
+) -> tuple[cp_model.CpModel, list[cp_model.IntVar]]:
+    """The choice of days, with the incumbent, which comes first in the pool, as hint; and whether each is taken."""
     model = cp_model.CpModel()
     taken = [model.new_bool_var("") for _ in pool]
     out = {one: model.new_bool_var("") for one in may}
@@ -116,29 +151,7 @@ def choose_columns(
         model.add_hint(variable, place < len(incumbent))
     for one, variable in out.items():
         model.add_hint(variable, one not in served_now)
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
-    solver.parameters.random_seed = 1
-    solver.parameters.max_deterministic_time = effort
-    solver.parameters.linearization_level = 2
-    match solver.solve(model):
-        case cp_model.OPTIMAL:
-            status: ChoiceStatus = "optimal"
-        case cp_model.FEASIBLE:
-            status = "feasible"
-        case cp_model.UNKNOWN:
-            return Choice(tuple(incumbent), now, bound, "no_answer")
-        case other:
-            raise NoPlan(f"CP-SAT answered {solver.status_name(other)} to a choice that has an incumbent; report it")
-    chosen = tuple(column for variable, column in zip(taken, pool, strict=True) if solver.boolean_value(variable))
-    cost = _cost_of(problem, chosen, consignments)
-    if is_whole:
-        bound = max(bound, solver.best_objective_bound / scale)
-    else:
-        status = "feasible"
-    if cost >= now:
-        chosen, cost = tuple(incumbent), now
-    return Choice(chosen, cost, min(bound, cost), status)
+    return model, taken
 
 
 def _reduced_costs(

@@ -83,7 +83,7 @@ def _days_with(
 class Openings(NamedTuple):
     """Every place between two stops of a plan where one more could go, one row each, and each further trip.
 
-    A trip that leaves by ``latest_from`` leaves the stop before (``last``, a delivery or -1: the DC) at
+    A trip that leaves by ``latest_from_s`` leaves the stop before (``last``, a delivery or -1: the DC) at
     max(departure, ``from_s``) + ``spent_s``; it departs at ``free_s`` at the earliest; the stop after
     (``following``) must be reached by ``until_s`` so that everything behind it, further trips included, stays in time.
     ``grams`` and ``cm3`` are on board. The rest is known of each row's vehicle and stops: places, times, costs.

@@ -177,7 +177,6 @@ class Broken:
 
     rule: str
     by: int
-    delivery: int = -1
 
 
 def transits_of(problem: DayProblem, one: int, other: int) -> int:
@@ -228,7 +227,7 @@ def times_of_trip(
         for one in visit.deliveries:
             by_s = min(latest_s[one], problem.deliveries[one].closes_on(van.day))
             if now_s > by_s:
-                return Broken("window", now_s - by_s, one)
+                return Broken("window", now_s - by_s)
             put_off = min(put_off, waited + min(_slack(problem, one, now_s, latest_s), visit.until_s - now_s))
             now_s += problem.deliveries[one].pieces_s
     put_off = min(put_off, waited)

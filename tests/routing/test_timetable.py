@@ -100,7 +100,7 @@ def test_the_second_trip_leaves_after_return_and_loading():
     [
         ({"grams": 1_000_500}, Broken("load_kg", 500)),
         ({"cm3": 1_000_007}, Broken("load_m3", 7)),
-        ({"closes_s": EIGHT + 20 * MINUTE}, Broken("window", 600, 0)),
+        ({"closes_s": EIGHT + 20 * MINUTE}, Broken("window", 600)),
         ({"released_s": SIX_PM - 70 * MINUTE}, Broken("shift", 5 * MINUTE)),
     ],
 )
