@@ -18,7 +18,7 @@ from partsopt.replenish.levels import DemandAhead, Levels, demand_ahead, mean_be
 from partsopt.replenish.lifecycle import capped_levels, level_caps
 from partsopt.replenish.newparts import new_part_exceptions, with_new_parts
 from partsopt.replenish.oldpieces import with_old_pieces
-from partsopt.replenish.pairs import Pairs, pairs_of, rows_at, rows_of, sums_of
+from partsopt.replenish.pairs import Pairs, pairs_of, pieces_of, rows_at, sums_of
 from partsopt.replenish.policy import level_pairs, level_table, policy_of
 from partsopt.replenish.position import (
     Booked,
@@ -232,17 +232,15 @@ carrier_lanes, holidays, review_calendar, fixed_levels
     due_days = due_in_days(chosen["lead_time_days"].to_numpy(), _calendar_of(pairs, working), working)
     booked = booked_repairs(pairs, reservations, today)
     ahead = demand_ahead(pairs, forecast_steps, market_steps, today, period)
-    on_hand = _stock_of(pairs, stock, "on_hand")
-    coming = sums_of(
-        rows_of(pairs, open_orders["site_id"], open_orders["part_id"]), open_orders["quantity"], len(pairs.keys)
-    )
-    stocking = stocking_of(pairs, chosen, plan.review_days, target, on_hand + coming > 0, params)
+    on_hand = pieces_of(pairs, stock, "on_hand")
+    is_held = on_hand + pieces_of(pairs, open_orders, "quantity") > 0
+    stocking = stocking_of(pairs, chosen, plan.review_days, target, is_held, params)
     pairs = stocking.pairs
     ends_in = worthless_in(pairs, supersessions, today)
     cap = level_caps(pairs, ahead, ends_in, reviews, chosen, params)
     last = last_buys(pairs, chosen, parts, supply, supersessions, reviews, today, params)
     firm = open_orders[open_orders["status"].ne("proposed")]  # proposals of tonight, imported, change no level
-    lying = on_hand + sums_of(rows_of(pairs, firm["site_id"], firm["part_id"]), firm["quantity"], len(pairs.keys))
+    lying = on_hand + pieces_of(pairs, firm, "quantity")
     levelling = level_pairs(pairs, chosen, reviews, booked, ahead, target, cap, rate_factors, last, lying, params)
     levels, last = levelling.levels, levelling.left.last
 
@@ -344,10 +342,6 @@ def _calendar_of(pairs: Pairs, working: WorkingDays) -> Wholes:
 # --------------------------------------------------------------------------- positions
 
 
-def _stock_of(pairs: Pairs, stock: pd.DataFrame, column: str) -> Wholes:
-    return sums_of(rows_of(pairs, stock["site_id"], stock["part_id"]), stock[column].to_numpy(), len(pairs.keys))
-
-
 def _holdings(
     pairs: Pairs,
     chosen: pd.DataFrame,
@@ -362,11 +356,11 @@ def _holdings(
     """Stock and promises; ``reserved_soon`` are those that cannot wait for the next review."""
     n = len(pairs.keys)
     ever, soon = np.full(n, -np.inf), np.ceil(reviews.review_in_days + chosen["lead_time_days"].to_numpy())
-    on_shelf = _stock_of(pairs, stock, "reserved")
+    on_shelf = pieces_of(pairs, stock, "reserved")
     until = horizon.astype(np.float64)
     return Holdings(
         on_hand=on_hand,
-        backordered=_stock_of(pairs, stock, "backordered"),
+        backordered=pieces_of(pairs, stock, "backordered"),
         reserved=np.maximum(on_shelf, booked_between(booked, ever, until)) + urgent.named,
         reserved_soon=np.maximum(on_shelf, booked_between(booked, ever, np.minimum(soon, until))) + urgent.named,
         receipts=receipts,

@@ -159,6 +159,11 @@ def sums_of(rows: Wholes, quantity: npt.ArrayLike, n: int) -> Wholes:
     return added
 
 
+def pieces_of(pairs: Pairs, rows: pd.DataFrame, column: str) -> Wholes:
+    """Whole quantities of site-part rows added up for each pair, shape (n,)."""
+    return sums_of(rows_of(pairs, rows["site_id"], rows["part_id"]), rows[column], len(pairs.keys))
+
+
 def successors_of(supersessions: pd.DataFrame, part_ids: pd.Index, today: date) -> Successors:
     """Follow supersessions in force today along whole chains.
 

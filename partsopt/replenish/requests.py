@@ -13,7 +13,7 @@ from partsopt.replenish.lineage import Term, lineage_of, terms_at
 from partsopt.replenish.pairs import Pairs, rows_at, rows_of, sums_of
 from partsopt.replenish.position import Booked
 from partsopt.replenish.sourcing import raised_quantity
-from partsopt.tables import DTYPES, LINEAGE, empty
+from partsopt.tables import DTYPES, stacked
 
 Wholes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -193,16 +193,7 @@ def ask_dc(
     backorder = np.maximum(owed - there, 0)
     left = np.maximum(there - owed, 0)
 
-    place = np.full(len(pairs.keys), -1, dtype=np.int64)
-    place[gap.row] = np.arange(n)
-    line = np.append(place, -1)[booked.row]
-    within = (line >= 0) & (booked.in_days <= np.append(gap.until_days, -np.inf)[line])
-    line, pieces = line[within], booked.quantity[within]
-    named = np.maximum(gap.reserved - sums_of(line, pieces, n), 0)
-    named_missing = np.maximum(named - left, 0)
-    left = np.maximum(left - named, 0)
-    up_to = running_sums(line, pieces)
-    repair_missing = np.clip(up_to - left[line], 0, pieces)
+    named_missing, line, repair, repair_missing = _reserved_missing(pairs, gap, booked, left)
     reserved_missing = named_missing + sums_of(line, repair_missing, n)
 
     rest = gap.quantity - backorder - reserved_missing
@@ -214,7 +205,7 @@ def ask_dc(
     owing, naming, filling = backorder > 0, named_missing > 0, stock > 0
     missing = np.flatnonzero(repair_missing > 0)
     at = line[missing]
-    appointment = booked.appointment_id[within][missing].astype(object)
+    appointment = booked.appointment_id[repair][missing].astype(object)
     tables = [
         _request_rows(
             pairs,
@@ -242,7 +233,7 @@ def ask_dc(
             tier="reservation",
             quantity=repair_missing[missing],
             position_before=position[at],
-            needed_on=booked.needed_on[within][missing],
+            needed_on=booked.needed_on[repair][missing],
             for_order_id=appointment,
         ),
         _request_rows(
@@ -256,20 +247,7 @@ def ask_dc(
             order_multiple=order_multiple[filling],
         ),
     ]
-    # what the backorder tier is made of leaves the terms of the stock tier
-    used = owed - backorder
-    hand_used = np.where(owing, np.minimum(gap.on_hand, used), 0)
-    order_used = np.where(owing, np.minimum(gap.on_order, used - hand_used), 0)
-    old_used = np.where(owing, used - hand_used - order_used, 0)
-    own_back = np.where(owing, gap.backordered, 0)
-    old_owed = np.where(owing, np.maximum(-gap.superseded, 0), 0)
-    by_name = {term.name: term for term in terms_of(gap)}
-    for_backorder = [
-        by_name["on_hand"]._replace(quantity=-hand_used),
-        by_name["on_order"]._replace(quantity=-order_used),
-        by_name["backordered"]._replace(quantity=own_back),
-        by_name["superseded"]._replace(quantity=old_owed - old_used),
-    ]
+    for_backorder = _backorder_terms(gap, owed, backorder)
     taken = {term.name: term.quantity for term in for_backorder} | {"reserved": reserved_missing}
     for_stock = [term._replace(quantity=term.quantity - taken.get(term.name, 0)) for term in terms_of(gap)]
     for_stock.append(Term("minimum", least - rest, "raised to the smallest order"))
@@ -289,14 +267,43 @@ def ask_dc(
     return joined([Asked(table, terms) for table, terms in zip(tables, lineage, strict=True)])
 
 
+def _reserved_missing(pairs: Pairs, gap: Gap, booked: Booked, left: Wholes) -> tuple[Wholes, Wholes, Wholes, Wholes]:
+    """Pieces that what is left does not cover: of each gap for named orders; and for each booked repair in its time.
+
+    Of each such repair its gap, its place among those booked, and the pieces missing.
+    """
+    n = len(gap.row)
+    place = np.full(len(pairs.keys), -1, dtype=np.int64)
+    place[gap.row] = np.arange(n)
+    line = np.append(place, -1)[booked.row]
+    within = (line >= 0) & (booked.in_days <= np.append(gap.until_days, -np.inf)[line])
+    line, pieces = line[within], booked.quantity[within]
+    named = np.maximum(gap.reserved - sums_of(line, pieces, n), 0)
+    after_named = np.maximum(left - named, 0)
+    repair_missing = np.clip(running_sums(line, pieces) - after_named[line], 0, pieces)
+    return np.maximum(named - left, 0), line, np.flatnonzero(within), repair_missing
+
+
+def _backorder_terms(gap: Gap, owed: Wholes, backorder: Wholes) -> list[Term]:
+    """What the backorder tier is made of, which leaves the terms of the stock tier; 0 where none is owed."""
+    owing = backorder > 0
+    used = owed - backorder
+    hand_used = np.where(owing, np.minimum(gap.on_hand, used), 0)
+    order_used = np.where(owing, np.minimum(gap.on_order, used - hand_used), 0)
+    old_used = np.where(owing, used - hand_used - order_used, 0)
+    old_owed = np.where(owing, np.maximum(-gap.superseded, 0), 0)
+    by_name = {term.name: term for term in terms_of(gap)}
+    return [
+        by_name["on_hand"]._replace(quantity=-hand_used),
+        by_name["on_order"]._replace(quantity=-order_used),
+        by_name["backordered"]._replace(quantity=np.where(owing, gap.backordered, 0)),
+        by_name["superseded"]._replace(quantity=old_owed - old_used),
+    ]
+
+
 def joined(asked: list[Asked]) -> Asked:
     """Requests and lineage of several kinds, one after the other."""
-    tables = [one.requests for one in asked if len(one.requests)]
-    lineage = [one.lineage for one in asked if len(one.lineage)]
-    return Asked(
-        pd.concat(tables, ignore_index=True) if tables else asked[0].requests,
-        pd.concat(lineage, ignore_index=True) if lineage else empty(LINEAGE),
-    )
+    return Asked(stacked(one.requests for one in asked), stacked(one.lineage for one in asked))
 
 
 def running_sums(group: Wholes, values: Wholes) -> Wholes:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from partsopt.replenish.levels import DemandAhead, mean_between, of_rows
 from partsopt.replenish.lifecycle import DAYS_PER_MONTH, of_life
-from partsopt.replenish.pairs import Pairs, rows_at, rows_of, sums_of
+from partsopt.replenish.pairs import Pairs, pieces_of, rows_at
 from partsopt.replenish.service import demand_tail, expected_on_hand
 from partsopt.settings import ReplenishParams
 from partsopt.tables import RUN_OUTS, conform, declare_exception, empty, exceptions_of
@@ -230,12 +230,10 @@ def left_over_exceptions(table: pd.DataFrame) -> pd.DataFrame:
 
 def _pieces(pairs: Pairs, stock: pd.DataFrame, open_orders: pd.DataFrame) -> Wholes:
     """Pieces of each pair there or on their way, less what is owed; a proposed transfer is still at its origin."""
-    n = len(pairs.keys)
-    row = rows_of(pairs, stock["site_id"], stock["part_id"])
-    there = sums_of(row, stock["on_hand"].to_numpy() - stock["backordered"].to_numpy(), n)
+    there = pieces_of(pairs, stock, "on_hand") - pieces_of(pairs, stock, "backordered")
     from_site = open_orders["source_id"].isin(pairs.site_ids)
     coming = open_orders[~(from_site & open_orders["status"].eq("proposed"))]
-    return there + sums_of(rows_of(pairs, coming["site_id"], coming["part_id"]), coming["quantity"].to_numpy(), n)
+    return there + pieces_of(pairs, coming, "quantity")
 
 
 def _scopes(pairs: Pairs, chain: Chain, held: Wholes) -> pd.DataFrame:
