@@ -41,6 +41,34 @@ def envelope(start: Wholes, level: Wholes, fill: Floats) -> tuple[Wholes, Wholes
 
 
 @njit(cache=True, nogil=True)
+def entries_within(
+    start: Wholes, aim: Floats, limited: Floats, price: float, lowest: Floats, most: float
+) -> tuple[Wholes, Wholes, Wholes, Floats]:
+    """Entries whose reduced cost at a price is at most ``most``, by part and cheapest first.
+
+    ``lowest`` is what each part's entry of least ``aim`` less price comes to. Gives where the entries of each part
+    begin, how many they are, the entries, and their reduced costs.
+    """
+    n = len(start) - 1
+    begin, count = np.empty(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    kept, reduced = np.empty(len(aim), dtype=np.int64), np.empty(len(aim))
+    total = 0
+    for i in range(n):
+        begin[i] = total
+        for entry in range(start[i], start[i + 1]):
+            cost = aim[entry] - price * limited[entry] - lowest[i]
+            if cost <= most:
+                place = total
+                while place > begin[i] and reduced[place - 1] > cost:
+                    reduced[place], kept[place] = reduced[place - 1], kept[place - 1]
+                    place -= 1
+                reduced[place], kept[place] = cost, entry
+                total += 1
+        count[i] = total - begin[i]
+    return begin, count, kept, reduced
+
+
+@njit(cache=True, nogil=True)
 def cheapest_combination(
     start: Wholes, aim: Floats, limited: Floats, least: float, price: float, first: Wholes, most_nodes: int
 ) -> tuple[Wholes, float, int, bool]:
@@ -59,39 +87,21 @@ def cheapest_combination(
         bound += lowest[i]
         value += aim[first[i]]
     best = first.copy()
-    # entries whose reduced cost is below the gap, by part; the parts with one such entry are settled
-    gap = value - bound
     margin = 1e-13 * max(abs(value), 1.0)
-    count = np.zeros(n, dtype=np.int64)
-    kept = np.empty(len(aim), dtype=np.int64)
-    reduced = np.empty(len(aim))
-    total, settled_aim, settled_limited = 0, 0.0, 0.0
-    begin = np.empty(n, dtype=np.int64)
+    begin, count, kept, reduced = entries_within(start, aim, limited, price, lowest, value - bound + margin)
+    settled_aim, settled_limited = 0.0, 0.0
     chosen = first.copy()
     open_parts = np.empty(n, dtype=np.int64)
     n_open = 0
     for i in range(n):
-        begin[i] = total
-        for entry in range(start[i], start[i + 1]):
-            cost = aim[entry] - price * limited[entry] - lowest[i]
-            if cost <= gap + margin:
-                place = total
-                while place > begin[i] and reduced[place - 1] > cost:
-                    reduced[place], kept[place] = reduced[place - 1], kept[place - 1]
-                    place -= 1
-                reduced[place], kept[place] = cost, entry
-                total += 1
-        count[i] = total - begin[i]
-        if count[i] == 1:
-            chosen[i] = kept[begin[i]]
-            settled_aim += aim[chosen[i]]
-            settled_limited += limited[chosen[i]]
-        elif count[i] > 1:
+        if count[i] > 1:
             open_parts[n_open] = i
             n_open += 1
-        else:
-            settled_aim += aim[chosen[i]]
-            settled_limited += limited[chosen[i]]
+            continue
+        if count[i] == 1:  # a part with one entry below the gap is settled
+            chosen[i] = kept[begin[i]]
+        settled_aim += aim[chosen[i]]
+        settled_limited += limited[chosen[i]]
     most_after, least_after = np.zeros(n_open + 1), np.zeros(n_open + 1)
     for depth in range(n_open - 1, -1, -1):
         i = open_parts[depth]
