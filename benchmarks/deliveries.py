@@ -26,6 +26,7 @@ from unittest import mock
 import pandas as pd
 
 from benchmarks.peers import has_pyvrp, pyvrp_trips
+from benchmarks.rows import write_table
 from partsopt.pipeline import plan_night
 from partsopt.routing import search as search_module
 from partsopt.routing.found import Found
@@ -56,8 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.peers and not has_pyvrp():
         raise SystemExit("--peers needs PyVRP: pip install pyvrp")
     rows = pd.DataFrame(compared(options.directory, options.seconds if options.peers else 0.0), columns=list(COLUMNS))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    rows.to_csv(options.out, index=False, lineterminator="\n")
+    write_table(rows, options.out)
     print(rows.to_string(index=False))
     return 0
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.rows import write_table
 from partsopt.store.publish import current_run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -54,8 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
             rows.append({"wall_seconds": wall, "cpu_seconds": cpu, "stops": n_stops, "lines": n_lines, "new": n_new})
         answered("verify", run)
     table = pd.DataFrame(rows)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(options.out, index=False, lineterminator="\n")
+    write_table(table, options.out)
     print(table.to_string(index=False))
     return 0
 

@@ -17,8 +17,6 @@ nothing. Exit code 2 where one is broken.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import shutil
 import sys
 import tempfile
@@ -29,8 +27,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.command import answered
 from benchmarks.nights_world import Day, World, begin, import_run, live_day, read_proposals, write_morning
-from partsopt.commands import answer
+from benchmarks.rows import write_table
 from partsopt.settings import read_settings
 from partsopt.store.publish import current_run
 from partsopt.tables import SITE_PART
@@ -58,9 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="partsopt-nights-") as folder:
         nights = lived(options, options.keep or Path(folder))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
     for ending, table in zip(("", "_service", "_exceptions"), nights, strict=True):
-        table.to_csv(options.out.with_stem(options.out.stem + ending), index=False, lineterminator="\n")
+        write_table(table, options.out.with_stem(options.out.stem + ending))
     print(by_week(nights[0]).to_string(float_format=lambda value: f"{value:,.3f}"))
     broken = nights[0][nights[0]["broken"].ne("")]
     for row in broken.itertuples():
@@ -108,15 +106,10 @@ def lived(options: argparse.Namespace, folder: Path) -> tuple[pd.DataFrame, pd.D
 
 def planned(directory: Path, runs: Path, today: date, settings: Sequence[str]) -> tuple[int, Path]:
     """Run a night by its command; its exit code and folder."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        code = answer(
-            ["run", str(directory), "--today", today.isoformat(), "--out", str(runs)]
-            + [word for setting in settings for word in ("--set", setting)]
-        )
-    run = current_run(runs)
-    if code not in PUBLISHED or run is None:
-        raise SystemExit(f"partsopt run of {today} answered {code}:\n{said.getvalue()}")
+    arguments = ["run", str(directory), "--today", today.isoformat(), "--out", str(runs)]
+    code, run = answered(arguments, settings, PUBLISHED), current_run(runs)
+    if run is None:
+        raise SystemExit(f"partsopt run of {today} answered {code} and published nothing")
     return code, run
 
 

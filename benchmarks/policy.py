@@ -24,8 +24,6 @@ decide it, and where none did the parts do not show it. ``--half``, ``--salt`` a
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import sys
 import tempfile
 import zlib
@@ -36,9 +34,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.command import answered
 from benchmarks.forecast import period_numbers
 from benchmarks.generated import GENERATED
-from partsopt.commands import answer
+from benchmarks.rows import write_table
 
 FIRST_MONDAY = date(2020, 1, 6)
 CLASS_TARGETS = {"A": 0.98, "B": 0.95, "C": 0.90}
@@ -75,8 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="partsopt-policy-") as folder:
         rows = measured(Path(folder), pieces[seen], price[seen], lead[seen], fit, options.settings, period)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(options.out, index=False, lineterminator="\n")
+    write_table(table, options.out)
     print(table.to_string(index=False, float_format=lambda value: f"{value:,.4f}"))
     return 0
 
@@ -216,14 +214,7 @@ def set_levels(folder: Path, today: date, settings: Sequence[str], period: str =
         f"replenish.dc_service_target={{A = {CLASS_TARGETS['A']}, B = {CLASS_TARGETS['B']}, C = {CLASS_TARGETS['C']}}}",
         *settings,
     ]
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        code = answer(
-            ["levels", str(folder), "--today", today.isoformat(), "--output", str(output)]
-            + [word for setting in given for word in ("--set", setting)]
-        )
-    if code not in (0, 1):
-        raise SystemExit(f"partsopt levels answered {code}:\n{said.getvalue()}")
+    answered(["levels", str(folder), "--today", today.isoformat(), "--output", str(output)], given, good=(0, 1))
     return pd.read_parquet(output).sort_values("part_id", ignore_index=True)
 
 

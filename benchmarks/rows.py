@@ -6,6 +6,8 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 
 def write_rows(rows: Iterable[Mapping[str, object]], columns: Sequence[str], out: Path) -> None:
     """Write rows below a line of column names; a figure that a row does not have is blank.
@@ -20,3 +22,9 @@ def write_rows(rows: Iterable[Mapping[str, object]], columns: Sequence[str], out
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def write_table(table: pd.DataFrame, out: Path) -> None:
+    """Write a table as a CSV file."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(out, index=False, lineterminator="\n")
