@@ -336,20 +336,7 @@ def _with_alternatives(
     ]
     wanted = [by if by is None else max(by, midnight) for by in wanted]
     chosen = best_offers(parcels, offers, wanted, network)
-    together: dict[tuple[str, object], list[int]] = {}
-    for number in numbers:
-        pick = chosen[number]
-        if pick is not None:
-            together.setdefault((parcels[number].destination_id, pick.consignment), []).append(number)
-    fixed_share = {}
-    for members in together.values():
-        weight = sum(parcels[number].load_kg for number in members)
-        for number in members:
-            fixed_share[number] = parcels[number].load_kg / weight if weight > 0 else 1 / len(members)
-
-    consignment_of = {
-        number: place for place, members in enumerate(together.values()) if len(members) > 1 for number in members
-    }
+    consignment_of, fixed_share = _consignments(numbers, parcels, chosen)
     deliveries = []
     for delivery, number in enumerate(numbers):
         parcel, by, pick = parcels[number], wanted[number], chosen[number]
@@ -375,6 +362,26 @@ def _with_alternatives(
             )
         deliveries.append(one)
     return chosen, replace(problem, deliveries=tuple(deliveries))
+
+
+def _consignments(
+    numbers: Sequence[int], parcels: Sequence[Parcel], chosen: Sequence[Offer | None]
+) -> tuple[dict[int, int], dict[int, float]]:
+    """By parcel, the consignment it would share with others, and its share by weight of that one's fixed price."""
+    together: dict[tuple[str, object], list[int]] = {}
+    for number in numbers:
+        pick = chosen[number]
+        if pick is not None:
+            together.setdefault((parcels[number].destination_id, pick.consignment), []).append(number)
+    fixed_share = {}
+    for members in together.values():
+        weight = sum(parcels[number].load_kg for number in members)
+        for number in members:
+            fixed_share[number] = parcels[number].load_kg / weight if weight > 0 else 1 / len(members)
+    consignment_of = {
+        number: place for place, members in enumerate(together.values()) if len(members) > 1 for number in members
+    }
+    return consignment_of, fixed_share
 
 
 def wanted_by(parcel: Parcel, offers: Sequence[Offer], direct_at: pd.Timestamp | None) -> pd.Timestamp | None:

@@ -170,8 +170,6 @@ def vehicle_rows(
                 }
             )
             for position, visit in enumerate(trip.visits, start=1):
-                members = _unloaded(day, visit)
-                loaded = _loaded(day, visit)
                 stops.append(
                     {
                         "route_id": route_id,
@@ -179,22 +177,10 @@ def vehicle_rows(
                         "position": position,
                         "vehicle_id": vehicle_id,
                         "depot_id": depot_id,
-                        "site_id": day.site_ids[visit.place],
-                        "tier": min((parcels[one].tier for one in members), key=TIERS.index, default=TIERS[-1]),
-                        "arrives_at": day.moment(visit.arrives_s),
-                        "starts_at": day.moment(visit.starts_s),
-                        "leaves_at": day.moment(visit.leaves_s),
-                        "distance_m": float(visit.distance_m),
-                        "travel_min": visit.travel_s / 60,
-                        "rest_min": visit.rest_s / 60,
-                        "load_kg": sum(parcels[one].load_kg for one in members),
-                        "load_m3": sum(parcels[one].load_m3 for one in members),
-                        "n_lines": sum(len(parcels[one].line_ids) for one in members),
-                        "n_returns": len(loaded),
-                        "returns_kg": sum(one.load_kg for one in loaded),
+                        **_stop_of(visit, day, parcels),
                     }
                 )
-                for one in members:
+                for one in _unloaded(day, visit):
                     fates[one] = Fate(
                         carried_by="vehicle",
                         departs_at=day.moment(trip.departs_s),
@@ -205,6 +191,26 @@ def vehicle_rows(
                         waits_because=why_waits.get(one, ""),
                     )
     return fates, routes, stops
+
+
+def _stop_of(visit: Visit, day: Day, parcels: Sequence[Parcel]) -> dict[str, object]:
+    """Where a vehicle stops, when, and what it unloads and loads there."""
+    members, loaded = _unloaded(day, visit), _loaded(day, visit)
+    return {
+        "site_id": day.site_ids[visit.place],
+        "tier": min((parcels[one].tier for one in members), key=TIERS.index, default=TIERS[-1]),
+        "arrives_at": day.moment(visit.arrives_s),
+        "starts_at": day.moment(visit.starts_s),
+        "leaves_at": day.moment(visit.leaves_s),
+        "distance_m": float(visit.distance_m),
+        "travel_min": visit.travel_s / 60,
+        "rest_min": visit.rest_s / 60,
+        "load_kg": sum(parcels[one].load_kg for one in members),
+        "load_m3": sum(parcels[one].load_m3 for one in members),
+        "n_lines": sum(len(parcels[one].line_ids) for one in members),
+        "n_returns": len(loaded),
+        "returns_kg": sum(one.load_kg for one in loaded),
+    }
 
 
 def _unloaded(day: Day, visit: Visit) -> list[int]:
