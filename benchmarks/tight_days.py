@@ -3,13 +3,16 @@
     python -m benchmarks.tight_days --days 200 --stops 150 --vans 12 --out tight.csv
     python -m benchmarks.tight_days --days 20 --stops 1500 --vans 150 --together 3 --out large.csv
     python -m benchmarks.tight_days --days 20 --stops 150 --vans 12 --late 10 --out dispatch.csv
+    python -m benchmarks.tight_days --days 20 --stops 150 --vans 12 --together 3 --law --out law.csv
 
 draws days of one DC with so many dealers, one to three parcels each, windows of one to four hours, vans for some two
 thirds of the load, a lane to some dealers. A row for each day: CPU and wall seconds of the plan from tables to
 verified tables, lines on vans, on lanes and left out with the reason, and how many wait for a later day, of which
 ``--together`` says how many there are. Further columns with ``--late``: as many urgent orders put into the day at 10:30
-by the dispatch's planning, its CPU and wall seconds, and whether a trip that was loading or under way has changed. Exit
-code 2 where a line is in no plan, a reason is blank, a locked trip has changed or a plan is refused.
+by the dispatch's planning, its CPU and wall seconds, and whether a trip that was loading or under way has changed. With
+``--law`` each day is planned again without its lowest tier, without its two lowest, and so on, and no tier may have
+more lines left out or late where the lower ones are there. Exit code 2 where a line is in no plan, a reason is blank, a
+locked trip has changed, a tier is worse off or a plan is refused.
 """
 
 from __future__ import annotations
@@ -23,13 +26,14 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.delivery_nights import let_down
 from partsopt.errors import NoPlan
 from partsopt.routing.annealing import compile_search
 from partsopt.routing.dispatch import locked_trips, replan_deliveries
 from partsopt.routing.given import Given
 from partsopt.routing.plan import Deliveries, plan_deliveries
 from partsopt.settings import RoutingParams
-from partsopt.tables import SHIPMENTS, conform
+from partsopt.tables import SHIPMENTS, TIERS, conform
 from tests.routing.nights import MONDAY, at, lane, line, night, site, van
 
 NOW = at("10:30")
@@ -44,12 +48,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--vans", type=int, default=12)
     parser.add_argument("--together", type=int, default=1, help="working days planned together")
     parser.add_argument("--late", type=int, default=0, help="urgent orders put into each day by a dispatch")
+    parser.add_argument("--law", action="store_true", help="hold each day to what its tiers have without lower ones")
     parser.add_argument("--out", type=Path, required=True, help="the CSV file to write")
     options = parser.parse_args(arguments)
     numbers = range(options.first, options.first + options.days)
     compile_search()
     rows = pd.DataFrame(
-        [row_of(number, options.stops, options.vans, options.late, options.together) for number in numbers]
+        [row_of(number, options.stops, options.vans, options.late, options.together, options.law) for number in numbers]
     )
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rows.to_csv(options.out, index=False, lineterminator="\n")
@@ -101,7 +106,9 @@ def _placed(tier: str, draw: random.Random) -> dict[str, Any]:
     return placed | ({"deliver_by": at("17:00")} if draw.random() < 0.3 else {})
 
 
-def row_of(number: int, stops: int, vans: int, late: int = 0, together: int = 1) -> dict[str, object]:
+def row_of(
+    number: int, stops: int, vans: int, late: int = 0, together: int = 1, law: bool = False
+) -> dict[str, object]:
     """A day, how long its plan took, what became of its lines, and what is wrong with the plan."""
     tables = tight_day(number, stops, vans)
     params = RoutingParams(stock_within_working_days=together)
@@ -115,7 +122,21 @@ def row_of(number: int, stops: int, vans: int, late: int = 0, together: int = 1)
     row |= {how: int(planned.delivery_lines["carried_by"].eq(how).sum()) for how in ("vehicle", "lane", "unserved")}
     row |= {"waits": int(planned.delivery_lines["waits"].sum())}
     row |= {"status": ", ".join(planned.solver_runs["status"]), "broken": unnamed(planned, tables["shipments"])}
+    if law and not row["broken"]:
+        row["broken"] = worse_off(tables, planned, params)
     return {**row, **_dispatched(number, tables, planned, params, late)} if late and not row["broken"] else row
+
+
+def worse_off(tables: dict[str, pd.DataFrame], planned: Deliveries, params: RoutingParams) -> str:
+    """The tiers that have more lines left out or late than where they are planned without those below; blank: none."""
+    tier_of = tables["shipments"].set_index("line_id")["tier"]
+    for lowest, tier in enumerate(TIERS[:-1]):
+        higher = tables["shipments"]["tier"].isin(TIERS[: lowest + 1])
+        kept = {**tables, "shipments": tables["shipments"][higher].reset_index(drop=True)}
+        alone = plan_deliveries(Given(**kept), today=MONDAY, params=params, seed=1)
+        if let_down(planned.delivery_lines, tier_of, lowest) > let_down(alone.delivery_lines, tier_of, lowest):
+            return f"tiers down to {tier} are worse off for those below"
+    return ""
 
 
 def unnamed(planned: Deliveries, shipments: pd.DataFrame) -> str:

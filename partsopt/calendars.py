@@ -60,6 +60,11 @@ class Calendar:
             "Remedy: correct its rows in holidays."
         )
 
+    def days_until_working(self, first: date, n_days: int) -> np.ndarray:
+        """Days from each day to the first working day at or after it, shape (n_days,), whole days."""
+        starts = (first + timedelta(days=ahead) for ahead in range(n_days))
+        return np.array([(self.working_day_from(start) - start).days for start in starts], dtype=np.int64)
+
     def add_working_days(self, on: date, n: int) -> date:
         """The n-th working day after a day (n = 0: the first at or after it).
 

@@ -19,16 +19,7 @@ from partsopt.calendars import period_number, period_start
 from partsopt.completeness import YEAR, seen_at_the_end
 from partsopt.errors import InputError, TableError
 from partsopt.settings import DemandParams
-from partsopt.tables import (
-    DEMAND_SERIES,
-    EXCEPTIONS,
-    SERIES,
-    conform,
-    declare_exception,
-    empty,
-    exceptions_of,
-    together,
-)
+from partsopt.tables import DEMAND_SERIES, EXCEPTIONS, SERIES, conform, declare_exception, empty, exceptions_of
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -219,7 +210,7 @@ def build_demand(
     return Demand(
         conform(demand_series, DEMAND_SERIES),
         conform(_named(series, site_ids, part_ids), SERIES),
-        together(exceptions, EXCEPTIONS),
+        conform(pd.concat([empty(EXCEPTIONS), *exceptions]), EXCEPTIONS),
     )
 
 

@@ -524,7 +524,7 @@ class RoutingParams:
         100, "solutions each search of a DC may visit (the plan does not depend on the clock)", "solutions"
     )
     compiled_from_parcels: int = setting(
-        60, "a DC with this many parcels for its vehicles is searched by the compiled ruin and recreate", "parcels"
+        60, "a pass with this many parcels is searched by the compiled ruin and recreate", "parcels"
     )
     iterations_per_parcel: int = setting(
         160, "steps of that search for each parcel (the plan does not depend on the clock)", "iterations"

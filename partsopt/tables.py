@@ -19,9 +19,8 @@ kind         in a file                                in a frame
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, count
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -1757,18 +1756,6 @@ def stacked(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
 def together(frames: Iterable[pd.DataFrame], table: Table) -> pd.DataFrame:
     """The rows of several frames as one table."""
     return conform(stacked([empty(table), *frames]), table)
-
-
-def untaken(stem: str, taken: Collection[str]) -> str:
-    """The first name that is not taken of: the stem, and the stem with -2, -3 and so on.
-
-    Examples
-    --------
-    >>> untaken("TO-20261121-SH-D01", {"TO-20261121-SH-D01"})
-    'TO-20261121-SH-D01-2'
-    """
-    names = chain([stem], (f"{stem}-{number}" for number in count(2)))
-    return next(name for name in names if name not in taken)
 
 
 def records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:

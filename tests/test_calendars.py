@@ -25,6 +25,7 @@ def test_golden_week_is_closed_and_its_make_up_saturday_is_worked():
     """Wednesday 30 September is followed by Thursday 8 October; Saturday 10 October is worked."""
     assert GOLDEN_WEEK.working_day_from(date(2026, 10, 1)) == date(2026, 10, 8)
     assert GOLDEN_WEEK.add_working_days(date(2026, 10, 9), 1) == date(2026, 10, 10)
+    assert GOLDEN_WEEK.days_until_working(date(2026, 9, 30), 3).tolist() == [0, 7, 6]
 
 
 def test_holidays_make_calendars_and_an_unknown_name_works_monday_to_friday():

@@ -17,18 +17,7 @@ from partsopt.allocate.rebalance import Rebalance, move_excess
 from partsopt.allocate.shortages import next_receipts, shortage_exceptions, shortage_reasons
 from partsopt.errors import TableError
 from partsopt.settings import AllocateParams
-from partsopt.tables import (
-    CARRIER_LANES,
-    EXCEPTIONS,
-    LINEAGE,
-    SHIPMENTS,
-    SHORTAGES,
-    TIERS,
-    conform,
-    empty,
-    together,
-    untaken,
-)
+from partsopt.tables import CARRIER_LANES, EXCEPTIONS, LINEAGE, SHIPMENTS, SHORTAGES, TIERS, conform, empty
 
 Array: TypeAlias = np.ndarray
 
@@ -135,7 +124,7 @@ def allocate_stock(
         courier_lanes=courier_lanes_of(shipments, carrier_lanes, params),
         lineage=_lineage(shipments, asked, lineage),
         solver_runs=moves.solver_runs,
-        exceptions=together([shortage_exceptions(shortages, asked), moves.exceptions], EXCEPTIONS),
+        exceptions=conform(pd.concat([shortage_exceptions(shortages, asked), moves.exceptions]), EXCEPTIONS),
     )
 
 
@@ -346,7 +335,11 @@ def transfer_order_ids(
     taken = set(open_orders["order_id"])
     names = []
     for origin, destination in zip(origins, destinations, strict=True):
-        name = untaken(f"{transfer_order_prefix(today)}{origin}-{destination}", taken)
+        stem = f"{transfer_order_prefix(today)}{origin}-{destination}"
+        name, number = stem, 1
+        while name in taken:
+            number += 1
+            name = f"{stem}-{number}"
         taken.add(name)
         names.append(name)
     return names
@@ -389,7 +382,7 @@ def _lineage(shipments: pd.DataFrame, asked: pd.DataFrame, lineage: pd.DataFrame
             "note": shipments.loc[lateral, "request_id"],
         }
     )
-    return together([terms, not_sent, elsewhere], LINEAGE)
+    return conform(pd.concat([terms[list(LINEAGE.columns)], not_sent, elsewhere], ignore_index=True), LINEAGE)
 
 
 def _check_terms(terms: pd.DataFrame, lines: pd.DataFrame) -> None:

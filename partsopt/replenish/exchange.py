@@ -16,7 +16,7 @@ from partsopt.replenish.service import mean_owed
 from partsopt.replenish.storage import limited_sites
 from partsopt.replenish.together import Chain, delay_at, network_of, room_at, room_of_network, share_of_dealers
 from partsopt.settings import ReplenishParams
-from partsopt.tables import CURVE_LIMITS, EXCHANGE_CURVE, together
+from partsopt.tables import CURVE_LIMITS, EXCHANGE_CURVE, conform, empty
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
@@ -61,12 +61,12 @@ def exchange_curve_of(
     space = np.zeros(len(level))
     space[held] = room_at(pairs, chain, held, level)
     night = _Night(pairs, chosen, chain, levels, is_stocked, held, space, params)
-    tables = (
+    tables = [
         _of_scope(night, rows).assign(scope=name)
         for name, rows in _scopes(pairs, chain, held)
         if is_stocked[rows].any()
-    )
-    return together(tables, EXCHANGE_CURVE)
+    ]
+    return conform(pd.concat(tables, ignore_index=True), EXCHANGE_CURVE) if tables else empty(EXCHANGE_CURVE)
 
 
 class _Night(NamedTuple):

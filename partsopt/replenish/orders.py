@@ -61,7 +61,6 @@ from partsopt.tables import (
     declare_exception,
     empty,
     exceptions_of,
-    together,
 )
 
 log = logging.getLogger(__name__)
@@ -301,6 +300,7 @@ carrier_lanes, holidays, review_calendar, fixed_levels
         ],
         ignore_index=True,
     )
+    lineage = pd.concat([bought.lineage, asked.lineage], ignore_index=True)
     log.info("replenish: %d pairs, %d orders, %d requests", len(pairs.keys), len(bought.orders), len(requests))
     return Replenishment(
         review_days=plan.table,
@@ -309,8 +309,8 @@ carrier_lanes, holidays, review_calendar, fixed_levels
         source_options=sources.source_options,
         orders=explained(bought.orders, pairs, last, today),
         requests=requests,
-        lineage=together([bought.lineage, asked.lineage], LINEAGE),
-        solver_runs=together([plan.solver_runs, levelling.solver_runs, bought.solver_runs], SOLVER_RUNS),
+        lineage=conform(lineage, LINEAGE),
+        solver_runs=_all_runs([plan.solver_runs, levelling.solver_runs, bought.solver_runs]),
         exceptions=exceptions,
         exchange_curve=exchange_curve_of(
             levelling.left.pairs, chosen, levelling.chain, levels, last.row[last.is_now], params
@@ -574,6 +574,11 @@ def _unsupplied(pairs: Pairs, chosen: pd.DataFrame, levels: Levels, position: Wh
 
 
 # --------------------------------------------------------------------------- tables
+
+
+def _all_runs(runs: list[pd.DataFrame]) -> pd.DataFrame:
+    filled = [one for one in runs if len(one)]
+    return conform(pd.concat(filled, ignore_index=True), SOLVER_RUNS) if filled else empty(SOLVER_RUNS)
 
 
 def _position_table(

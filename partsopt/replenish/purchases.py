@@ -25,7 +25,6 @@ from partsopt.tables import (
     declare_exception,
     empty,
     exceptions_of,
-    untaken,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -219,8 +218,13 @@ def _order_ids(
     number = pd.Series(placed).groupby([group.get_level_values(0), group.get_level_values(1)]).cumsum()
     ids: dict[tuple[str, str], str] = {}
     for site, supplier in sorted(set(group[placed])):
-        ids[site, supplier] = untaken(f"PO-{today:%Y%m%d}-{site}-{supplier}", taken)
-        taken.add(ids[site, supplier])
+        stem = f"PO-{today:%Y%m%d}-{site}-{supplier}"
+        order_id, again = stem, 1
+        while order_id in taken:
+            again += 1
+            order_id = f"{stem}-{again}"
+        taken.add(order_id)
+        ids[site, supplier] = order_id
     return np.array([ids.get(pair, "none") for pair in group], dtype=object), number.to_numpy(dtype=np.int64)
 
 

@@ -18,7 +18,7 @@ from scipy.special import gammaln
 
 from partsopt.calendars import DAYS_PER_YEAR, period_number, period_start
 from partsopt.replenish.levels import DemandOver
-from partsopt.tables import ABC_CLASSES, RATE_FACTORS, SITE_PART, together
+from partsopt.tables import ABC_CLASSES, RATE_FACTORS, SITE_PART, conform, empty
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
@@ -159,7 +159,7 @@ def rate_factors_of(quarters: pd.DataFrame, largest: float) -> pd.DataFrame:
                     {"site_kind": kind, "abc_class": name, "factor": factor, "share": share, "n_totals": rows.sum()}
                 )
             )
-    return together(found, RATE_FACTORS)
+    return conform(pd.concat(found, ignore_index=True), RATE_FACTORS) if found else empty(RATE_FACTORS)
 
 
 def factor_shares(total: Wholes, mean: Floats, variance_to_mean: Floats, largest: float) -> tuple[Floats, Floats]:

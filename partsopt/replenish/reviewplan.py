@@ -47,9 +47,10 @@ from partsopt.tables import (
     REVIEW_DAYS,
     SOLVER_RUNS,
     WEEKDAY_NAMES,
+    conform,
     declare_exception,
+    empty,
     exceptions_of,
-    together,
     weekdays_of,
 )
 
@@ -184,7 +185,7 @@ def plan_reviews(
         rhythms=rhythms,
         review_days=days,
         table=_table(pairs, groups, rhythm_of_group, fixed, expected, by_cost, chosen, today),
-        solver_runs=together([pd.DataFrame(runs)], SOLVER_RUNS),
+        solver_runs=conform(pd.DataFrame(runs), SOLVER_RUNS) if runs else empty(SOLVER_RUNS),
         exceptions=pd.concat(
             [
                 _unmatched(pairs, groups, review_calendar),
@@ -622,7 +623,7 @@ def _table(
             "set_by": "planner" if group in fixed else "cost" if by_cost else "class",
         }
         rows += [told | words for words in _words_of(rhythm, today)]
-    return together([pd.DataFrame(rows)], REVIEW_DAYS)
+    return conform(pd.DataFrame(rows), REVIEW_DAYS) if rows else empty(REVIEW_DAYS)
 
 
 def _words_of(rhythm: Rhythm, today: date) -> list[dict[str, object]]:

@@ -37,7 +37,7 @@ from partsopt.replenish.storage import (
 )
 from partsopt.replenish.targets import ROUNDING, Staircases, SystemLevels, checked_goal, service_weights, staircases_of
 from partsopt.settings import ReplenishParams
-from partsopt.tables import ABC_CLASSES, SOLVER_RUNS, together
+from partsopt.tables import ABC_CLASSES, SOLVER_RUNS, conform, empty
 
 Floats = npt.NDArray[np.float64]
 Wholes = npt.NDArray[np.int64]
@@ -146,7 +146,7 @@ class Ruled(NamedTuple):
 
 def ruled(level: Wholes, room_cut: Wholes, target: Floats, runs: list[dict[str, object]]) -> Ruled:
     """The answer of a rule, its runs as a table."""
-    return Ruled(level, room_cut, target, together([pd.DataFrame(runs)], SOLVER_RUNS))
+    return Ruled(level, room_cut, target, conform(pd.DataFrame(runs), SOLVER_RUNS) if runs else empty(SOLVER_RUNS))
 
 
 def levels_together(pairs: Pairs, chosen: pd.DataFrame, chain: Chain, params: ReplenishParams) -> Ruled:

@@ -85,7 +85,7 @@ def recreate_pass(
     start: Trips,
     weights: Weights,
     iterations_per_parcel: int,
-    share: int,
+    share: float,
     seconds: float,
 ) -> Recreated:
     """Plan a pass: a plan annealed by neighbourhoods, then the best choice of days met.
@@ -99,7 +99,7 @@ def recreate_pass(
     iterations_per_parcel
         Of the annealing.
     share
-        A pass after which others come gets but one part in so many of the iterations and of the effort to choose.
+        Of the iterations and of the effort to choose, 1 at most.
     seconds
         Safety net: the search stops between two rounds once it is exceeded.
     """
@@ -108,7 +108,7 @@ def recreate_pass(
     whole = whole_day(problem, terms, weights, start)
     near = None if _is_one_group(whole) else nearest_by_way(whole.route)
     first = start_search(whole.route, 1, _days_of(whole, start), near)
-    searched = _anneal(whole, first, -(-iterations_per_parcel // share) * len(whole.members), began + seconds)
+    searched = _anneal(whole, first, math.ceil(iterations_per_parcel * share * len(whole.members)), began + seconds)
     incumbent = _columns_of_days(whole.route, searched.days)
     served = {one for column in incumbent for trip in column.trips for one in trip}
     effort = min(max(LEAST_EFFORT, EFFORT_PER_CLIENT * len(whole.members)), MOST_EFFORT)
@@ -116,7 +116,7 @@ def recreate_pass(
         whole.route,
         searched.columns,
         incumbent,
-        effort / share,
+        effort * share,
         must=whole.must & served,
         consignments=whole.consignments,
         scale=float(weights.scale),

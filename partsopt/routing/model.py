@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from ortools.constraint_solver import pywrapcp
 
 from partsopt.errors import NoPlan
 from partsopt.routing.plainday import with_rests_on_the_way
-from partsopt.routing.timetable import HORIZON_S, DayProblem, Trips, Van
+from partsopt.routing.timetable import HORIZON_S, DayProblem, Delivery, Trips, Van
 
 LARGEST_OBJECTIVE = 2**53
 SCALES = (36_000, 3_600, 360, 36, 1)
@@ -66,30 +66,37 @@ class Slot:
     until_s: int
 
 
-def weights_of(problem: DayProblem) -> Weights:
+def weights_of(problem: DayProblem, members: Collection[int] | None = None) -> Weights:
     """Penalties derived from the data, so that each step outweighs everything below it.
+
+    Parameters
+    ----------
+    members
+        The deliveries of a pass, from whose data alone they are derived; None: all of the day.
 
     Raises
     ------
     NoPlan
         The steps do not fit below 2^53 even in whole units of money.
     """
-    n = len(problem.deliveries)
+    deliveries = [problem.deliveries[one] for one in (range(len(problem.deliveries)) if members is None else members)]
+    places = sorted({0, *(one.place for one in deliveries)})
+    n = len(deliveries)
     plan_cost = 1.0
-    farthest_m = float(problem.distance_m.max(initial=0))
+    farthest_m = float(problem.distance_m[np.ix_(places, places)].max(initial=0))
     for van in problem.vans:
         plan_cost += van.fixed_cost + van.cost_per_s * max(van.end_s - van.start_s, 0)
     if problem.vans:
         trips = sum(van.max_trips for van in problem.vans)
         plan_cost += max(van.cost_per_m for van in problem.vans) * farthest_m * (n + trips)
-    for one in problem.deliveries:
+    for one in deliveries:
         plan_cost += one.lane_cost or 0.0
         plan_cost += max(one.wait_costs, default=0.0)
         if one.wanted_s is not None:
             late_s = max(one.lane_arrives_s if one.lane_cost is not None else 0, one.closes_s) - one.wanted_s
             plan_cost += problem.late_cost_per_s * max(late_s, 0)
-    no_lane = sum(1 for one in problem.deliveries if one.lane_cost is None)
-    bad_lane = sum(1 for one in problem.deliveries if one.lane_cost is not None and not one.lane_keeps_promise)
+    no_lane = sum(1 for one in deliveries if one.lane_cost is None)
+    bad_lane = sum(1 for one in deliveries if one.lane_cost is not None and not one.lane_keeps_promise)
     for scale in SCALES:
         late_lane = int(plan_cost * scale) + 4 * n + 1
         unserved = 2 * (bad_lane + 1) * late_lane
@@ -192,9 +199,8 @@ def _add_delivery(
 ) -> None:
     delivery = problem.deliveries[one]
     clock.CumulVar(index).SetRange(max(delivery.opens_s, 0), max(terms.latest_s, delivery.opens_s, 0))
-    windows_s = [window for hours in delivery.hours_s for window in hours] or delivery.windows_s
-    for before, after in itertools.pairwise(windows_s):
-        clock.CumulVar(index).RemoveInterval(before[1] + 1, after[0] - 1)
+    for closed_s in _closed_within(problem, delivery):
+        clock.CumulVar(index).RemoveInterval(*closed_s)
     if departure is not None:
         departure.CumulVar(index).SetRange(delivery.released_s, HORIZON_S)
     if delivery.wanted_s is not None:
@@ -203,6 +209,21 @@ def _add_delivery(
     routing.VehicleVar(index).SetValues([-1, *able])
     if terms.penalty is not None:
         routing.AddDisjunction([index], terms.penalty)
+
+
+def _closed_within(problem: DayProblem, delivery: Delivery) -> list[tuple[int, int]]:
+    """Times between the windows of a delivery when a vehicle could be there; at night none could.
+
+    OR-Tools takes second by second out of a variable, which made these holes half of the time to build a model.
+    """
+    shifts_s: dict[int, tuple[int, int]] = {}
+    for van in problem.vans:
+        begins_s, ends_s = shifts_s.get(van.day, (van.start_s, van.end_s))
+        shifts_s[van.day] = min(begins_s, van.start_s), max(ends_s, van.end_s)
+    windows_s = [window for hours in delivery.hours_s for window in hours] or delivery.windows_s
+    gaps_s = [(before[1] + 1, after[0] - 1) for before, after in itertools.pairwise(windows_s)]
+    within = [(max(gap[0], shift[0]), min(gap[1], shift[1])) for gap in gaps_s for shift in shifts_s.values()]
+    return [gap for gap in within if gap[0] <= gap[1]]
 
 
 def routes_of(model: RoutingModel, trips: Trips) -> list[list[int]]:

@@ -43,7 +43,7 @@ from partsopt.routing.stops import (
     returns_of,
 )
 from partsopt.routing.verify import verify_deliveries
-from partsopt.routing.waiting import brought_forward, why_lane_waits, why_vans_wait, without_later_returns
+from partsopt.routing.waiting import why_lane_waits, why_vans_wait, without_later_returns
 from partsopt.settings import RoutingParams
 from partsopt.tables import COLLECTIONS, ROUTES, SOLVER_RUNS, STOPS
 
@@ -207,7 +207,6 @@ def plan_origin(origin_id: str, parcels: list[Parcel], network: Network) -> Orig
         return OriginPlan(origin_id=origin_id, parcels=parcels, fates=fates, routes=[], stops=[], solver_runs=[])
     day = days_of(origin, parcels, offers, network)
     found = network.search(day)
-    found = brought_forward(day.problem, found)
     waits = why_vans_wait(day, found)
     left = _why_left(day, found, waits)
     found = without_later_returns(day, found)

@@ -26,44 +26,27 @@ def lean(function: Function) -> Function:
     return compiled(function)
 
 
-def inlined(function: Function) -> Function:
-    """Compile such a function into each of its callers: a call hands the sixty arrays over one by one."""
-    options = {"_nrt": False, "forceinline": True}
-    return numba.njit(cache=True, **options)(function)  # type: ignore[call-overload] # as above
-
-
-@inlined
-def trips_per_vehicle(s: SearchState) -> int:
-    """How many rows of trips the state has for each vehicle, one after the other."""
-    return s.length.shape[0] // s.n_trips.shape[0]
-
-
-@lean
-def copy_day(v: int, n_trips: Any, length: Any, nodes: Any, to_trips: Any, to_length: Any, to_nodes: Any) -> None:
-    """Copy a vehicle's day from one set of arrays to another."""
-    trips = length.shape[0] // n_trips.shape[0]
-    to_trips[v] = n_trips[v]
-    for row in range(v * trips, v * trips + n_trips[v]):
-        to_length[row] = length[row]
-        for i in range(length[row]):
-            to_nodes[row, i] = nodes[row, i]
-
-
 @lean
 def touch(s: SearchState, v: int) -> None:
     """Remember a vehicle's day as it was before this iteration."""
     if s.is_touched[v]:
         return
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
     s.is_touched[v] = 1
     s.touched[s.counts[2]] = v
     s.counts[2] += 1
-    copy_day(v, s.n_trips, s.length, s.nodes, s.saved_trips, s.saved_length, s.saved_nodes)
+    s.saved_trips[v] = s.n_trips[v]
+    for k in range(s.n_trips[v]):
+        row = v * trips + k
+        s.saved_length[row] = s.length[row]
+        for i in range(s.length[row]):
+            s.saved_nodes[row, i] = s.nodes[row, i]
 
 
 @lean
 def clients_on(s: SearchState, v: int) -> int:
     """How many clients a vehicle serves."""
-    trips = trips_per_vehicle(s)
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
     total = 0
     for row in range(v * trips, v * trips + s.n_trips[v]):
         total += s.length[row]
@@ -93,8 +76,14 @@ def take_in(p: Any, s: SearchState, c: int) -> None:
 @lean
 def keep_best(s: SearchState) -> None:
     """Remember the plan as it stands."""
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
     for v in range(s.n_trips.shape[0]):
-        copy_day(v, s.n_trips, s.length, s.nodes, s.best_trips, s.best_length, s.best_nodes)
+        s.best_trips[v] = s.n_trips[v]
+        for k in range(s.n_trips[v]):
+            row = v * trips + k
+            s.best_length[row] = s.length[row]
+            for i in range(s.length[row]):
+                s.best_nodes[row, i] = s.nodes[row, i]
 
 
 @lean
@@ -103,7 +92,7 @@ def pool_touched(p: Any, s: SearchState) -> None:
 
     A full pool is emptied: days met later are days of better plans.
     """
-    trips = trips_per_vehicle(s)
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
     size = np.uint64(s.pool_seen.shape[0])
     for i in range(s.counts[2]):
         v = s.touched[i]

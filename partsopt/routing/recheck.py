@@ -146,19 +146,13 @@ def recheck_run(
 # --------------------------------------------------------------------------- quantities
 
 
-def _lineage(run: _Run) -> tuple[dict[str, int], dict[str, int]]:
-    """By line, what its terms add up to, and the row of the last of them."""
-    total: defaultdict[str, int] = defaultdict(int)
-    last: dict[str, int] = {}
-    for number, term in enumerate(run.rows("lineage")):
-        total[term["line_id"]] += term["quantity"]
-        last[term["line_id"]] = number
-    return dict(total), last
-
-
 def _quantities(run: _Run) -> None:
     """Pieces of a transfer line: its lineage, its documents and its weight say the same, or the most of them do."""
-    lineage, terms = _lineage(run)
+    lineage: defaultdict[str, int] = defaultdict(int)
+    terms: dict[str, int] = {}
+    for number, term in enumerate(run.rows("lineage")):
+        lineage[term["line_id"]] += term["quantity"]
+        terms[term["line_id"]] = number
     weights = {row["part_id"]: row["weight_kg"] for row in run.rows("parts")}
     documents = [("transfer_orders", "quantity"), ("pick_lists", "quantity")]
     said: dict[str, dict[str, tuple[int, Row]]] = {
@@ -213,7 +207,11 @@ def _name(run: _Run, table: str, row: int, line: Row, terms: Mapping[str, int]) 
 
 def _purchases(run: _Run) -> None:
     """Pieces, value and promised service of a purchase order line."""
-    lineage, terms = _lineage(run)
+    lineage: defaultdict[str, int] = defaultdict(int)
+    terms: dict[str, int] = {}
+    for number, term in enumerate(run.rows("lineage")):
+        lineage[term["line_id"]] += term["quantity"]
+        terms[term["line_id"]] = number
     levels = {(row["site_id"], row["part_id"]): row for row in run.rows("levels")}
     for number, line in enumerate(run.rows("purchase_orders")):
         run.checked["purchase order lines"] += 1

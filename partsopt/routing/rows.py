@@ -378,7 +378,7 @@ def delivery_exceptions(
             for run in plan.solver_runs
             if run["status"] in ("time_limit", "fallback")
         ]
-    return together(found, EXCEPTIONS)
+    return conform(pd.concat(found, ignore_index=True), EXCEPTIONS)
 
 
 def table_of(plans: Sequence[OriginPlan], table: Table, *before: pd.DataFrame) -> pd.DataFrame:

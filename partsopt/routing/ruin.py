@@ -14,30 +14,15 @@ from typing import Any
 import numba
 import numpy as np
 
-from partsopt.routing.pool import (
-    clients_on,
-    copy_day,
-    inlined,
-    keep_best,
-    lean,
-    pool_touched,
-    put_out,
-    take_in,
-    touch,
-    trips_per_vehicle,
-)
+from partsopt.routing.pool import clients_on, keep_best, lean, pool_touched, put_out, take_in, touch
 from partsopt.routing.route_problem import SearchState
 from partsopt.routing.vanday import (
-    ahead_of,
     alone,
-    behind,
-    can_carry,
     can_drive,
     close_gaps,
     cost_as,
     exchange_days,
     fits_type,
-    has_room,
     join,
     lateness_of,
     note_use,
@@ -61,7 +46,7 @@ ENDS_NEAR = 12
 WAITING_TRIED = 12
 LOOKED_AT_FIRST = 4
 INFINITE = 1e300
-LAYOUT = 3041949008  # checksum of route_problem, pool and vanday: numba's cache notices changes of this file only
+LAYOUT = 1547501840  # checksum of route_problem, pool and vanday: numba's cache notices changes of this file only
 
 
 @numba.njit(cache=True)
@@ -80,7 +65,7 @@ def _ruin(p: Any, s: SearchState) -> int:
     """Take strings of neighbouring trips out; give how many clients."""
     n_rows = 0
     served = 0
-    trips = trips_per_vehicle(s)
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
     for i in range(s.counts[0]):
         v = s.used[i]
         n_rows += s.n_trips[v]
@@ -112,8 +97,31 @@ def _ruin(p: Any, s: SearchState) -> int:
             continue
         ruined[n_ruined] = row
         n_ruined += 1
-        touch(s, row // trips)
-        removed += _take_string(p, s, row, s.place_of[c], longest)
+        v = row // trips
+        touch(s, v)
+        n = s.length[row]
+        top = min(float(n), longest)
+        size = int(1.0 + _draw(s.draws) * top)
+        if size > n:
+            size = n
+        at = s.place_of[c]
+        kept = 0
+        if size > 1 and size < n and _draw(s.draws) < SPLIT:
+            kept = 1
+            while size + kept < n and _draw(s.draws) > KEEP_GROWING:
+                kept += 1
+        window = size + kept
+        low = max(0, at - window + 1)
+        high = min(at, n - window)
+        first = low + int(_draw(s.draws) * (high - low + 1))
+        hole = window
+        if kept:
+            hole = 1 + int(_draw(s.draws) * (size - 1)) if size > 1 else 1
+        for i in range(window):
+            if kept and hole <= i < hole + kept:
+                continue
+            put_out(p, s, s.nodes[row, first + i])
+            removed += 1
     for i in range(s.counts[2]):
         v = s.touched[i]
         close_gaps(p, s, v)
@@ -127,38 +135,17 @@ def _ruin(p: Any, s: SearchState) -> int:
 
 
 @lean
-def _take_string(p: Any, s: SearchState, row: int, at: int, longest: float) -> int:
-    """Take neighbours on a trip out, the client at a place among them, or all but some in their midst; how many."""
-    n = s.length[row]
-    top = min(float(n), longest)
-    size = int(1.0 + _draw(s.draws) * top)
-    if size > n:
-        size = n
-    kept = 0
-    if size > 1 and size < n and _draw(s.draws) < SPLIT:
-        kept = 1
-        while size + kept < n and _draw(s.draws) > KEEP_GROWING:
-            kept += 1
-    window = size + kept
-    low = max(0, at - window + 1)
-    high = min(at, n - window)
-    first = low + int(_draw(s.draws) * (high - low + 1))
-    hole = 1 + int(_draw(s.draws) * (size - 1)) if kept else window
-    for i in range(window):
-        if i < hole or i >= hole + kept:
-            put_out(p, s, s.nodes[row, first + i])
-    return size
-
-
-@lean
 def _insert_best(p: Any, s: SearchState, c: int, opening: float) -> bool:
     """Put a client where it costs least; False where it fits nowhere or costs less out.
 
-    Of what a vehicle of its own would cost only the share ``opening`` counts: others may join it there. A trip of its
-    own is a place at -1.
+    Of what a vehicle of its own would cost only the share ``opening`` counts: others may join it there.
     """
-    trips = trips_per_vehicle(s)
-    best, best_row, best_at, best_larger = INFINITE, -1, -1, -1
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
+    measures = p.loads.shape[1]
+    best = INFINITE
+    best_row, best_at, is_new, best_larger = -1, -1, False, -1
+    has_kinds = s.counts[5] > 0
+    opens, closes, service, release = p.opens[c], p.closes[c], p.service[c], p.release[c]
     s.stamp[-1] += 1
     stamp = s.stamp[-1]
     beside = s.near.shape[1]
@@ -181,170 +168,155 @@ def _insert_best(p: Any, s: SearchState, c: int, opening: float) -> bool:
         if s.stamp[v] == stamp:
             continue
         s.stamp[v] = stamp
-        if not p.allowed[p.vehicle_type[v], c]:
+        t = p.vehicle_type[v]
+        if not p.allowed[t, c]:
             continue
-        for row in range(v * trips, v * trips + s.n_trips[v]):
-            more, at, larger = _place_in_trip(p, s, c, row, best)
-            if more < best:
-                best, best_row, best_at, best_larger = more, row, at, larger
-        more, row = _further_trip(p, s, c, v, best)
-        if more < best:
-            best, best_row, best_at, best_larger = more, row, -1, -1
-    more, row = _vehicle_of_its_own(p, s, c, opening, best)
-    if more < best:
-        best, best_row, best_at, best_larger = more, row, -1, -1
-    if best_row < 0 or best >= p.price_out[c]:
-        return False
-    _put(p, s, c, best_row, best_at, best_larger)
-    return True
-
-
-@inlined
-def _place_in_trip(p: Any, s: SearchState, c: int, row: int, best: float) -> tuple[float, int, int]:
-    """What a client adds at the cheapest place of a trip, the place, and the type that must drive it then, else -1.
-
-    Infinite where no place adds less than ``best``. A larger type may take a vehicle's only trip over.
-    """
-    trips = trips_per_vehicle(s)
-    v = row // trips
-    k, n_trips = row - v * trips, s.n_trips[v]
-    t = p.vehicle_type[v]
-    home, reload = p.type_depot[t], p.type_reload[t]
-    extra, rate, larger = p.type_per_client[t], p.type_per_distance[t], -1
-    cheapest, cheapest_at = INFINITE, -1
-    if not has_room(p, s, row, t, c):
-        if s.counts[5] == 0 or n_trips > 1:
-            return cheapest, -1, -1
-        larger, extra = _larger(p, s, v, c)
-        if larger < 0:
-            return cheapest, -1, -1
-        extra, rate = extra + p.type_per_client[larger], p.type_per_distance[larger]
-    ready = s.ready[row] if s.ready[row] > p.release[c] else p.release[c]
-    free = ready
-    if k > 0:
-        free = max(ready, s.ahead[row, 0] + s.ahead[row, 2] + reload)
-    opens, closes, service = p.opens[c], p.closes[c], p.service[c]
-    per_time, whole = p.type_per_time[t], s.ahead[v * trips + n_trips, 2]
-    n = s.length[row]
-    last = home
-    for i in range(n + 1):
-        following = s.nodes[row, i] if i < n else home
-        longer = s.to[c, last] + p.distance[c, following] - s.leg[row, i]
-        if extra + rate * longer < best:
-            if s.before[row, i, 0] + s.before[row, i, 2] + s.travel_to[c, last] > closes:
-                break
-            if _draw(s.draws) < BLINK:
+        home = p.type_depot[t]
+        per_distance, per_time = p.type_per_distance[t], p.type_per_time[t]
+        n_trips = s.n_trips[v]
+        whole = s.ahead[v * trips + n_trips, 2]
+        for k in range(n_trips):
+            row = v * trips + k
+            fits = True
+            for measure in range(measures):
+                if s.load[row, measure] + p.loads[c, measure] > p.type_capacity[t, measure]:
+                    fits = False
+            extra, rate, larger = p.type_per_client[t], per_distance, -1
+            if not fits:
+                if not has_kinds or n_trips > 1:
+                    continue
+                larger, extra = _larger(p, s, v, c)
+                if larger < 0:
+                    continue
+                extra, rate = extra + p.type_per_client[larger], p.type_per_distance[larger]
+            ready = s.ready[row] if s.ready[row] > release else release
+            free = ready
+            if k > 0:
+                free = max(ready, s.ahead[row, 0] + s.ahead[row, 2] + p.type_reload[t])
+            n = s.length[row]
+            last = home
+            for i in range(n + 1):
+                following = s.nodes[row, i] if i < n else home
+                longer = s.to[c, last] + p.distance[c, following] - s.leg[row, i]
+                if extra + rate * longer < best:
+                    if s.before[row, i, 0] + s.before[row, i, 2] + s.travel_to[c, last] > closes:
+                        break
+                    if _draw(s.draws) < BLINK:
+                        last = following
+                        continue
+                    e, late, d = join(
+                        s.before[row, i, 0],
+                        s.before[row, i, 1],
+                        s.before[row, i, 2],
+                        s.travel_to[c, last],
+                        opens,
+                        closes,
+                        service,
+                    )
+                    lateness = lateness_of(p, c, e, d, free)
+                    if late >= 0:
+                        e, late, d = join(
+                            e,
+                            late,
+                            d,
+                            p.travel[c, following],
+                            s.after[row, i, 0],
+                            s.after[row, i, 1],
+                            s.after[row, i, 2],
+                        )
+                    if late >= ready:
+                        if ready > e:
+                            e = ready
+                        if k > 0:
+                            e, late, d = join(
+                                s.ahead[row, 0], s.ahead[row, 1], s.ahead[row, 2], p.type_reload[t], e, late, d
+                            )
+                        if late >= 0 and k < n_trips - 1:
+                            e, late, d = join(
+                                e, late, d, p.type_reload[t], s.behind[row, 0], s.behind[row, 1], s.behind[row, 2]
+                            )
+                        if late >= 0 and d <= p.type_max_duration[t]:
+                            more = extra + rate * longer + per_time * (d - whole) + lateness
+                            if more < best:
+                                best, best_row, best_at, is_new, best_larger = more, row, i, False, larger
                 last = following
-                continue
-            e, late, d = behind(s.before, row, i, s.travel_to[c, last], opens, closes, service)
-            lateness = lateness_of(p, c, e, d, free)
-            if late >= 0:
-                e, late, d = ahead_of(s.after, row, i, p.travel[c, following], e, late, d)
-            if late >= ready:
-                if ready > e:
-                    e = ready
-                if k > 0:
-                    e, late, d = join(s.ahead[row, 0], s.ahead[row, 1], s.ahead[row, 2], reload, e, late, d)
-                if late >= 0 and k < n_trips - 1:
-                    e, late, d = join(e, late, d, reload, s.behind[row, 0], s.behind[row, 1], s.behind[row, 2])
-                if late >= 0 and d <= p.type_max_duration[t]:
-                    more = extra + rate * longer + per_time * (d - whole) + lateness
-                    if more < best:
-                        best, cheapest, cheapest_at = more, more, i
-        last = following
-    return cheapest, cheapest_at, larger
-
-
-@inlined
-def _further_trip(p: Any, s: SearchState, c: int, v: int, best: float) -> tuple[float, int]:
-    """What a client adds on a further trip of a vehicle's day where that is cheapest, and the row the trip would be.
-
-    Infinite where none adds less than ``best``.
-    """
-    trips = trips_per_vehicle(s)
-    t, n_trips = p.vehicle_type[v], s.n_trips[v]
-    home, reload = p.type_depot[t], p.type_reload[t]
-    cheapest, cheapest_row = INFINITE, -1
-    if n_trips >= p.type_max_trips[t] or n_trips + 1 >= trips or not can_carry(p, t, c):
-        return cheapest, -1
-    longer = p.distance[home, c] + p.distance[c, home]
-    if p.type_per_distance[t] * longer >= best:
-        return cheapest, -1
-    release = p.release[c]
-    se, sl, sd = alone(p, t, home, c)
-    if sl < release:
-        return cheapest, -1
-    if release > se:
-        se = release
-    before_c = sd - p.travel[c, home]
-    whole = s.ahead[v * trips + n_trips, 2]
-    for k in range(n_trips + 1):
-        if _draw(s.draws) < BLINK:
-            continue
-        row = v * trips + k
-        e, late, d = se, sl, sd
-        free = release
-        if k > 0:
-            free = max(release, s.ahead[row, 0] + s.ahead[row, 2] + reload)
-        lateness = lateness_of(p, c, se, before_c, free)
-        if k > 0:
-            e, late, d = join(s.ahead[row, 0], s.ahead[row, 1], s.ahead[row, 2], reload, e, late, d)
-        if late >= 0 and k < n_trips:
-            pe, pl, pd = trip_segment(p, s, row, home)
-            e, late, d = join(e, late, d, reload, pe, pl, pd)
-            if late >= 0 and k < n_trips - 1:
-                e, late, d = join(e, late, d, reload, s.behind[row, 0], s.behind[row, 1], s.behind[row, 2])
-        if late >= 0 and d <= p.type_max_duration[t]:
-            more = p.type_per_distance[t] * longer + p.type_per_time[t] * (d - whole) + lateness + p.type_per_client[t]
-            if more < best:
-                best, cheapest, cheapest_row = more, more, row
-    return cheapest, cheapest_row
-
-
-@lean
-def _vehicle_of_its_own(p: Any, s: SearchState, c: int, opening: float, best: float) -> tuple[float, int]:
-    """What a client costs alone on the cheapest free vehicle, and its row; infinite where none costs less than best."""
-    trips = trips_per_vehicle(s)
-    cheapest, cheapest_row = INFINITE, -1
+        if n_trips < p.type_max_trips[t] and n_trips + 1 < trips:
+            fits = True
+            for measure in range(measures):
+                if p.loads[c, measure] > p.type_capacity[t, measure]:
+                    fits = False
+            longer = p.distance[home, c] + p.distance[c, home]
+            if fits and per_distance * longer < best:
+                se, sl, sd = alone(p, t, home, c)
+                if sl < release:
+                    continue
+                if release > se:
+                    se = release
+                before_c = sd - p.travel[c, home]
+                for k in range(n_trips + 1):
+                    if _draw(s.draws) < BLINK:
+                        continue
+                    row = v * trips + k
+                    e, late, d = se, sl, sd
+                    free = release
+                    if k > 0:
+                        free = max(release, s.ahead[row, 0] + s.ahead[row, 2] + p.type_reload[t])
+                    lateness = lateness_of(p, c, se, before_c, free)
+                    if k > 0:
+                        e, late, d = join(
+                            s.ahead[row, 0], s.ahead[row, 1], s.ahead[row, 2], p.type_reload[t], e, late, d
+                        )
+                    if late >= 0 and k < n_trips:
+                        pe, pl, pd = trip_segment(p, s, row, home)
+                        e, late, d = join(e, late, d, p.type_reload[t], pe, pl, pd)
+                        if late >= 0 and k < n_trips - 1:
+                            e, late, d = join(
+                                e, late, d, p.type_reload[t], s.behind[row, 0], s.behind[row, 1], s.behind[row, 2]
+                            )
+                    if late >= 0 and d <= p.type_max_duration[t]:
+                        more = per_distance * longer + per_time * (d - whole) + lateness + p.type_per_client[t]
+                        if more < best:
+                            best, best_row, best_at, is_new, best_larger = more, row, 0, True, -1
     for t in range(p.type_depot.shape[0]):
-        if s.n_free[t] == 0 or not p.allowed[t, c] or not can_carry(p, t, c):
+        if s.n_free[t] == 0 or not p.allowed[t, c]:
             continue
+        fits = True
+        for measure in range(measures):
+            if p.loads[c, measure] > p.type_capacity[t, measure]:
+                fits = False
         home = p.type_depot[t]
         more = p.type_fixed[t] + p.type_per_distance[t] * (p.distance[home, c] + p.distance[c, home])
         more *= opening
         more += p.type_per_client[t]
-        if more < best:
+        if fits and more < best:
             e, late, d = alone(p, t, home, c)
-            if late >= p.release[c]:
-                more += opening * p.type_per_time[t] * d + lateness_of(p, c, e, d - p.travel[c, home], p.release[c])
+            if late >= release:
+                more += opening * p.type_per_time[t] * d + lateness_of(p, c, e, d - p.travel[c, home], release)
                 if d <= p.type_max_duration[t] and more < best:
-                    best, cheapest, cheapest_row = more, more, s.free[t, s.n_free[t] - 1] * trips
-    return cheapest, cheapest_row
-
-
-@lean
-def _put(p: Any, s: SearchState, c: int, row: int, at: int, larger: int) -> None:
-    """Put a client into a trip, which a larger type takes over where one is named, or at -1 on a trip of its own."""
-    trips = trips_per_vehicle(s)
-    v = row // trips
+                    best, best_row, is_new, best_larger = more, s.free[t, s.n_free[t] - 1] * trips, True, -1
+                    best_at = 0
+    if best_row < 0 or best >= p.price_out[c]:
+        return False
+    v = best_row // trips
     touch(s, v)
-    if larger >= 0:
-        partner = s.free[larger, s.n_free[larger] - 1]
+    if best_larger >= 0:
+        partner = s.free[best_larger, s.n_free[best_larger] - 1]
         exchange_days(p, s, v, partner)
-        v, row = partner, partner * trips
+        v, best_row = partner, partner * trips
     take_in(p, s, c)
-    if at >= 0:
-        put_in(p, s, v, row, at, c)
-        return
-    for later in range(v * trips + s.n_trips[v], row, -1):
-        s.length[later] = s.length[later - 1]
-        for i in range(s.length[later - 1]):
-            s.nodes[later, i] = s.nodes[later - 1, i]
-    s.length[row] = 1
-    s.nodes[row, 0] = c
+    if not is_new:
+        put_in(p, s, v, best_row, best_at, c)
+        return True
+    for row in range(v * trips + s.n_trips[v], best_row, -1):
+        s.length[row] = s.length[row - 1]
+        for i in range(s.length[row - 1]):
+            s.nodes[row, i] = s.nodes[row - 1, i]
+    s.length[best_row] = 1
+    s.nodes[best_row, 0] = c
     s.n_trips[v] += 1
     note_use(p, s, v)
     refresh(p, s, v)
+    return True
 
 
 @numba.njit(cache=True)
@@ -391,11 +363,15 @@ def _recreate(p: Any, s: SearchState, removed: int, most_tried: int) -> None:
 def _larger(p: Any, s: SearchState, v: int, c: int) -> tuple[int, float]:
     """The type that could take a client more on a vehicle's only trip at least cost, and what the change costs."""
     best, extra = -1, INFINITE
-    own, row = p.vehicle_type[v], v * trips_per_vehicle(s)
+    own, row = p.vehicle_type[v], v * (s.saved_length.shape[0] // s.n_trips.shape[0])
     for t in range(p.type_depot.shape[0]):
         if s.n_free[t] == 0 or t == own or not s.kin[own, t] or not p.allowed[t, c]:
             continue
-        if has_room(p, s, row, t, c) and fits_type(p, s, v, t):
+        fits = True
+        for measure in range(p.loads.shape[1]):
+            if s.load[row, measure] + p.loads[c, measure] > p.type_capacity[t, measure]:
+                fits = False
+        if fits and fits_type(p, s, v, t):
             change = cost_as(p, s, v, t) - s.cost[v]
             if change < extra:
                 best, extra = t, change
@@ -431,6 +407,7 @@ def _exchange_types(p: Any, s: SearchState) -> None:
 @lean
 def _undo(p: Any, s: SearchState, n_out: int, money_out: float, out_before: Any) -> None:
     """Put the touched vehicles and what was out back as they were."""
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
     for i in range(s.counts[1]):
         s.out_place[s.out[i]] = -1
     for i in range(n_out):
@@ -440,7 +417,12 @@ def _undo(p: Any, s: SearchState, n_out: int, money_out: float, out_before: Any)
     s.money[2] = money_out
     for i in range(s.counts[2]):
         v = s.touched[i]
-        copy_day(v, s.saved_trips, s.saved_length, s.saved_nodes, s.n_trips, s.length, s.nodes)
+        s.n_trips[v] = s.saved_trips[v]
+        for k in range(s.saved_trips[v]):
+            row = v * trips + k
+            s.length[row] = s.saved_length[row]
+            for j in range(s.saved_length[row]):
+                s.nodes[row, j] = s.saved_nodes[row, j]
         note_use(p, s, v)
         refresh(p, s, v)
 
@@ -451,7 +433,7 @@ def _exchange_ends(p: Any, s: SearchState, heat: float, pool_within: float) -> N
 
     A few drawn exchanges, each taken as annealing would; most are ruled out by way, windows or load alone.
     """
-    trips = trips_per_vehicle(s)
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
     n_all = p.loads.shape[0] - p.n_depots
     nearest = min(ENDS_NEAR, s.near.shape[1] - 1)
     for _ in range(ENDS_TRIED if nearest > 0 else 0):
@@ -493,7 +475,7 @@ def _exchange_ends(p: Any, s: SearchState, heat: float, pool_within: float) -> N
 @lean
 def _ends_fit(p: Any, s: SearchState, a: int, i: int, b: int, j: int, bearable: float) -> bool:
     """Whether row a may end as row b does from j on, and b as a from i on, by way, windows and load; i is above 0."""
-    trips = trips_per_vehicle(s)
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
     t = p.vehicle_type[a // trips]
     home = p.type_depot[t]
     n_a, n_b = s.length[a], s.length[b]

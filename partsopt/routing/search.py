@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -38,14 +38,15 @@ from partsopt.routing.timetable import (
     starts_of,
     times_of_day,
 )
+from partsopt.routing.waiting import brought_forward
 from partsopt.settings import RoutingParams
 from partsopt.tables import TIERS
 
 FIRST_STRATEGIES = ("PARALLEL_CHEAPEST_INSERTION", "LOCAL_CHEAPEST_INSERTION", "SAVINGS")
 FAILURES_PER_SOLUTION = 10
-SHORT_PASS = 4
+SHARE_OF_LOCKED, SHARE_OF_MANY, SHARE_PLANNED_AGAIN = 0.25, 0.5, 0.0625
 MANY_PARCELS = 600  # from here on twice the steps bring hardly a line more
-LARGEST_FIRST = 20_000  # deliveries times slots up to which OR-Tools' first solutions take less than a second
+LARGEST_FIRST = 2_500  # deliveries times slots up to which OR-Tools' first solutions take less than half a second
 BOOL_FALSE = 2
 SLOW_OPERATORS = (
     "use_global_cheapest_insertion_path_lns",
@@ -62,14 +63,30 @@ class _Budget:
     """What the searches of one DC may still use, and what they did: the only state of a search."""
 
     time_left_ms: int
-    is_large: bool = False
     solutions: int = 0
     iterations: int = 0
     n_columns: int = 0
     above_bound: float = math.inf
     searches: int = 0
+    restarts: int = 0
     hit_time_limit: bool = False
     without_answer: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """One pass: what is demanded of the deliveries so far, the plan before it, and what its search may use."""
+
+    problem: DayProblem
+    terms: Mapping[int, Terms]
+    start: Trips
+    tier: int
+    weights: Weights
+    params: RoutingParams
+    budget: _Budget
+    is_large: bool
+    is_last: bool
+    is_again: bool
 
 
 def search_day(problem: DayProblem, params: RoutingParams) -> Found:
@@ -79,9 +96,10 @@ def search_day(problem: DayProblem, params: RoutingParams) -> Found:
     higher ones locked. A locked delivery keeps its way (on a vehicle, or a lane that keeps its promise),
     and starts no later than its promise, or than it did without the lower tiers where that was late
     or nothing was promised. Within a pass, unserved outweighs a late lane, which outweighs any cost.
+    After each pass, what is left out is tried once more with all lower tiers taken off; where it fits, the passes
+    below it are planned again. No pass knows anything of the tiers below it, neither their parcels nor their
+    prices nor how long they will be searched: so each tier gets what it gets where it is planned without them.
     Returns are the lowest tier: they are put on the trips of the plan by the exact timetable.
-    At the end each delivery left out is tried once more with all lower tiers taken off; where it fits, the
-    passes below it are planned again.
 
     Returns
     -------
@@ -101,37 +119,40 @@ def search_day(problem: DayProblem, params: RoutingParams) -> Found:
             solutions=0,
             why="no delivery that an own vehicle could make",
         )
-    weights = weights_of(problem)
-    budget = _Budget(time_left_ms=params.time_limit_s * 1000, is_large=len(by_vehicle) >= params.compiled_from_parcels)
+    budget = _Budget(time_left_ms=params.time_limit_s * 1000)
     tiers = sorted({problem.deliveries[number].tier for number in by_vehicle})
+    last = max((tier for tier in tiers if tier != RETURN_RANK), default=RETURN_RANK)
     terms: dict[int, Terms] = {}
     trips = no_trips(problem)
-    has_answer = True
-    level = restarts = 0
-    while True:
-        if level < len(tiers):
-            for number in by_vehicle:
-                if problem.deliveries[number].tier == tiers[level]:
-                    terms[number] = _open_terms(problem.deliveries[number], weights)
-            if tiers[level] == RETURN_RANK:
-                insert = insert_well if budget.is_large else insert_cheapest
-                trips = insert(problem, terms, trips, weights)
-            else:
-                last = tiers[level] == max(one for one in tiers if one != RETURN_RANK)
-                search_pass = _search_pass
-                if budget.is_large:
-                    search_pass = _recreate_pass if last or len(problem.midnights_s) == 1 else _first_day_pass
-                trips, has_answer = search_pass(problem, terms, trips, tiers[level], weights, params, budget, last=last)
-            level += 1
+    has_answer, is_large = True, False
+    level = reached = 0
+    while level < len(tiers):
+        tier = tiers[level]
+        own = [number for number in by_vehicle if problem.deliveries[number].tier == tier]
+        terms |= {one: Terms(latest_s[one], 0) for one in own}
+        if tier != RETURN_RANK:
+            is_large = len(terms) >= params.compiled_from_parcels
+        known = _as_if_alone(problem, terms)
+        weights = weights_of(known, terms)
+        asked = _Pass(
+            known, _priced(known, terms, tier, weights), trips, tier, weights, params, budget,
+            is_large=is_large, is_last=tier == last, is_again=level < reached,
+        )  # fmt: skip
+        if tier == RETURN_RANK:
+            trips = (insert_well if is_large else insert_cheapest)(known, asked.terms, trips, weights)
         else:
-            admitted = _admit_higher(problem, terms, trips, by_vehicle, is_large=budget.is_large)
-            if admitted is None:
-                break
-            restarts += 1
+            trips, has_answer = _recreate_pass(asked) if is_large else _search_pass(asked)
+        trips = brought_forward(problem, trips, _latest(problem, asked.terms))
+        terms = _locked(problem, asked.terms, trips)
+        level += 1
+        reached = max(reached, level)
+        admitted = _admit_higher(problem, terms, trips, is_large=is_large)
+        if admitted is not None:
+            budget.restarts += 1
             trips, tier = admitted
             level = tiers.index(tier) + 1
             terms = {one: term for one, term in terms.items() if problem.deliveries[one].tier <= tier}
-        terms = _locked(problem, terms, trips, weights)
+            terms = _locked(problem, terms, trips)
     objective = sum(
         cost_of_day(problem, number, _times(problem, number, day, _latest(problem, terms)))
         for number, day in enumerate(trips)
@@ -144,20 +165,20 @@ def search_day(problem: DayProblem, params: RoutingParams) -> Found:
         status=status,
         objective=objective,
         solutions=budget.solutions,
-        why=_why(status, tiers, budget, params, restarts),
-        bound=max(objective - budget.above_bound, 0.0) if budget.is_large else math.nan,
-        solver="CP-SAT over ruin and recreate" if budget.is_large else "OR-Tools routing",
+        why=_why(status, tiers, budget, params, is_large=is_large),
+        bound=max(objective - budget.above_bound, 0.0) if is_large else math.nan,
+        solver="CP-SAT over ruin and recreate" if is_large else "OR-Tools routing",
     )
 
 
-def _why(status: Status, tiers: Sequence[int], budget: _Budget, params: RoutingParams, restarts: int) -> str:
+def _why(status: Status, tiers: Sequence[int], budget: _Budget, params: RoutingParams, *, is_large: bool) -> str:
     searched = f"{len(tiers)} tiers in {budget.searches} searches, {budget.solutions} solutions"
-    if budget.is_large:
+    if is_large:
         searched = (
             f"{len(tiers)} tiers in {budget.searches} searches of {budget.iterations} iterations; the best choice of "
             f"{budget.n_columns} vehicle days met, the bound is over these"
         )
-    again = f", {restarts} planned again for a higher tier" if restarts else ""
+    again = f", {budget.restarts} planned again for a higher tier" if budget.restarts else ""
     silent = f"; without an answer: {', '.join(budget.without_answer)}" if budget.without_answer else ""
     match status:
         case "time_limit":
@@ -168,25 +189,50 @@ def _why(status: Status, tiers: Sequence[int], budget: _Budget, params: RoutingP
             return f"{searched}{again}; ended by the budget of solutions{silent}"
 
 
-def _open_terms(delivery: Delivery, weights: Weights) -> Terms:
-    """What a delivery of the pass's own tier costs off the vehicles: its lane, a late lane, or nothing at all."""
+def _as_if_alone(problem: DayProblem, members: Collection[int]) -> DayProblem:
+    """The day as a pass knows it: a consignment's fixed price is shared without the parcels of lower tiers."""
+    shared: dict[int, float] = {}
+    for one in members:
+        delivery = problem.deliveries[one]
+        if delivery.consignment >= 0:
+            shared[delivery.consignment] = shared.get(delivery.consignment, 0.0) + delivery.lane_share
+    deliveries = list(problem.deliveries)
+    for one in members:
+        delivery = deliveries[one]
+        if delivery.lane_cost is not None and shared.get(delivery.consignment, 0.0) > 0:
+            share = delivery.lane_fixed * delivery.lane_share / shared[delivery.consignment]
+            cost = delivery.lane_cost - delivery.lane_share + share
+            deliveries[one] = replace(delivery, lane_cost=cost, lane_share=share)
+    return replace(problem, deliveries=tuple(deliveries))
+
+
+def _priced(problem: DayProblem, terms: Mapping[int, Terms], tier: int, weights: Weights) -> dict[int, Terms]:
+    """Terms in the units of a pass: what it costs to leave a delivery off the vehicles, if it may be left."""
+    return {
+        one: term if term.penalty is None else replace(term, penalty=_penalty(problem.deliveries[one], tier, weights))
+        for one, term in terms.items()
+    }
+
+
+def _penalty(delivery: Delivery, tier: int, weights: Weights) -> int:
+    """What a delivery costs off the vehicles: its lane, a late lane, or nothing at all."""
     if delivery.lane_cost is None:
-        return Terms(delivery.latest_s, weights.unserved)
+        return weights.unserved if delivery.tier == tier else weights.unserved_higher
     cost = min(round(delivery.lane_cost * weights.scale), weights.late_lane - 1)
-    return Terms(delivery.latest_s, max(cost, 1) if delivery.lane_keeps_promise else weights.late_lane + cost)
+    return max(cost, 1) if delivery.lane_keeps_promise else weights.late_lane + cost
 
 
-def _locked(problem: DayProblem, terms: Mapping[int, Terms], trips: Trips, weights: Weights) -> dict[int, Terms]:
+def _locked(problem: DayProblem, terms: Mapping[int, Terms], trips: Trips) -> dict[int, Terms]:
     """Terms that hold each delivery to what it got: later passes may not take it away."""
     starts = starts_of(problem, trips, _latest(problem, terms))
-    return {one: _locked_terms(problem, one, term, starts.get(one), weights) for one, term in terms.items()}
+    return {one: _locked_terms(problem, one, term, starts.get(one)) for one, term in terms.items()}
 
 
-def _locked_terms(problem: DayProblem, one: int, term: Terms, starts_s: int | None, weights: Weights) -> Terms:
+def _locked_terms(problem: DayProblem, one: int, term: Terms, starts_s: int | None) -> Terms:
     delivery = problem.deliveries[one]
     if starts_s is None:
         if delivery.lane_cost is None:
-            return replace(term, penalty=weights.unserved_higher)
+            return term
         if delivery.due_s is not None:
             bound = max(delivery.due_s, delivery.lane_arrives_s)
         else:
@@ -245,132 +291,75 @@ def _times(
 # --------------------------------------------------------------------------- one pass
 
 
-def _search_pass(
-    problem: DayProblem,
-    terms: Mapping[int, Terms],
-    start: Trips,
-    tier: int,
-    weights: Weights,
-    params: RoutingParams,
-    budget: _Budget,
-    *,
-    last: bool,
-) -> tuple[Trips, bool]:
+def _search_pass(one: _Pass) -> tuple[Trips, bool]:
     """The best plan found for the deliveries of a pass, never worse than inserting the new ones into the old plan."""
-    best = insert_cheapest(problem, terms, start, weights)
-    best_value = _value(problem, terms, best, weights)
-    first = next(_first_answers(problem, terms, start, tier, weights, params, budget, params.solution_limit), None)
+    best = insert_cheapest(one.problem, one.terms, one.start, one.weights)
+    best_value = _value(one.problem, one.terms, best, one.weights)
+    first = next(_first_answers(one, one.budget, one.params.solution_limit), None)
     answered = first is not None
     if first is not None:
-        best, best_value = _better(problem, terms, weights, best, best_value, first, insert_cheapest)
-    if not last and _is_settled(problem, terms, tier, best):
+        best, best_value = _better(one, best, best_value, first, insert_cheapest)
+    if not one.is_last and _is_settled(one.problem, one.terms, best):
         return best, answered
-    slots = _slots_of(problem, terms, tier, best)
-    is_express = tier in EXPRESS_RANKS
-    max_failures = params.solution_limit * FAILURES_PER_SOLUTION
-    model = build_model(problem, terms, weights, slots, max_failures, free_departure=is_express)
-    answer = _solve(model, best, FIRST_STRATEGIES[0], "GUIDED_LOCAL_SEARCH", problem, params, budget)
+    slots = _slots_of(one.problem, one.terms, one.tier, best)
+    max_failures = one.params.solution_limit * FAILURES_PER_SOLUTION
+    is_express = one.tier in EXPRESS_RANKS
+    model = build_model(one.problem, one.terms, one.weights, slots, max_failures, free_departure=is_express)
+    answer = _solve(model, best, FIRST_STRATEGIES[0], "GUIDED_LOCAL_SEARCH", one.problem, one.params, one.budget)
     if answer is not None:
         answered = True
-        best, best_value = _better(problem, terms, weights, best, best_value, answer, insert_cheapest)
+        best, best_value = _better(one, best, best_value, answer, insert_cheapest)
     return best, answered
 
 
-def _recreate_pass(
-    problem: DayProblem,
-    terms: Mapping[int, Terms],
-    start: Trips,
-    tier: int,
-    weights: Weights,
-    params: RoutingParams,
-    budget: _Budget,
-    *,
-    last: bool,
-) -> tuple[Trips, bool]:
+def _recreate_pass(one: _Pass) -> tuple[Trips, bool]:
     """As :func:`_search_pass` for a day of many deliveries, by the compiled search and CP-SAT."""
     from partsopt.routing.annealing import compile_search  # only large days load and compile the search
     from partsopt.routing.compiled import first_trips, recreate_pass
 
+    problem, terms, weights, budget = one.problem, one.terms, one.weights, one.budget
     compile_search()
     began = time.monotonic()
-    first = first_trips(problem, terms, start, weights)
+    first = first_trips(problem, terms, one.start, weights)
     best = insert_well(problem, terms, mended(problem, first, _latest(problem, terms)), weights)
     if not _is_whole(terms, best):
-        best = insert_well(problem, terms, start, weights)
+        best = insert_well(problem, terms, one.start, weights)
     best_value = _value(problem, terms, best, weights)
     if len(terms) * len(problem.vans) <= LARGEST_FIRST:
-        own = replace(budget)
-        for answer in _first_answers(problem, terms, start, tier, weights, params, own, 1):
-            best, best_value = _better(problem, terms, weights, best, best_value, answer, insert_well)
-    if last or not _is_settled(problem, terms, tier, best):
-        share = _share_of(terms, budget, last=last)
+        for answer in _first_answers(one, replace(budget), 1):
+            best, best_value = _better(one, best, best_value, answer, insert_well)
+    if one.is_last or not _is_settled(problem, terms, best):
         seconds = budget.time_left_ms / 1000 - (time.monotonic() - began)
-        found = recreate_pass(problem, terms, best, weights, params.iterations_per_parcel, share, seconds)
+        found = recreate_pass(problem, terms, best, weights, one.params.iterations_per_parcel, _share_of(one), seconds)
         budget.searches += 1
         budget.iterations += found.iterations
         budget.solutions += found.n_columns
         budget.hit_time_limit |= found.hit_time_limit
-        if last:
-            budget.n_columns, budget.above_bound = found.n_columns, found.above_bound
-        best, best_value = _better(problem, terms, weights, best, best_value, found.trips, insert_well)
+        budget.n_columns, budget.above_bound = found.n_columns, found.above_bound
+        best, best_value = _better(one, best, best_value, found.trips, insert_well)
     budget.time_left_ms -= round((time.monotonic() - began) * 1000)
     return best, True
 
 
-def _share_of(terms: Mapping[int, Terms], budget: _Budget, *, last: bool) -> int:
-    """One part in so many of the search that a pass gets: the last all of it, half for many parcels, then little."""
-    if budget.n_columns:
-        return SHORT_PASS * SHORT_PASS
-    if not last:
-        return SHORT_PASS
-    return 2 if len(terms) > MANY_PARCELS else 1
+def _share_of(one: _Pass) -> float:
+    """Which share of the search a pass gets: less for what is locked already, for many parcels and when planned again.
 
-
-def _first_day_pass(
-    problem: DayProblem,
-    terms: Mapping[int, Terms],
-    start: Trips,
-    tier: int,
-    weights: Weights,
-    params: RoutingParams,
-    budget: _Budget,
-    *,
-    last: bool,
-) -> tuple[Trips, bool]:
-    """A pass after which others come: the first day is searched as if it were alone.
-
-    What it cannot carry is put on later days where it costs least, and stays there until the last pass.
+    It knows nothing of the tiers below: so what a tier gets is what it has where it is planned without them.
     """
-    n_vans = sum(van.day == 0 for van in problem.vans)  # those of the first day come first
-    deliveries = tuple(
-        replace(one, vehicles=tuple(van for van in one.vehicles if van < n_vans)) for one in problem.deliveries
-    )
-    today = replace(problem, deliveries=deliveries, vans=problem.vans[:n_vans])
-    later = _on_board(start[n_vans:])
-    own = {one: term for one, term in terms.items() if one not in later and deliveries[one].vehicles}
-    trips, has_answer = start[:n_vans], True
-    if any(deliveries[one].tier == tier for one in own):
-        trips, has_answer = _recreate_pass(today, own, trips, tier, weights, params, budget, last=last)
-    return insert_well(problem, terms, (*trips, *start[n_vans:]), weights), has_answer
+    n, n_own = len(one.terms), sum(one.problem.deliveries[each].tier == one.tier for each in one.terms)
+    share = (n_own + SHARE_OF_LOCKED * (n - n_own)) / n
+    share *= SHARE_OF_MANY if n > MANY_PARCELS else 1.0
+    return share * (SHARE_PLANNED_AGAIN if one.is_again else 1.0)
 
 
-def _first_answers(
-    problem: DayProblem,
-    terms: Mapping[int, Terms],
-    start: Trips,
-    tier: int,
-    weights: Weights,
-    params: RoutingParams,
-    budget: _Budget,
-    solution_limit: int,
-) -> Iterator[Trips]:
+def _first_answers(one: _Pass, budget: _Budget, solution_limit: int) -> Iterator[Trips]:
     """Plans of OR-Tools' first solutions, strategy by strategy, each improved over so many solutions."""
-    slots = _slots_of(problem, terms, tier, start)
-    max_failures = params.solution_limit * FAILURES_PER_SOLUTION
+    slots = _slots_of(one.problem, one.terms, one.tier, one.start)
+    max_failures = one.params.solution_limit * FAILURES_PER_SOLUTION
+    limited = replace(one.params, solution_limit=solution_limit)
     for strategy in FIRST_STRATEGIES:
-        model = build_model(problem, terms, weights, slots, max_failures, optional=True)
-        limited = replace(params, solution_limit=solution_limit)
-        answer = _solve(model, None, strategy, "GREEDY_DESCENT", problem, limited, budget)
+        model = build_model(one.problem, one.terms, one.weights, slots, max_failures, optional=True)
+        answer = _solve(model, None, strategy, "GREEDY_DESCENT", one.problem, limited, budget)
         if answer is not None:
             yield answer
         else:
@@ -410,13 +399,11 @@ def _slots_of(problem: DayProblem, terms: Mapping[int, Terms], tier: int, trips:
     return slots
 
 
-def _is_settled(problem: DayProblem, terms: Mapping[int, Terms], tier: int, trips: Trips) -> bool:
-    """Whether this tier cannot do better: each is served within its promise, and none could come sooner."""
+def _is_settled(problem: DayProblem, terms: Mapping[int, Terms], trips: Trips) -> bool:
+    """Whether no tier so far can do better: each is served within its promise, and none could come sooner."""
     starts = starts_of(problem, trips, _latest(problem, terms))
     for one in terms:
         delivery = problem.deliveries[one]
-        if delivery.tier != tier:
-            continue
         arrives_s = starts.get(one, delivery.lane_arrives_s if delivery.lane_keeps_promise else HORIZON_S)
         if one not in starts and not delivery.lane_keeps_promise:
             return False
@@ -427,20 +414,12 @@ def _is_settled(problem: DayProblem, terms: Mapping[int, Terms], tier: int, trip
     return True
 
 
-def _better(
-    problem: DayProblem,
-    terms: Mapping[int, Terms],
-    weights: Weights,
-    best: Trips,
-    best_value: int,
-    answer: Trips,
-    insert: Inserter,
-) -> tuple[Trips, int]:
+def _better(one: _Pass, best: Trips, best_value: int, answer: Trips, insert: Inserter) -> tuple[Trips, int]:
     """The cheaper of a plan and an answer, the answer mended and with what it leaves out put in where it can be."""
-    answer = insert(problem, terms, mended(problem, answer, _latest(problem, terms)), weights)
-    if not _is_whole(terms, answer):
-        answer = _restored(problem, terms, weights, best, answer, insert)
-    value = _value(problem, terms, answer, weights)
+    answer = insert(one.problem, one.terms, mended(one.problem, answer, _latest(one.problem, one.terms)), one.weights)
+    if not _is_whole(one.terms, answer):
+        answer = _restored(one.problem, one.terms, one.weights, best, answer, insert)
+    value = _value(one.problem, one.terms, answer, one.weights)
     return (answer, value) if value < best_value else (best, best_value)
 
 
@@ -464,7 +443,8 @@ def _restored(
             else tuple(kept for trip in day if (kept := tuple(one for one in trip if one not in held)))
             for van, day in enumerate(answer)
         )
-        answer = insert(problem, needed, mended(problem, answer, latest_s), weights)
+        answer = mended(problem, answer, latest_s)
+        answer = insert(problem, needed | {one: terms[one] for one in _on_board(answer)}, answer, weights)
     return insert(problem, terms, answer, weights)
 
 
@@ -569,7 +549,7 @@ def _is_worth(place: Insertion, term: Terms, weights: Weights) -> bool:
 
 
 def _admit_higher(
-    problem: DayProblem, terms: Mapping[int, Terms], trips: Trips, by_vehicle: Sequence[int], *, is_large: bool
+    problem: DayProblem, terms: Mapping[int, Terms], trips: Trips, *, is_large: bool
 ) -> tuple[Trips, int] | None:
     """A plan that carries deliveries now left out, once everything of lower tiers is taken off; None if there is none.
 
@@ -577,7 +557,7 @@ def _admit_higher(
     """
     on_board = _on_board(trips)
     latest_s = _latest(problem, terms)
-    left = [one for one in by_vehicle if one not in on_board and _is_let_down(problem.deliveries[one])]
+    left = [one for one in terms if one not in on_board and _is_let_down(problem.deliveries[one])]
     for tier in sorted({problem.deliveries[one].tier for one in left}):
         higher = tuple(
             tuple(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numba
 
-from partsopt.routing.pool import clients_on, inlined, lean, touch, trips_per_vehicle
+from partsopt.routing.pool import clients_on, lean, touch
 from partsopt.routing.route_problem import NEVER, SearchState
 
 
@@ -27,28 +27,24 @@ def join(ea: int, la: int, da: int, between: int, eb: int, lb: int, db: int) -> 
     return early - wait, late, shift + db + wait
 
 
-@inlined
-def behind(before: Any, row: int, i: int, between: int, e: int, late: int, d: int) -> tuple[int, int, int]:
-    """The first i clients of a trip and a segment behind them."""
-    return join(before[row, i, 0], before[row, i, 1], before[row, i, 2], between, e, late, d)
-
-
-@inlined
-def ahead_of(after: Any, row: int, i: int, between: int, e: int, late: int, d: int) -> tuple[int, int, int]:
-    """A segment and the clients of a trip from its i-th on behind it."""
-    return join(e, late, d, between, after[row, i, 0], after[row, i, 1], after[row, i, 2])
-
-
-@inlined
+@lean
 def spliced(s: SearchState, row: int, i: int, between: int, other: int, j: int) -> tuple[int, int, int]:
     """The first i clients of a trip, then those of another trip from its j-th on, as a segment."""
-    return behind(s.before, row, i, between, s.after[other, j, 0], s.after[other, j, 1], s.after[other, j, 2])
+    return join(
+        s.before[row, i, 0],
+        s.before[row, i, 1],
+        s.before[row, i, 2],
+        between,
+        s.after[other, j, 0],
+        s.after[other, j, 1],
+        s.after[other, j, 2],
+    )
 
 
 @lean
 def refresh(p: Any, s: SearchState, v: int) -> None:
     """Recompute what is known of a vehicle's day from its nodes."""
-    trips = trips_per_vehicle(s)
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
     t = p.vehicle_type[v]
     home = p.type_depot[t]
     starts, ends = p.type_starts[t], p.type_ends[t]
@@ -93,7 +89,7 @@ def refresh(p: Any, s: SearchState, v: int) -> None:
 @lean
 def _refresh_day(p: Any, s: SearchState, v: int) -> None:
     """Join a vehicle's trips into its day: ahead[row] joins the trips before, behind[row] those after."""
-    trips = trips_per_vehicle(s)
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
     t = p.vehicle_type[v]
     home = p.type_depot[t]
     starts, ends = p.type_starts[t], p.type_ends[t]
@@ -160,7 +156,7 @@ def put_in(p: Any, s: SearchState, v: int, row: int, at: int, c: int) -> None:
 @lean
 def _drive(p: Any, s: SearchState, v: int) -> tuple[int, float]:
     """Time on the road and price of lateness of a day; trips leave as late as nobody on board minds."""
-    trips = trips_per_vehicle(s)
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
     t = p.vehicle_type[v]
     home = p.type_depot[t]
     free, spent, late = p.type_starts[t], 0, 0.0
@@ -221,7 +217,7 @@ def note_use(p: Any, s: SearchState, v: int) -> None:
 @lean
 def close_gaps(p: Any, s: SearchState, v: int) -> None:
     """Drop what was put out from a vehicle's day, and its empty trips."""
-    trips = trips_per_vehicle(s)
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
     kept_trips = 0
     for k in range(s.n_trips[v]):
         row, goal = v * trips + k, v * trips + kept_trips
@@ -242,7 +238,7 @@ def close_gaps(p: Any, s: SearchState, v: int) -> None:
 @lean
 def can_drive(p: Any, s: SearchState, v: int) -> bool:
     """Whether a day holds all windows, releases and its longest duration; a segment that does not is late at -1."""
-    trips = trips_per_vehicle(s)
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
     t = p.vehicle_type[v]
     for row in range(v * trips, v * trips + s.n_trips[v]):
         e, late, _ = trip_segment(p, s, row, p.type_depot[t])
@@ -271,7 +267,7 @@ def alone(p: Any, t: int, home: int, c: int) -> tuple[int, int, int]:
 @lean
 def exchange_days(p: Any, s: SearchState, v: int, w: int) -> None:
     """Let two vehicles exchange their days."""
-    trips = trips_per_vehicle(s)
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
     touch(s, v)
     touch(s, w)
     for k in range(max(s.n_trips[v], s.n_trips[w])):
@@ -288,30 +284,12 @@ def exchange_days(p: Any, s: SearchState, v: int, w: int) -> None:
     refresh(p, s, w)
 
 
-@inlined
-def can_carry(p: Any, t: int, c: int) -> bool:
-    """Whether a vehicle of a type has room for a client alone."""
-    fits = True
-    for measure in range(p.loads.shape[1]):
-        fits = fits and p.loads[c, measure] <= p.type_capacity[t, measure]
-    return fits
-
-
-@inlined
-def has_room(p: Any, s: SearchState, row: int, t: int, c: int) -> bool:
-    """Whether a trip driven by a type has room for one client more."""
-    fits = True
-    for measure in range(p.loads.shape[1]):
-        fits = fits and s.load[row, measure] + p.loads[c, measure] <= p.type_capacity[t, measure]
-    return fits
-
-
 @lean
 def fits_type(p: Any, s: SearchState, v: int, t: int) -> bool:
     """Whether a vehicle's day can be driven by another type that differs in load and cost only."""
     if not s.kin[p.vehicle_type[v], t] or p.type_max_trips[t] < s.n_trips[v]:
         return False
-    trips = trips_per_vehicle(s)
+    trips = s.saved_length.shape[0] // s.n_trips.shape[0]
     for k in range(s.n_trips[v]):
         row = v * trips + k
         for measure in range(p.loads.shape[1]):

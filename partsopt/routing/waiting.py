@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from partsopt.routing.found import Found
@@ -12,25 +13,20 @@ from partsopt.routing.rows import Day
 from partsopt.routing.timetable import Broken, DayProblem, Trips, cost_of_day, times_of_day
 
 
-def brought_forward(problem: DayProblem, found: Found) -> Found:
-    """A plan in which no delivery waits that could go on the first day for no more than it costs on its own.
+def brought_forward(problem: DayProblem, trips: Trips, latest_s: Sequence[int]) -> Trips:
+    """Trips in which no delivery waits that could go on the first day for no more than it costs on its own.
 
     One after the other, the most urgent first; nothing on board comes later than it is held to.
     """
-    trips, waiting = found.trips, _waiting(problem, found.trips)
-    if not waiting:
-        return found
-    openings = _openings_of_first_day(problem, found)
+    waiting = _waiting(problem, trips)
+    if waiting:
+        openings = _openings_of_first_day(problem, trips, latest_s)
     for one in waiting:
-        moved = _moved_to_first_day(problem, one, trips, found, openings)
+        moved = _moved_to_first_day(problem, one, trips, latest_s, openings)
         if moved is not None and moved.cost <= 0:
             trips = moved.trips
-            openings = openings_after(problem, openings, trips, moved.vehicle, found.latest_s)
-    if trips == found.trips:
-        return found
-    objective = math.fsum(_cost(problem, number, day, found) for number, day in enumerate(trips))
-    bound = found.bound if math.isnan(found.bound) else min(found.bound, objective)
-    return replace(found, trips=trips, objective=objective, bound=bound)
+            openings = openings_after(problem, openings, trips, moved.vehicle, latest_s)
+    return trips
 
 
 def why_vans_wait(day: Day, found: Found) -> dict[int, str]:
@@ -39,11 +35,11 @@ def why_vans_wait(day: Day, found: Found) -> dict[int, str]:
     waiting = _waiting(problem, found.trips)
     if not waiting:
         return {}
-    openings = _openings_of_first_day(problem, found)
+    openings = _openings_of_first_day(problem, found.trips, found.latest_s)
     why = {}
     for one in waiting:
         delivery = problem.deliveries[one]
-        moved = _moved_to_first_day(problem, one, found.trips, found, openings)
+        moved = _moved_to_first_day(problem, one, found.trips, found.latest_s, openings)
         if not delivery.windows_on(0):
             says = f"{day.site_ids[delivery.place]} is closed on {first}"
         elif not any(problem.vans[van].day == 0 for van in delivery.vehicles):
@@ -82,14 +78,14 @@ def _waiting(problem: DayProblem, trips: Trips) -> list[int]:
     return sorted(later, key=lambda one: (problem.deliveries[one].tier, one))
 
 
-def _openings_of_first_day(problem: DayProblem, found: Found) -> Openings:
+def _openings_of_first_day(problem: DayProblem, trips: Trips, latest_s: Sequence[int]) -> Openings:
     """Where one more delivery could go on the first day; taking one off a later day changes none of them."""
-    openings = openings_of(problem, found.trips, found.latest_s)
+    openings = openings_of(problem, trips, latest_s)
     return Openings._make(column[openings.day == 0] for column in openings)
 
 
 def _moved_to_first_day(
-    problem: DayProblem, one: int, trips: Trips, found: Found, openings: Openings
+    problem: DayProblem, one: int, trips: Trips, latest_s: Sequence[int], openings: Openings
 ) -> Insertion | None:
     """The plan with a delivery on the first day instead of its own, and what that adds; None where it has no place."""
     delivery = problem.deliveries[one]
@@ -101,13 +97,13 @@ def _moved_to_first_day(
     without = (*trips[:number], left, *trips[number + 1 :])
     alone = replace(delivery, vehicles=today)
     asked = replace(problem, deliveries=(*problem.deliveries[:one], alone, *problem.deliveries[one + 1 :]))
-    place = good_place(asked, one, without, found.latest_s, openings)
+    place = good_place(asked, one, without, latest_s, openings)
     if place is None:
         return None
-    saved = _cost(problem, number, trips[number], found) - _cost(problem, number, left, found)
+    saved = _cost(problem, number, trips[number], latest_s) - _cost(problem, number, left, latest_s)
     return replace(place, cost=place.cost - saved)
 
 
-def _cost(problem: DayProblem, number: int, day: tuple[tuple[int, ...], ...], found: Found) -> float:
-    times = times_of_day(problem, number, day, found.latest_s)
+def _cost(problem: DayProblem, number: int, day: tuple[tuple[int, ...], ...], latest_s: Sequence[int]) -> float:
+    times = times_of_day(problem, number, day, latest_s)
     return math.inf if isinstance(times, Broken) else cost_of_day(problem, number, times)

@@ -10,7 +10,7 @@ import pandas as pd
 from partsopt.sample.assortment import Assortment
 from partsopt.sample.draws import Array, normal, sample_without_repeat, steady, stream
 from partsopt.sample.places import Places
-from partsopt.tables import PRICE_BREAKS, SUPPLY, conform, together
+from partsopt.tables import PRICE_BREAKS, SUPPLY, conform
 
 MAKER_SHARE, IMPORT_SHARE, THIRD_PARTY_SHARE, LOCAL_SHARE = 0.95, 0.18, 0.36, 0.16
 PREFERRED_SHARE = 0.02
@@ -192,7 +192,7 @@ def price_breaks_table(supply: pd.DataFrame, parts: Assortment, seed: int) -> pd
         )
         for has, times, price in steps
     ]
-    return together(frames, PRICE_BREAKS)
+    return conform(pd.concat(frames, ignore_index=True), PRICE_BREAKS)
 
 
 def usual_source(supply: pd.DataFrame, n_parts: int) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 from partsopt.sample.cities import great_circle_km
 from partsopt.sample.draws import Array
 from partsopt.sample.places import Places
-from partsopt.tables import CARRIER_LANES, TRAVEL, VEHICLES, conform, together
+from partsopt.tables import CARRIER_LANES, TRAVEL, VEHICLES, conform
 
 DETOUR_FACTOR = 1.3
 OWN_VEHICLE_RADIUS_KM = 400.0
@@ -67,7 +67,7 @@ def lanes_table(places: Places) -> pd.DataFrame:
         60 + 0.04 * fast_km,
         4.5 + 0.0045 * fast_km,
     )
-    return together([road, fast], CARRIER_LANES)
+    return conform(pd.concat([road, fast], ignore_index=True), CARRIER_LANES)
 
 
 def _neighbours(places: Places, dc: int) -> tuple[Array, Array]:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from partsopt.store.publish import MANIFEST
 from partsopt.store.readers import InputFile
-from partsopt.tables import PAST_PROMISES, SITE_PART, empty, together
+from partsopt.tables import PAST_PROMISES, SITE_PART, conform, empty
 
 RUN = re.compile(r"\d{8}-[0-9a-f]{10}")
 FILE = "levels.parquet"
@@ -64,7 +64,9 @@ def read_past_promises(
         if promises is not None and len(promises):
             tables.append(promises)
             files.append(InputFile(f"{folder.name}/{FILE}", "past_promises", len(promises), 0, sha256))
-    return together(tables, PAST_PROMISES), tuple(files)
+    if not tables:
+        return empty(PAST_PROMISES), ()
+    return conform(pd.concat(tables, ignore_index=True), PAST_PROMISES), tuple(files)
 
 
 def runs_between(runs: Path, first: date, today: date, file: str) -> dict[date, tuple[Path, str]]:

@@ -24,18 +24,6 @@ from partsopt.tables import DERIVED_TABLES, EXCEPTIONS, INPUT_TABLES, LINEAGE, O
 if TYPE_CHECKING:
     from partsopt.store.written import RunTables
 
-DISPATCHED_TABLES = (
-    "requests",
-    "shipments",
-    "shortages",
-    "routes",
-    "stops",
-    "delivery_lines",
-    "collections",
-    "taken_up",
-    "waiting_lines",
-    "solver_runs",
-)
 PARQUET_TABLES = (
     "forecasts",
     "forecast_steps",
@@ -51,7 +39,28 @@ PARQUET_TABLES = (
     "levels",
     "positions",
     "source_options",
-    *DISPATCHED_TABLES,
+    "requests",
+    "shipments",
+    "shortages",
+    "routes",
+    "stops",
+    "delivery_lines",
+    "collections",
+    "taken_up",
+    "waiting_lines",
+    "solver_runs",
+)
+DISPATCHED_TABLES = (
+    "requests",
+    "shipments",
+    "shortages",
+    "routes",
+    "stops",
+    "delivery_lines",
+    "collections",
+    "taken_up",
+    "waiting_lines",
+    "solver_runs",
 )
 USED = "used"
 LIBRARIES = ("numpy", "ortools", "pandas", "pulp", "pyarrow", "scipy", "statsmodels")

@@ -96,12 +96,14 @@ class WrongLine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Published:
-    """A published run: its manifest and tables."""
+class RunFolder:
+    """A published run: its manifest, its tables in the order of their files, and where each row stands."""
 
     folder: Path
     manifest: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]
+    sheets: Mapping[str, tuple[str, Table, Any]]
+    wrong: tuple[WrongLine, ...]
 
     @property
     def today(self) -> date:
@@ -112,14 +114,6 @@ class _Published:
     def settings(self) -> Settings:
         """The settings it was planned with."""
         return settings_from(self.manifest["settings"])
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunFolder(_Published):
-    """A published run with its tables in the order of their files, and where each row stands."""
-
-    sheets: Mapping[str, tuple[str, Table, Any]]
-    wrong: tuple[WrongLine, ...]
 
     def line_of(self, table: str, row: int, column: str, computed: object, rule: str) -> WrongLine:
         """A wrong value where it stands; ``row`` counts from 0, -1 is the file as a whole."""
@@ -139,12 +133,25 @@ class RunFolder(_Published):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunTables(_Published):
+class RunTables:
     """A run as a dispatch reads it, its files checked by their hashes: its tables, and those of its night."""
 
+    folder: Path
     night: Path
+    manifest: Mapping[str, Any]
     sha256: str
+    tables: Mapping[str, pd.DataFrame]
     used: Mapping[str, pd.DataFrame]
+
+    @property
+    def today(self) -> date:
+        """The planned day."""
+        return date.fromisoformat(self.manifest["today"])
+
+    @property
+    def settings(self) -> Settings:
+        """The settings it was planned with."""
+        return settings_from(self.manifest["settings"])
 
     @property
     def dispatched_at(self) -> pd.Timestamp | None:

@@ -16,7 +16,7 @@ from partsopt.routing.insertion import cheapest_place, good_place, has_room, in_
 from partsopt.routing.model import Terms, weights_of
 from partsopt.routing.neighbourhoods import groups_of, part_of
 from partsopt.routing.search import search_day
-from partsopt.routing.timetable import Broken, cost_of_day, no_trips, times_of_day
+from partsopt.routing.timetable import Broken, cost_of_day, no_trips, starts_of, times_of_day
 from partsopt.settings import RoutingParams
 from partsopt.tables import TIERS
 from tests.routing.nights import plan, random_night
@@ -50,9 +50,10 @@ def test_random_nights_hold_every_rule(seed):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_an_answer_that_lacks_what_must_be_carried_is_made_whole(seed):
-    """It keeps every delivery of the whole plan that has no price, and its days can be driven."""
+    """It keeps every delivery of the whole plan that has no price, and each starts by when it is held to."""
     problem = random_day(seed)
     weights = weights_of(problem)
+    latest_s = [each.latest_s for each in problem.deliveries]
     open_terms = {one: Terms(each.latest_s, weights.unserved) for one, each in enumerate(problem.deliveries)}
     whole = search.insert_cheapest(problem, open_terms, no_trips(problem), weights)
     must = sorted(one for day in whole for trip in day for one in trip)[::2]
@@ -60,9 +61,11 @@ def test_an_answer_that_lacks_what_must_be_carried_is_made_whole(seed):
     answer = search.insert_cheapest(
         problem, {one: open_terms[one] for one in terms if one not in must}, no_trips(problem), weights
     )
+    held_to = starts_of(problem, answer, latest_s) | starts_of(problem, whole, latest_s)
+    terms = {one: replace(term, latest_s=held_to.get(one, term.latest_s)) for one, term in terms.items()}
+    latest_s = [term.latest_s for _, term in sorted(terms.items())]
     made = search._restored(problem, terms, weights, whole, answer, search.insert_cheapest)
     assert set(must) <= {one for day in made for trip in day for one in trip}
-    latest_s = [each.latest_s for each in problem.deliveries]
     assert not any(isinstance(times_of_day(problem, n, day, latest_s), Broken) for n, day in enumerate(made))
 
 

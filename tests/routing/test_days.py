@@ -209,9 +209,7 @@ def test_days_together_hold_every_rule_on_random_nights(seed):
     assert sorted(deliveries.delivery_lines["line_id"]) == sorted(tables["shipments"]["line_id"])
     assert not problems(deliveries, tables)
     for problem, one in found:
-        settled = brought_forward(problem, one)
-        assert brought_forward(problem, settled) is settled
-        assert settled.objective <= one.objective + 1e-6
+        assert brought_forward(problem, one.trips, one.latest_s) == one.trips
     last = deliveries.delivery_lines.dropna(subset=["leave_by", "leaves_on"]).query("carried_by == 'vehicle'")
     tier = last["line_id"].map(tables["shipments"].set_index("line_id")["tier"])
     assert (last["leaves_on"] <= last["leave_by"])[tier.ne("backorder")].all()
