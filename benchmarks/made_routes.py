@@ -1,6 +1,6 @@
 """Routing instances made like the published kinds, to choose a search on others than those it is measured on.
 
-    python -m benchmarks.made_routes --out DIR [--seed 1]
+    python -m benchmarks.made_routes --out DIR [--seed 1] [--others]
 
 writes one folder of .vrp files for each kind: windows (clustered, random, mixed; short days and long days; after
 Gehring & Homberger), trips (several trips of a vehicle, releases), depots (several depots, longest durations; after
@@ -21,22 +21,48 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-WINDOWS = (
-    ("C1", 100), ("R1", 100), ("R2", 100), ("RC1", 100), ("RC2", 100), ("C2", 200), ("R1", 200), ("R2", 200),
-    ("RC2", 200), ("C1", 400), ("R1", 400), ("R2", 400), ("RC2", 400), ("R2", 600),
+
+class Sizes(NamedTuple):
+    """What is made of each kind: types and stops, share of late releases, depots and width of windows."""
+
+    windows: tuple[tuple[str, int], ...]
+    trips: tuple[tuple[str, int, float], ...]
+    depots: tuple[tuple[int, int, float], ...]
+    fleets: tuple[tuple[str, int], ...]
+
+
+SIZES = Sizes(
+    windows=(
+        ("C1", 100), ("R1", 100), ("R2", 100), ("RC1", 100), ("RC2", 100), ("C2", 200), ("R1", 200), ("R2", 200),
+        ("RC2", 200), ("C1", 400), ("R1", 400), ("R2", 400), ("RC2", 400), ("R2", 600),
+    ),
+    trips=(("R2", 25, 0.5), ("RC2", 50, 0.25), ("C2", 100, 0.5), ("R2", 100, 0.75), ("R2", 200, 0.25)),
+    depots=((48, 4, 90.0), (144, 4, 90.0), (240, 6, 180.0), (360, 4, 135.0), (480, 6, 90.0)),
+    fleets=(
+        ("HD", 50), ("HD", 100), ("FSMFD", 100), ("HVRP", 150), ("FSMD", 200), ("HD", 250), ("FSMF", 300),
+        ("HVRP", 500),
+    ),
 )  # fmt: skip
-TRIPS = (("R2", 25, 0.5), ("RC2", 50, 0.25), ("C2", 100, 0.5), ("R2", 100, 0.75), ("R2", 200, 0.25))
-DEPOTS = ((48, 4, 90.0), (144, 4, 90.0), (240, 6, 180.0), (360, 4, 135.0), (480, 6, 90.0))
-FLEETS = (
-    ("HD", 50),
-    ("HD", 100),
-    ("FSMFD", 100),
-    ("HVRP", 150),
-    ("FSMD", 200),
-    ("HD", 250),
-    ("FSMF", 300),
-    ("HVRP", 500),
-)
+OTHER_SIZES = Sizes(
+    windows=(
+        ("R1", 25), ("C2", 25), ("RC2", 25), ("C1", 50), ("R2", 50), ("RC1", 50), ("C1", 100), ("C2", 100), ("R1", 100),
+        ("R2", 100), ("RC1", 100), ("RC2", 100), ("C1", 200), ("C2", 200), ("R1", 200), ("R2", 200), ("RC1", 200),
+        ("RC2", 200), ("C2", 400), ("R1", 400), ("R2", 400), ("RC2", 400),
+    ),
+    trips=(
+        ("R2", 50, 0.25), ("C2", 50, 0.5), ("RC2", 50, 0.75), ("R2", 100, 0.5), ("C2", 100, 0.25), ("RC2", 100, 0.75),
+        ("R2", 200, 0.75), ("C2", 200, 0.5), ("RC2", 200, 0.25),
+    ),
+    depots=(
+        (48, 4, 90.0), (96, 4, 180.0), (96, 6, 90.0), (200, 5, 90.0), (200, 4, 180.0), (360, 4, 90.0), (360, 6, 180.0),
+        (520, 6, 135.0), (600, 5, 90.0),
+    ),
+    fleets=(
+        ("HD", 50), ("FSMFD", 50), ("HVRP", 100), ("FSMD", 100), ("HD", 200), ("FSMF", 200), ("FSMFD", 200),
+        ("HVRP", 330), ("HD", 330),
+    ),
+)  # fmt: skip
+OTHERS_FROM = 100
 SHORT_DAY = {"C": 1236, "R": 230, "RC": 240}
 LONG_DAY = {"C": 3390, "R": 1000, "RC": 960}
 GROWTH = 1.19
@@ -89,7 +115,7 @@ def releases_like(stops: Stops, share: float) -> Array:
 def write_windows(path: Path, kind: str, n: int, generator: Generator) -> None:
     """One depot, one trip of each vehicle."""
     stops = windows_like(kind, n, generator)
-    headers = {"TYPE": "CVRPTW", "DIMENSION": n + 1, "VEHICLES": n // 4, "CAPACITY": stops.capacity}
+    headers = {"TYPE": "CVRPTW", "DIMENSION": n + 1, "VEHICLES": max(8, n // 4), "CAPACITY": stops.capacity}
     _write(path, headers, _sections(stops), depots=1)
 
 
@@ -160,17 +186,17 @@ def write_fleet(path: Path, variant: str, n: int, generator: Generator) -> None:
     _write(path, {"TYPE": "HFVRP", "DIMENSION": n + 1, "VEHICLES": int(counts.sum())}, sections, depots=1)
 
 
-def write_all(directory: Path, seed: int) -> None:
-    """Write every made instance; each draws from a generator of its own."""
-    for number, (kind, n) in enumerate(WINDOWS):
+def write_all(directory: Path, seed: int, sizes: Sizes = SIZES, start: int = 0) -> None:
+    """Write every made instance; each draws from a generator of its own, numbered from ``start``."""
+    for number, (kind, n) in enumerate(sizes.windows, start):
         write_windows(directory / "windows" / f"{kind}_{n}.vrp", kind, n, np.random.default_rng([seed, 1, number]))
-    for number, (kind, n, share) in enumerate(TRIPS):
+    for number, (kind, n, share) in enumerate(sizes.trips, start):
         path = directory / "trips" / f"{kind}_{n}R{share}.vrp"
         write_trips(path, kind, n, share, np.random.default_rng([seed, 2, number]))
-    for number, (n, depots, width) in enumerate(DEPOTS):
+    for number, (n, depots, width) in enumerate(sizes.depots, start):
         path = directory / "depots" / f"D{depots}_{n}.vrp"
         write_depots(path, n, depots, width, np.random.default_rng([seed, 3, number]))
-    for number, (variant, n) in enumerate(FLEETS):
+    for number, (variant, n) in enumerate(sizes.fleets, start):
         path = directory / "fleet" / f"X{n}-{variant}.vrp"
         write_fleet(path, variant, n, np.random.default_rng([seed, 4, number]))
 
@@ -232,8 +258,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.made_routes", description="Make routing instances.")
     parser.add_argument("--out", type=Path, required=True, help="folder to write the .vrp files below")
     parser.add_argument("--seed", type=int, default=1, help="another seed, another set")
+    parser.add_argument(
+        "--others", action="store_true", help="other types and sizes, none of which a search was chosen on"
+    )
     options = parser.parse_args(arguments)
-    write_all(options.out, options.seed)
+    if options.others:
+        write_all(options.out, options.seed, OTHER_SIZES, OTHERS_FROM)
+    else:
+        write_all(options.out, options.seed)
     return 0
 
 

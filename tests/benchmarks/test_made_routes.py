@@ -28,6 +28,14 @@ def test_each_kind_has_several_sizes(made):
     }
 
 
+def test_other_sizes_are_other_instances(tmp_path, made):
+    assert made_routes.main(["--out", str(tmp_path), "--seed", "3", "--others"]) == 0
+    others = {path.relative_to(tmp_path).as_posix(): read_instance(path) for path in instances_under(tmp_path)}
+    assert len(others) == 49
+    for name in others.keys() & made.keys():
+        assert not np.array_equal(others[name].demand, made[name].demand), name
+
+
 def test_each_client_can_be_served_alone(made):
     """Out from some depot at the release, there before it closes, back before the depot closes."""
     for name, instance in made.items():
