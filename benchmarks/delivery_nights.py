@@ -24,6 +24,7 @@ from unittest import mock
 import pandas as pd
 
 from benchmarks.deliveries import Searched, on_board
+from benchmarks.rows import write_table
 from partsopt.errors import NoPlan
 from partsopt.routing import reasons
 from partsopt.routing import search as search_module
@@ -46,8 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="the CSV file to write")
     options = parser.parse_args(arguments)
     rows = pd.DataFrame([row_of(seed) for seed in range(options.first, options.first + options.nights)])
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    rows.to_csv(options.out, index=False, lineterminator="\n")
+    write_table(rows, options.out)
     broken = rows[rows["broken"].ne("")]
     print(f"{len(rows)} nights, {rows['lines'].sum()} lines, {rows['unserved'].sum()} unserved, "
           f"{rows['changes'].sum()} changes applied, {len(broken)} nights broken")  # fmt: skip

@@ -27,6 +27,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.delivery_nights import let_down
+from benchmarks.rows import write_table
 from partsopt.errors import NoPlan
 from partsopt.routing.annealing import compile_search
 from partsopt.routing.dispatch import locked_trips, replan_deliveries
@@ -56,8 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     rows = pd.DataFrame(
         [row_of(number, options.stops, options.vans, options.late, options.together, options.law) for number in numbers]
     )
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    rows.to_csv(options.out, index=False, lineterminator="\n")
+    write_table(rows, options.out)
     for name in [column for column in rows if column.endswith("_seconds")]:
         print(f"{name}: mean {rows[name].mean():.2f}, largest {rows[name].max():.2f}")
     broken = rows[rows["broken"].ne("")]
