@@ -148,6 +148,7 @@ def build_model(
     for number, slot in enumerate(slots):
         _add_slot(routing, clock, departure, problem.vans[slot.van], number, slot, weights.scale)
     _add_loads(problem, routing, slots, members)
+    shifts_s = _shifts(problem)
     for node, one in enumerate(members, start=1):
         delivery = problem.deliveries[one]
         able = [
@@ -159,7 +160,8 @@ def build_model(
         term = terms[one]
         if optional and term.penalty is None:
             term = replace(term, penalty=weights.unserved_higher)
-        _add_delivery(routing, clock, departure, problem, one, term, manager.NodeToIndex(node), able, weights)
+        index = manager.NodeToIndex(node)
+        _add_delivery(routing, clock, departure, problem, one, term, index, able, weights, shifts_s)
     return RoutingModel(manager, routing, tuple(slots), members)
 
 
@@ -196,10 +198,11 @@ def _add_delivery(
     index: int,
     able: Sequence[int],
     weights: Weights,
+    shifts_s: Sequence[tuple[int, int]],
 ) -> None:
     delivery = problem.deliveries[one]
     clock.CumulVar(index).SetRange(max(delivery.opens_s, 0), max(terms.latest_s, delivery.opens_s, 0))
-    for closed_s in _closed_within(problem, delivery):
+    for closed_s in _closed_within(delivery, shifts_s):
         clock.CumulVar(index).RemoveInterval(*closed_s)
     if departure is not None:
         departure.CumulVar(index).SetRange(delivery.released_s, HORIZON_S)
@@ -211,18 +214,23 @@ def _add_delivery(
         routing.AddDisjunction([index], terms.penalty)
 
 
-def _closed_within(problem: DayProblem, delivery: Delivery) -> list[tuple[int, int]]:
-    """Times between the windows of a delivery when a vehicle could be there; at night none could.
-
-    OR-Tools takes second by second out of a variable, which made these holes half of the time to build a model.
-    """
+def _shifts(problem: DayProblem) -> list[tuple[int, int]]:
+    """From when until when a vehicle is about, for each day."""
     shifts_s: dict[int, tuple[int, int]] = {}
     for van in problem.vans:
         begins_s, ends_s = shifts_s.get(van.day, (van.start_s, van.end_s))
         shifts_s[van.day] = min(begins_s, van.start_s), max(ends_s, van.end_s)
+    return list(shifts_s.values())
+
+
+def _closed_within(delivery: Delivery, shifts_s: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Times between the windows of a delivery when a vehicle could be there; at night none could.
+
+    OR-Tools takes second by second out of a variable, which made these holes half of the time to build a model.
+    """
     windows_s = [window for hours in delivery.hours_s for window in hours] or delivery.windows_s
     gaps_s = [(before[1] + 1, after[0] - 1) for before, after in itertools.pairwise(windows_s)]
-    within = [(max(gap[0], shift[0]), min(gap[1], shift[1])) for gap in gaps_s for shift in shifts_s.values()]
+    within = [(max(gap[0], shift[0]), min(gap[1], shift[1])) for gap in gaps_s for shift in shifts_s]
     return [gap for gap in within if gap[0] <= gap[1]]
 
 
