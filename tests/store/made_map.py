@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from partsopt.settings import RoutingParams
 from partsopt.store.roads import with_roads
@@ -58,9 +59,13 @@ def free_port() -> int:
 
 @contextmanager
 def served(program: Sequence[str | Path], port: int) -> Iterator[str]:
-    """Where a program answers, once it does; it is ended behind."""
+    """Where a program answers, once it does, past any proxy; it is ended behind."""
     where = f"http://127.0.0.1:{port}"
-    with subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server,
+    ):
+        patch.setenv("no_proxy", "127.0.0.1")
         try:
             for _ in range(100):
                 try:
@@ -73,6 +78,13 @@ def served(program: Sequence[str | Path], port: int) -> Iterator[str]:
             yield where
         finally:
             server.kill()
+
+
+def assert_along_the_roads(found: pd.DataFrame) -> None:
+    """The ways between the sites of the small network are those of the grid, and a way that was given is kept."""
+    assert found.loc[("DC", "D1"), "distance_m"] == 7000.0  # as given, the engine was not asked
+    assert found.loc[("DC", "D2"), "distance_m"] == pytest.approx(10_000 * KM_EAST, rel=0.01)
+    assert found.loc[("D1", "D2"), "distance_m"] == pytest.approx(5_000 * KM_NORTH + 10_000 * KM_EAST, rel=0.01)
 
 
 def legs(engine: str, where: str, cache: Path, *more: dict[str, Any]) -> pd.DataFrame:
